@@ -1,0 +1,49 @@
+//! Nachtwacht: the nightly batch job of a national warning service.
+//!
+//! One line: **config → plan → scan → match → enrich → decide → render → deliver → report.**
+//!
+//! | phase | room | rank | takes | gives |
+//! |---|---|---|---|---|
+//! | – | [`diag`] | 0 | – | failures, rejects, warnings |
+//! | – | [`model`] | 0 | – | the shared nouns with their invariants |
+//! | in | [`ingest`] | 1, pure | a feed's bytes | observations, rejects |
+//! | in | [`register`] | 1, pure | tables of registrations | companies, assets, contacts, rejects |
+//! | plan | [`plan`] | 1, pure | listing, night, ledger | objects and columns to read |
+//! | match | [`matching`] | 1, pure | assets, key columns | matches with confidence |
+//! | enrich | [`enrich`] | 1, pure | hits, reference tables | facts with their day |
+//! | decide | [`decide`] | 1, pure | hits, threats, ledger | decisions and letters |
+//! | render | [`render`] | 1, pure | letters, templates | text, HTML, PDF, mail merge |
+//! | report | [`statistics`], [`report`] | 1, pure | claims, decisions | tables, manifest |
+//! | – | [`store`] | 1, I/O | URLs | objects |
+//! | scan | [`scan`] | 2, I/O | snapshot objects | row groups in two passes |
+//! | deliver | [`deliver`], [`ledger`] | 2, I/O | letters, claims | receipts |
+//! | config | [`config`] | 3 | `jobs/*.toml` | a checked job |
+//! | all | [`run`] | 4 | job, night | outcome |
+//!
+//! A room imports from a lower rank only (`tests/tidy.rs`). Pure rooms have no clock, no
+//! randomness, no files and no sockets.
+
+pub mod diag;
+pub mod model;
+
+pub mod ingest;
+pub mod register;
+
+pub mod decide;
+pub mod enrich;
+pub mod matching;
+pub mod plan;
+pub mod render;
+pub mod report;
+pub mod statistics;
+pub mod store;
+
+pub mod deliver;
+pub mod ledger;
+pub mod scan;
+
+pub mod config;
+
+pub mod run;
+
+pub mod cli;

@@ -1,0 +1,289 @@
+//! Identities: how findings, letters and parties are named for ever (DECISIONS, section 2).
+
+use std::fmt;
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use super::company::CompanyKey;
+use super::decision::ItemKind;
+use super::night::Night;
+
+macro_rules! hex_id {
+    ($(#[$doc:meta])* $name:ident $n:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; $n]);
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&hex::encode(self.0)) }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { fmt::Display::fmt(self, f) }
+        }
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                let mut bytes = [0; $n];
+                hex::decode_to_slice(text, &mut bytes)
+                    .map_err(|_| format!("`{text}` is not {} hexadecimal digits", $n * 2))?;
+                Ok(Self(bytes))
+            }
+        }
+    };
+}
+
+hex_id! {
+    /// First 16 bytes of SHA-256 over `f1|company_key|threat_id|target|protocol|port`.
+    FindingId 16
+}
+hex_id! {
+    /// SHA-256 over the company key and the letter's sorted items.
+    LetterId 32
+}
+hex_id! {
+    /// HMAC-SHA-256(party secret, company key): how the ledger names a company.
+    PartyRef 32
+}
+
+/// The byte string that a finding's identity is the hash of.
+#[must_use]
+pub fn finding_form(
+    company: &CompanyKey,
+    threat_id: &str,
+    target: &str,
+    protocol: Option<&str>,
+    port: Option<u16>,
+) -> String {
+    let port = port.map(|p| p.to_string()).unwrap_or_default();
+    let protocol = protocol.unwrap_or_default();
+    format!("f1|{company}|{threat_id}|{target}|{protocol}|{port}")
+}
+
+impl FindingId {
+    /// The identity of a canonical form, see [`finding_form`].
+    #[must_use]
+    pub fn of(form: &str) -> Self {
+        let digest = Sha256::digest(form.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
+    }
+}
+
+/// What a claim holds for one finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Item {
+    /// Threat.
+    pub threat_id: String,
+    /// Trigger.
+    pub trigger_id: String,
+    /// Finding.
+    pub finding_id: FindingId,
+    /// First letter, reminder, relapse, …
+    pub kind: ItemKind,
+}
+
+impl LetterId {
+    /// The identity of a letter to `company` with these items, in any order.
+    ///
+    /// Hashes `l1`, the company key and one line an item (`threat|trigger|finding|kind`), sorted.
+    /// The night is not in it: a second reminder about the same findings has the same id, so a
+    /// claim is looked up by night, letter and attempt together.
+    #[must_use]
+    pub fn of(company: &CompanyKey, items: &[Item]) -> Self {
+        let mut lines: Vec<String> = items
+            .iter()
+            .map(|i| {
+                format!(
+                    "{}|{}|{}|{}",
+                    i.threat_id, i.trigger_id, i.finding_id, i.kind
+                )
+            })
+            .collect();
+        lines.sort_unstable();
+        let mut hash = Sha256::new();
+        hash.update(b"l1\n");
+        hash.update(company.as_str().as_bytes());
+        for line in lines {
+            hash.update(b"\n");
+            hash.update(line.as_bytes());
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+/// A secret key. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<[u8]>);
+
+impl Secret {
+    /// A key of these bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of a message.
+    #[must_use]
+    pub fn hmac(&self, message: &[u8]) -> [u8; 32] {
+        // HMAC takes a key of any length, so this constructor cannot fail.
+        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0) else {
+            return [0; 32];
+        };
+        mac.update(message);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl PartyRef {
+    /// How the ledger names this company.
+    #[must_use]
+    pub fn of(secret: &Secret, company: &CompanyKey) -> Self {
+        Self(secret.hmac(company.as_str().as_bytes()))
+    }
+}
+
+/// `NW-YYMMDD-XXXXX-XXXXX-C`: what a reader quotes.
+///
+/// - `X` is Crockford base32 of the first 50 bits of HMAC-SHA-256(verification key, letter id).
+/// - `C` is the ISO 7064 MOD 37,36 check character over the 16 characters before it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference(Box<str>);
+
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl Reference {
+    /// The reference of a letter of this night.
+    #[must_use]
+    pub fn of(key: &Secret, night: Night, letter: LetterId) -> Self {
+        let mac = key.hmac(&letter.0);
+        let bits = mac
+            .iter()
+            .take(8)
+            .fold(0u64, |a, b| (a << 8) | u64::from(*b))
+            >> 14;
+        let digits: String = (0..10)
+            .rev()
+            .map(|i| {
+                let index = usize::try_from((bits >> (5 * i)) & 31).unwrap_or(0);
+                char::from(CROCKFORD.get(index).copied().unwrap_or(b'0'))
+            })
+            .collect();
+        let day = night.yymmdd();
+        let (first, second) = digits.split_at(5);
+        let check = check_character(&format!("{day}{digits}")).unwrap_or('?');
+        Self(format!("NW-{day}-{first}-{second}-{check}").into())
+    }
+
+    /// The reference as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Reference {
+    type Err = String;
+
+    /// Reads a reference as people type it: any case, `O` for `0`, `I` and `L` for `1`,
+    /// with or without hyphens and blanks. The check character must fit.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mistyped = || format!("`{text}` is not a reference: mistyped, or cut short");
+        let plain: String = text
+            .chars()
+            .filter(|c| !matches!(c, '-' | ' '))
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
+        let body = plain.strip_prefix("NW").ok_or_else(mistyped)?;
+        if body.len() != 17 || !body.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(mistyped());
+        }
+        let (payload, check) = body.split_at(16);
+        let payload: String = payload
+            .chars()
+            .map(|c| match c {
+                'O' => '0',
+                'I' | 'L' => '1',
+                c => c,
+            })
+            .collect();
+        let expected = check_character(&payload).ok_or_else(mistyped)?;
+        if !check.starts_with(expected) {
+            return Err(mistyped());
+        }
+        let (day, digits) = payload.split_at(6);
+        let (first, second) = digits.split_at(5);
+        Ok(Self(format!("NW-{day}-{first}-{second}-{expected}").into()))
+    }
+}
+
+/// ISO 7064 MOD 37,36 over digits and capital letters; `None` for anything else.
+fn check_character(text: &str) -> Option<char> {
+    let mut product = 36u32;
+    for c in text.chars() {
+        let value = c.to_digit(36)?;
+        let sum = (product + value) % 36;
+        product = (if sum == 0 { 36 } else { sum }) * 2 % 37;
+    }
+    let check = (37 - product) % 36;
+    char::from_digit(check, 36).map(|c| c.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_finding_form_is_pinned() {
+        let company: CompanyKey = "kvk:01234567".parse().unwrap();
+        let form = finding_form(
+            &company,
+            "exposed-rdp",
+            "192.0.2.1",
+            Some("tcp"),
+            Some(3389),
+        );
+        assert_eq!(form, "f1|kvk:01234567|exposed-rdp|192.0.2.1|tcp|3389");
+        assert_eq!(
+            FindingId::of(&form).to_string(),
+            hex::encode(&Sha256::digest(form.as_bytes())[..16])
+        );
+    }
+
+    #[test]
+    fn a_reference_survives_sloppy_typing_and_refuses_a_wrong_letter() {
+        let key = Secret::new(b"k");
+        let night: Night = "2026-03-12".parse().unwrap();
+        let reference = Reference::of(&key, night, LetterId([7; 32]));
+        let sloppy = reference.as_str().to_lowercase().replace('-', " ");
+        assert_eq!(sloppy.parse::<Reference>().unwrap(), reference);
+        let mut wrong: Vec<char> = reference.as_str().chars().collect();
+        wrong[10] = if wrong[10] == 'A' { 'B' } else { 'A' };
+        assert!(
+            wrong
+                .iter()
+                .collect::<String>()
+                .parse::<Reference>()
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn the_check_character_is_that_of_iso_7064() {
+        // The known example of MOD 37,36: GRid A12425GABC1234002 has check character M.
+        assert_eq!(check_character("A12425GABC1234002"), Some('M'));
+    }
+}

@@ -1,0 +1,224 @@
+//! What the ledger holds: pinned nights, claims and receipts.
+//!
+//! No name, no address, no contact: a party is a keyed hash plus the attributes that
+//! statistics need, frozen when the claim was made.
+
+use jiff::civil::Date;
+
+use super::company::{Channel, PartyKind};
+use super::decision::ItemKind;
+use super::identity::{FindingId, LetterId, PartyRef, Reference};
+use super::night::{Micros, Night};
+use super::threat::Urgency;
+
+/// Attributes of a company at the time of a claim. Statistics use these, never today's register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// Kind of party.
+    pub party_kind: PartyKind,
+    /// Took part on that night.
+    pub participant: bool,
+    /// Industry code.
+    pub sector: String,
+    /// Version of the industry code.
+    pub sector_scheme: String,
+    /// Size class.
+    pub size_class: String,
+    /// Province or country.
+    pub province: String,
+}
+
+/// One finding inside a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimItem {
+    /// Threat.
+    pub threat_id: String,
+    /// Trigger.
+    pub trigger_id: String,
+    /// Finding.
+    pub finding_id: FindingId,
+    /// First letter, reminder, …
+    pub kind: ItemKind,
+    /// Urgency of the threat on that night.
+    pub urgency: Urgency,
+    /// Feed of the observation.
+    pub feed: String,
+    /// HMAC of the registered value that carried it: counts assets without naming them.
+    pub asset_ref: PartyRef,
+    /// When the finding was first seen.
+    pub first_observed_at: Micros,
+    /// When it was seen last, on that night.
+    pub observed_at: Micros,
+}
+
+/// One letter, claimed: the permission to send it, given once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Letter.
+    pub letter_id: LetterId,
+    /// Its reference.
+    pub reference: Reference,
+    /// Night.
+    pub night: Night,
+    /// Company, as keyed hash.
+    pub party_ref: PartyRef,
+    /// Attributes of the company.
+    pub frozen: Frozen,
+    /// How it travels.
+    pub channel: Channel,
+    /// 1 at first.
+    pub attempt: u32,
+    /// What it is about.
+    pub items: Vec<ClaimItem>,
+}
+
+/// What became of a claimed letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Letter.
+    pub letter_id: LetterId,
+    /// Night of its claim: a second reminder about the same findings has the same letter id.
+    pub night: Night,
+    /// Attempt.
+    pub attempt: u32,
+    /// What became of it.
+    pub state: ReceiptState,
+    /// Where it went, such as `files`; no address.
+    pub outbox: String,
+}
+
+super::company::text_enum! {
+    /// What became of a claimed letter. A claim without any of these is *unknown*.
+    ReceiptState {
+        /// The outbox has it, durably.
+        HandedOver = "handed_over",
+        /// The outbox refused it, definitely.
+        Failed = "failed",
+        /// It came back.
+        Bounced = "bounced",
+        /// A person took it back.
+        Withdrawn = "withdrawn",
+    }
+}
+
+/// A snapshot object that a night consumed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PinnedObject {
+    /// Path under the job's base.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of what identifies its content: the whole object for small ones, the Parquet
+    /// footer for snapshots.
+    pub sha256: String,
+}
+
+/// What the first run of a night pins; a resumed run must find the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinnedNight {
+    /// Night.
+    pub night: Night,
+    /// 0 at first; counts up when new inputs are taken for a past night.
+    pub revision: u32,
+    /// Run that pinned it; part of paths only.
+    pub run_id: String,
+    /// Last ledger object that decisions of this night may see.
+    pub ledger_seq: u64,
+    /// SHA-256 of the job's canonical form, templates and threats.
+    pub job_sha256: String,
+    /// Snapshots, sorted by path.
+    pub snapshots: Vec<PinnedObject>,
+    /// Register and reference objects, sorted by path.
+    pub inputs: Vec<PinnedObject>,
+}
+
+/// One record of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A night was pinned.
+    Night(PinnedNight),
+    /// A letter was claimed.
+    Claim(Claim),
+    /// A letter was handed over, refused, …
+    Receipt(Receipt),
+    /// A night's run ended; its manifest is final.
+    Final {
+        /// Night.
+        night: Night,
+        /// Revision.
+        revision: u32,
+        /// Run.
+        run_id: String,
+    },
+}
+
+/// A record with the number of the object that holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    /// Object number, from 1.
+    pub seq: u64,
+    /// Record.
+    pub record: Record,
+}
+
+/// Everything in the ledger up to one number, in order. What pure rooms see of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerView {
+    /// Last object number; 0 for an empty ledger.
+    pub last_seq: u64,
+    /// Records, in order.
+    pub records: Vec<Numbered>,
+}
+
+impl LedgerView {
+    /// The same ledger as it stood after object `seq`.
+    #[must_use]
+    pub fn as_of(&self, seq: u64) -> Self {
+        Self {
+            last_seq: self.last_seq.min(seq),
+            records: self
+                .records
+                .iter()
+                .filter(|r| r.seq <= seq)
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Every claim, in order.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::Claim(claim) => Some(claim),
+            _ => None,
+        })
+    }
+
+    /// Every receipt, in order.
+    pub fn receipts(&self) -> impl Iterator<Item = &Receipt> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::Receipt(receipt) => Some(receipt),
+            _ => None,
+        })
+    }
+
+    /// The pin of a night, if it was planned.
+    #[must_use]
+    pub fn pinned(&self, night: Night, revision: u32) -> Option<&PinnedNight> {
+        self.nights()
+            .find(|n| n.night == night && n.revision == revision)
+    }
+
+    /// Every pinned night, in order.
+    pub fn nights(&self) -> impl Iterator<Item = &PinnedNight> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::Night(pin) => Some(pin),
+            _ => None,
+        })
+    }
+
+    /// The latest night that was pinned.
+    #[must_use]
+    pub fn latest_night(&self) -> Option<Date> {
+        self.nights().map(|n| n.night.date()).max()
+    }
+}

@@ -1,0 +1,16 @@
+//! The shared nouns with their invariants. Rank 0: imports nothing of ours but `diag`.
+
+pub mod address;
+pub mod asset;
+pub mod company;
+pub mod counts;
+pub mod decision;
+pub mod identity;
+pub mod ledger_record;
+pub mod letter;
+pub mod matches;
+pub mod name;
+pub mod night;
+pub mod observation;
+pub mod table;
+pub mod threat;

@@ -1,0 +1,14 @@
+//! One test binary for everything that looks at the product from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a test may panic: that is how it fails"
+)]
+
+mod harness;
