@@ -1,1 +1,3 @@
+//! Generates the samples.
+
 fn main() {}

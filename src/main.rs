@@ -1,1 +1,3 @@
+//! The thin end: arguments in, exit code out.
+
 fn main() {}

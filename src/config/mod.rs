@@ -1,1 +1,1 @@
-//! config: to be written.
+//! config

@@ -75,14 +75,14 @@ pub type Micros = i64;
 /// # Errors
 /// A date at the very edge of the calendar (years -9999 and 9999).
 pub fn local_midnight(date: Date, zone: &TimeZone) -> Result<Micros, jiff::Error> {
-    Ok(date.to_zoned(zone.clone())?.timestamp().as_microsecond())
+    Ok(date.to_zoned_datetime(zone.clone())?.timestamp().as_microsecond())
 }
 
 /// The calendar date of a moment in `zone`; `None` outside the calendar.
 #[must_use]
 pub fn local_date(at: Micros, zone: &TimeZone) -> Option<Date> {
     let moment = jiff::Timestamp::from_microsecond(at).ok()?;
-    Some(moment.to_zoned(zone.clone()).date())
+    Some(moment.to_zoned_datetime(zone.clone()).date())
 }
 
 /// A half-open span of time: `from` is inside, `until` is not; a missing end is open.
