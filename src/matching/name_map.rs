@@ -106,7 +106,9 @@ impl NameMap {
     #[inline]
     pub(super) fn may_hold(&self, hash: u64) -> bool {
         let (word, bit) = self.filter_place(spread(hash));
-        self.filter.get(word).is_some_and(|word| word >> bit & 1 != 0)
+        self.filter
+            .get(word)
+            .is_some_and(|word| word >> bit & 1 != 0)
     }
 
     /// The numbers of a name, given in any case with the hash of its lower-case form.
@@ -115,14 +117,21 @@ impl NameMap {
         let mask = self.slots.len() - 1;
         let mut slot = spread as usize & mask;
         while let Some(&(tag, entry)) = self.slots.get(slot) {
-            let Some(position) = entry.checked_sub(1) else { break };
+            let Some(position) = entry.checked_sub(1) else {
+                break;
+            };
             if tag == spread as u32
                 && let Some(entry) = self.entries.get(position as usize)
-                && let Some(text) = self.texts.get(entry.text as usize..(entry.text + entry.length) as usize)
+                && let Some(text) = self
+                    .texts
+                    .get(entry.text as usize..(entry.text + entry.length) as usize)
                 && text.as_bytes().eq_ignore_ascii_case(name)
             {
                 let first = entry.first_number as usize;
-                return self.numbers.get(first..first + entry.n_numbers as usize).unwrap_or_default();
+                return self
+                    .numbers
+                    .get(first..first + entry.n_numbers as usize)
+                    .unwrap_or_default();
             }
             slot = (slot + 1) & mask;
         }

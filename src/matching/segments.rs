@@ -96,7 +96,9 @@ impl<W: Word> Segments<W> {
                 put(after, NOTHING);
             }
         }
-        let bits = usize::BITS.saturating_sub(breaks.len().leading_zeros()).clamp(4, 20);
+        let bits = usize::BITS
+            .saturating_sub(breaks.len().leading_zeros())
+            .clamp(4, 20);
         let mut slots = Vec::with_capacity((1 << bits) + 1);
         for (i, first) in breaks.iter().enumerate() {
             // Positions fit 32 bits: there are at most two breaks for each net.
@@ -107,7 +109,12 @@ impl<W: Word> Segments<W> {
         }
         let n_breaks = u32::try_from(breaks.len()).unwrap_or(u32::MAX);
         slots.resize((1 << bits) + 1, n_breaks);
-        Self { breaks, values, slots, bits }
+        Self {
+            breaks,
+            values,
+            slots,
+            bits,
+        }
     }
 
     /// Position of the piece that holds this address.
@@ -115,7 +122,10 @@ impl<W: Word> Segments<W> {
     fn position(&self, at: W) -> usize {
         let slot = at.slot(self.bits);
         let low = self.slots.get(slot).map_or(0, |&n| n as usize);
-        let high = self.slots.get(slot + 1).map_or(self.breaks.len(), |&n| n as usize);
+        let high = self
+            .slots
+            .get(slot + 1)
+            .map_or(self.breaks.len(), |&n| n as usize);
         let within = self
             .breaks
             .get(low..high)
@@ -127,7 +137,10 @@ impl<W: Word> Segments<W> {
     /// The value at this address, or [`NOTHING`].
     #[inline]
     pub(super) fn find(&self, at: W) -> u32 {
-        self.values.get(self.position(at)).copied().unwrap_or(NOTHING)
+        self.values
+            .get(self.position(at))
+            .copied()
+            .unwrap_or(NOTHING)
     }
 
     /// Has any address from `first` to `last` a value?
@@ -145,14 +158,22 @@ impl<W: Word> Segments<W> {
 
     /// The pieces that have a value, rising: first, last, value.
     pub(super) fn runs(&self) -> impl Iterator<Item = (W, W, u32)> {
-        let ends = self.breaks.iter().skip(1).map(|b| b.before()).chain([W::MAX]);
+        let ends = self
+            .breaks
+            .iter()
+            .skip(1)
+            .map(|b| b.before())
+            .chain([W::MAX]);
         let runs = self.breaks.iter().copied().zip(ends).zip(&self.values);
-        runs.filter_map(|((first, last), &value)| (value != NOTHING).then_some((first, last, value)))
+        runs.filter_map(|((first, last), &value)| {
+            (value != NOTHING).then_some((first, last, value))
+        })
     }
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.breaks.capacity() * size_of::<W>() + (self.values.capacity() + self.slots.capacity()) * 4
+        self.breaks.capacity() * size_of::<W>()
+            + (self.values.capacity() + self.slots.capacity()) * 4
     }
 }
 
@@ -176,7 +197,11 @@ impl<W: Word> NetForest<W> {
     /// of two that overlap one lies inside the other.
     pub(super) fn build(mut nets: Vec<(W, W, u32)>) -> Self {
         nets.sort_unstable_by_key(|&(first, last, number)| (first, Reverse(last), number));
-        let mut sweep = Sweep { open: Vec::new(), cursor: Some(W::ZERO), runs: Vec::new() };
+        let mut sweep = Sweep {
+            open: Vec::new(),
+            cursor: Some(W::ZERO),
+            runs: Vec::new(),
+        };
         let (mut around, mut starts) = (Vec::new(), Vec::new());
         let mut numbers = Vec::with_capacity(nets.len());
         let mut previous = None;
@@ -193,7 +218,12 @@ impl<W: Word> NetForest<W> {
         }
         sweep.close_all();
         starts.push(u32::try_from(numbers.len()).unwrap_or(NOTHING));
-        Self { segments: Segments::from_runs(sweep.runs), around, starts, numbers }
+        Self {
+            segments: Segments::from_runs(sweep.runs),
+            around,
+            starts,
+            numbers,
+        }
     }
 
     /// The narrowest net at this address, for [`NetForest::numbers_from`]; [`NOTHING`] where none is.
@@ -281,14 +311,22 @@ mod tests {
 
     fn prefixes() -> impl Strategy<Value = Vec<(u32, u32, u32)>> {
         // Few distinct high bits, so that prefixes nest and touch, at both ends of the space too.
-        let base = prop_oneof![0u32..64, (u32::MAX - 64)..=u32::MAX, 0x0a00_0000u32..0x0a00_0100];
+        let base = prop_oneof![
+            0u32..64,
+            (u32::MAX - 64)..=u32::MAX,
+            0x0a00_0000u32..0x0a00_0100
+        ];
         let net = (base, 0u32..9).prop_map(|(base, host_bits)| {
             let mask = (1u32 << host_bits) - 1;
             (base & !mask, base | mask)
         });
         let whole = Just((0u32, u32::MAX));
-        prop::collection::vec(prop_oneof![20 => net, 1 => whole], 0..30)
-            .prop_map(|nets| nets.into_iter().zip(0..).map(|((a, b), n)| (a, b, n)).collect())
+        prop::collection::vec(prop_oneof![20 => net, 1 => whole], 0..30).prop_map(|nets| {
+            nets.into_iter()
+                .zip(0..)
+                .map(|((a, b), n)| (a, b, n))
+                .collect()
+        })
     }
 
     fn addresses() -> Vec<u32> {

@@ -1,7 +1,5 @@
 //! Filters that say quickly "nobody registered anything near": no false no, few false yes.
 
-use super::segments::NOTHING;
-
 /// 64-bit words of a filter: 2^24 bits, 2 MiB, which stays in the cache beside the columns.
 const WORDS: usize = 1 << 18;
 
@@ -17,7 +15,10 @@ fn no_bits() -> Bits {
 
 #[inline]
 fn has_bit(bits: &Bits, n: u32) -> bool {
-    let word = bits.get((n >> 6) as usize & (WORDS - 1)).copied().unwrap_or(0);
+    let word = bits
+        .get((n >> 6) as usize & (WORDS - 1))
+        .copied()
+        .unwrap_or(0);
     word >> (n & 63) & 1 != 0
 }
 
@@ -101,7 +102,11 @@ pub(super) struct TouchedV6 {
 
 impl TouchedV6 {
     pub(super) fn none() -> Self {
-        Self { wide: no_bits(), narrow: no_bits(), has_other: false }
+        Self {
+            wide: no_bits(),
+            narrow: no_bits(),
+            has_other: false,
+        }
     }
 
     pub(super) fn add(&mut self, first: u128, last: u128) {
@@ -114,7 +119,11 @@ impl TouchedV6 {
         }
         let (low, high) = (1u128 << 125, (1u128 << 126) - 1);
         if last >= low && first <= high {
-            set_bits(&mut self.wide, wide_bit(first.max(low)), wide_bit(last.min(high)));
+            set_bits(
+                &mut self.wide,
+                wide_bit(first.max(low)),
+                wide_bit(last.min(high)),
+            );
         }
     }
 
@@ -134,54 +143,30 @@ const fn wide_bit(at: u128) -> u32 {
 
 #[inline]
 const fn narrow_bit(at: u128) -> u32 {
-    ((at >> 80) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(40) as u32
+    ((at >> 80) as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_shr(40) as u32
 }
 
-/// AS numbers that are registered: a filter and a sorted list.
-#[derive(Clone, Debug, Default)]
-pub(super) struct AsNumbers {
-    /// Registered numbers, rising.
-    numbers: Vec<u32>,
-    /// One bit for each value of the low 16 bits.
-    low_bits: Vec<u64>,
-}
+/// One bit for each value of the low 16 bits of the registered AS numbers.
+#[derive(Clone, Debug)]
+pub(super) struct TouchedAsns(Vec<u64>);
 
-impl AsNumbers {
-    pub(super) fn new(mut numbers: Vec<u32>) -> Self {
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut low_bits = vec![0u64; 1 << 10];
-        for &n in &numbers {
-            if let Some(word) = low_bits.get_mut((n >> 6) as usize & 1023) {
+impl TouchedAsns {
+    pub(super) fn new(numbers: impl IntoIterator<Item = u32>) -> Self {
+        let mut bits = vec![0u64; 1 << 10];
+        for n in numbers {
+            if let Some(word) = bits.get_mut((n >> 6) as usize & 1023) {
                 *word |= 1 << (n & 63);
             }
         }
-        Self { numbers, low_bits }
+        Self(bits)
     }
 
-    /// Position of a number among the registered ones, or [`NOTHING`].
     #[inline]
-    pub(super) fn position(&self, asn: u32) -> u32 {
-        let word = self.low_bits.get((asn >> 6) as usize & 1023).copied().unwrap_or(0);
-        if word >> (asn & 63) & 1 == 0 {
-            return NOTHING;
-        }
-        let found = self.numbers.binary_search(&asn).ok();
-        found.and_then(|i| u32::try_from(i).ok()).unwrap_or(NOTHING)
-    }
-
-    /// Is any number from `first` to `last` registered?
-    pub(super) fn any(&self, first: u32, last: u32) -> bool {
-        let from = self.numbers.partition_point(|&n| n < first);
-        self.numbers.get(from).is_some_and(|&n| n <= last)
-    }
-
-    pub(super) const fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
-    }
-
-    pub(super) const fn len(&self) -> usize {
-        self.numbers.len()
+    pub(super) fn may_hold(&self, asn: u32) -> bool {
+        let word = self.0.get((asn >> 6) as usize & 1023).copied().unwrap_or(0);
+        word >> (asn & 63) & 1 != 0
     }
 }
 

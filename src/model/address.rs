@@ -151,7 +151,15 @@ mod tests {
         }
         refuses("", R::EmptyValue);
         refuses("  ", R::EmptyValue);
-        for text in ["010.0.0.1", "1.2.3", "127.1", "1", "0x7f.1", "0X7f000001", "1.2.3.08"] {
+        for text in [
+            "010.0.0.1",
+            "1.2.3",
+            "127.1",
+            "1",
+            "0x7f.1",
+            "0X7f000001",
+            "1.2.3.08",
+        ] {
             refuses(text, R::AmbiguousAddress);
         }
         refuses("::ffff:010.0.0.1", R::AmbiguousAddress);
@@ -161,7 +169,15 @@ mod tests {
         for text in ["[::1]", "[192.0.2.1]", "[::1]:443", "192.0.2.1:443"] {
             refuses(text, R::BracketedAddress);
         }
-        for text in ["1.2.3.256", "1.2.3.4.5", "192.0.2.1\n", "a", "+1.2.3.4", "::g", "١.٢.٣.٤"] {
+        for text in [
+            "1.2.3.256",
+            "1.2.3.4.5",
+            "192.0.2.1\n",
+            "a",
+            "+1.2.3.4",
+            "::g",
+            "١.٢.٣.٤",
+        ] {
             refuses(text, R::BadAddress);
         }
     }
@@ -170,7 +186,11 @@ mod tests {
     fn every_octet_text_is_read_as_the_standard_library_reads_it() {
         for n in 0..1100u32 {
             for octet in [n.to_string(), format!("{n:02}"), format!("{n:03}")] {
-                for text in [format!("{octet}.2.3.4"), format!("1.2.3.{octet}"), format!("1.{octet}.3.4")] {
+                for text in [
+                    format!("{octet}.2.3.4"),
+                    format!("1.2.3.{octet}"),
+                    format!("1.{octet}.3.4"),
+                ] {
                     let std = text.parse::<Ipv4Addr>().ok().map(u32::from);
                     assert_eq!(dotted_quad(text.as_bytes()), std, "{text}");
                 }

@@ -34,6 +34,11 @@ impl Domain {
         self.0.split('.').count()
     }
 
+    /// The name, then each shorter suffix: `a.b.nl`, `b.nl`, `nl`.
+    pub fn suffixes(&self) -> impl Iterator<Item = &str> {
+        suffixes(&self.0)
+    }
+
     /// Its labels, the top-level one first.
     pub fn labels_from_right(&self) -> impl Iterator<Item = &str> {
         self.0.rsplit('.')
@@ -143,7 +148,10 @@ impl fmt::Display for WildcardName {
 /// What a byte becomes in a plain name: itself in lower case, or 0 where UTS 46 must look.
 static PLAIN: [u8; 256] = plain_bytes();
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, with `i` under 256")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, with `i` under 256"
+)]
 const fn plain_bytes() -> [u8; 256] {
     let mut table = [0; 256];
     let mut i = 0;
@@ -157,11 +165,20 @@ const fn plain_bytes() -> [u8; 256] {
     table
 }
 
+/// A name, then each shorter suffix on a label border.
+pub fn suffixes(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |rest| {
+        rest.split_once('.').map(|(_, rest)| rest)
+    })
+}
+
 /// The hash of a name of which nothing is read yet.
 const HASH_OF_NOTHING: u64 = 0x9e37_79b9_7f4a_7c15;
 
 const fn hash_byte(hash: u64, byte: u8) -> u64 {
-    (hash ^ byte as u64).wrapping_mul(0x9fb2_1c65_1e98_df25).rotate_left(23)
+    (hash ^ byte as u64)
+        .wrapping_mul(0x9fb2_1c65_1e98_df25)
+        .rotate_left(23)
 }
 
 /// The hash of a canonical name, as [`for_each_suffix`] gives it for the same name.
@@ -217,11 +234,7 @@ fn is_plain_label(text: &[u8], start: usize, end: usize) -> bool {
     let label = text.get(start..end).unwrap_or_default();
     match label {
         [] | [b'-', ..] | [.., b'-'] => false,
-        [b'0' | b'x' | b'X', second, rest @ ..] => {
-            label.len() <= 63
-                && !matches!(second, b'x' | b'X')
-                && !(matches!(second, b'n' | b'N') && rest.starts_with(b"--"))
-        }
+        [b'0', b'x' | b'X', ..] | [b'x' | b'X', b'n' | b'N', b'-', b'-', ..] => false,
         _ => label.len() <= 63,
     }
 }
@@ -234,7 +247,11 @@ mod tests {
 
     #[track_caller]
     fn reads(text: &str, want: &str) {
-        assert_eq!(text.parse::<Domain>().map(|d| d.to_string()).as_deref(), Ok(want), "{text:?}");
+        assert_eq!(
+            text.parse::<Domain>().map(|d| d.to_string()).as_deref(),
+            Ok(want),
+            "{text:?}"
+        );
     }
 
     #[test]
@@ -243,7 +260,10 @@ mod tests {
         reads("_dmarc.voorbeeld.example", "_dmarc.voorbeeld.example");
         reads("fa\u{df}.example", "xn--fa-hia.example");
         reads("XN--FA-HIA.example", "xn--fa-hia.example");
-        reads("b\u{fc}cher\u{3002}example\u{3002}", "xn--bcher-kva.example");
+        reads(
+            "b\u{fc}cher\u{3002}example\u{3002}",
+            "xn--bcher-kva.example",
+        );
         reads("b\u{ad}.example", "b.example");
         reads("r3---sn-x.voorbeeld.example", "r3---sn-x.voorbeeld.example");
         reads("0x.voorbeeld.example", "0x.voorbeeld.example");
@@ -255,8 +275,27 @@ mod tests {
         let long = format!("{}.example", "a".repeat(64));
         let longer = format!("{}example", "a.".repeat(124));
         for text in [
-            "", ".", "..", "a..b", ".a", "a..", "-a.example", "a-.example", "192.0.2.1", "1.2.3", "a.0x7f", "a.0x",
-            "a b.example", "a/b.example", "a:443", "*.a.example", "xn--a", "xn--zzzz---", "a\u{0}.example", &long, &longer,
+            "",
+            ".",
+            "..",
+            "a..b",
+            ".a",
+            "a..",
+            "-a.example",
+            "a-.example",
+            "192.0.2.1",
+            "1.2.3",
+            "a.0x7f",
+            "a.0x",
+            "a b.example",
+            "a/b.example",
+            "a:443",
+            "*.a.example",
+            "xn--a",
+            "xn--zzzz---",
+            "a\u{0}.example",
+            &long,
+            &longer,
         ] {
             assert!(text.parse::<Domain>().is_err(), "{text:?}");
         }
@@ -270,7 +309,10 @@ mod tests {
         assert!(!name("b.nl").is_at_or_below(&name("a.b.nl")));
         assert_eq!(name("a.b.nl").parent(), Some(name("b.nl")));
         assert_eq!(name("nl").parent(), None);
-        assert_eq!(name("a.b.nl").labels_from_right().collect::<Vec<_>>(), ["nl", "b", "a"]);
+        assert_eq!(
+            name("a.b.nl").labels_from_right().collect::<Vec<_>>(),
+            ["nl", "b", "a"]
+        );
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub fn parse_prefix(text: &str) -> Result<IpNet, RejectReason> {
 
 /// Decimal without sign and leading zeros, 0 to 128.
 fn prefix_length(text: &str) -> Option<u8> {
-    let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let is_plain =
+        text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     let length = text.parse().ok()?;
     (is_plain && length <= 128).then_some(length)
 }
@@ -128,16 +129,39 @@ impl SpecialSpace {
 
 const DOCUMENTATION: &str = "documentation";
 
-const fn v4(a: u8, b: u8, c: u8, length: u8, purpose: &'static str, source: &'static str) -> SpecialSpace {
+const fn v4(
+    a: u8,
+    b: u8,
+    c: u8,
+    length: u8,
+    purpose: &'static str,
+    source: &'static str,
+) -> SpecialSpace {
     let first = IpAddr::V4(Ipv4Addr::new(a, b, c, 0));
-    SpecialSpace { first, length, purpose, source }
+    SpecialSpace {
+        first,
+        length,
+        purpose,
+        source,
+    }
 }
 
-const fn v6(high: [u16; 4], low: [u16; 2], length: u8, purpose: &'static str, source: &'static str) -> SpecialSpace {
+const fn v6(
+    high: [u16; 4],
+    low: [u16; 2],
+    length: u8,
+    purpose: &'static str,
+    source: &'static str,
+) -> SpecialSpace {
     let [a, b, c, d] = high;
     let [e, f] = low;
     let first = IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, 0, 0));
-    SpecialSpace { first, length, purpose, source }
+    SpecialSpace {
+        first,
+        length,
+        purpose,
+        source,
+    }
 }
 
 /// The IANA special-purpose address registries (RFC 6890, RFC 8190), multicast, and the IPv6
@@ -163,27 +187,93 @@ pub const SPECIAL_SPACES: &[SpecialSpace] = &[
     v4(224, 0, 0, 4, "multicast", "RFC 5771"),
     v4(240, 0, 0, 4, "reserved, and broadcast", "RFC 1112"),
     v6([0, 0, 0, 0], [0, 0xffff], 96, "IPv4 in IPv6", "RFC 4291"),
-    v6([0, 0, 0, 0], [0, 0], 96, "unspecified, loopback and IPv4-compatible", "RFC 4291"),
-    v6([0x64, 0xff9b, 0, 0], [0, 0], 96, "IPv4 translated to IPv6", "RFC 6052"),
-    v6([0x64, 0xff9b, 1, 0], [0, 0], 48, "IPv4 translated to IPv6, local use", "RFC 8215"),
+    v6(
+        [0, 0, 0, 0],
+        [0, 0],
+        96,
+        "unspecified, loopback and IPv4-compatible",
+        "RFC 4291",
+    ),
+    v6(
+        [0x64, 0xff9b, 0, 0],
+        [0, 0],
+        96,
+        "IPv4 translated to IPv6",
+        "RFC 6052",
+    ),
+    v6(
+        [0x64, 0xff9b, 1, 0],
+        [0, 0],
+        48,
+        "IPv4 translated to IPv6, local use",
+        "RFC 8215",
+    ),
     v6([0x100, 0, 0, 0], [0, 0], 64, "discard", "RFC 6666"),
     v6([0x100, 0, 0, 1], [0, 0], 64, "dummy prefix", "RFC 9780"),
     v6([0x2001, 0, 0, 0], [0, 0], 32, "Teredo", "RFC 4380"),
     v6([0x2001, 2, 0, 0], [0, 0], 48, "benchmarking", "RFC 5180"),
     v6([0x2001, 0xdb8, 0, 0], [0, 0], 32, DOCUMENTATION, "RFC 3849"),
-    v6([0x2001, 0, 0, 0], [0, 0], 23, "protocol assignments", "RFC 2928"),
+    v6(
+        [0x2001, 0, 0, 0],
+        [0, 0],
+        23,
+        "protocol assignments",
+        "RFC 2928",
+    ),
     v6([0x2002, 0, 0, 0], [0, 0], 16, "6to4", "RFC 3056"),
-    v6([0x2620, 0x4f, 0x8000, 0], [0, 0], 48, "AS112 anycast", "RFC 7534"),
+    v6(
+        [0x2620, 0x4f, 0x8000, 0],
+        [0, 0],
+        48,
+        "AS112 anycast",
+        "RFC 7534",
+    ),
     v6([0x3fff, 0, 0, 0], [0, 0], 20, DOCUMENTATION, "RFC 9637"),
-    v6([0x3ffe, 0, 0, 0], [0, 0], 16, "6bone, withdrawn", "RFC 3701"),
-    v6([0x5f00, 0, 0, 0], [0, 0], 16, "segment routing identifiers", "RFC 9602"),
+    v6(
+        [0x3ffe, 0, 0, 0],
+        [0, 0],
+        16,
+        "6bone, withdrawn",
+        "RFC 3701",
+    ),
+    v6(
+        [0x5f00, 0, 0, 0],
+        [0, 0],
+        16,
+        "segment routing identifiers",
+        "RFC 9602",
+    ),
     v6([0xfc00, 0, 0, 0], [0, 0], 7, "unique local", "RFC 4193"),
     v6([0xfe80, 0, 0, 0], [0, 0], 10, "link-local", "RFC 4291"),
-    v6([0xfec0, 0, 0, 0], [0, 0], 10, "site-local, withdrawn", "RFC 3879"),
+    v6(
+        [0xfec0, 0, 0, 0],
+        [0, 0],
+        10,
+        "site-local, withdrawn",
+        "RFC 3879",
+    ),
     v6([0xff00, 0, 0, 0], [0, 0], 8, "multicast", "RFC 4291"),
-    v6([0, 0, 0, 0], [0, 0], 3, "outside global unicast", "RFC 4291"),
-    v6([0x4000, 0, 0, 0], [0, 0], 2, "outside global unicast", "RFC 4291"),
-    v6([0x8000, 0, 0, 0], [0, 0], 1, "outside global unicast", "RFC 4291"),
+    v6(
+        [0, 0, 0, 0],
+        [0, 0],
+        3,
+        "outside global unicast",
+        "RFC 4291",
+    ),
+    v6(
+        [0x4000, 0, 0, 0],
+        [0, 0],
+        2,
+        "outside global unicast",
+        "RFC 4291",
+    ),
+    v6(
+        [0x8000, 0, 0, 0],
+        [0, 0],
+        1,
+        "outside global unicast",
+        "RFC 4291",
+    ),
 ];
 
 /// The special space that this prefix overlaps, in either direction: `10.1.0.0/16` lies in
@@ -246,7 +336,11 @@ mod tests {
             ("::ffff:0:0/96", "0.0.0.0/0"),
             ("::/0", "::/0"),
         ] {
-            assert_eq!(parse_prefix(text).map(|n| n.to_string()).as_deref(), Ok(want), "{text}");
+            assert_eq!(
+                parse_prefix(text).map(|n| n.to_string()).as_deref(),
+                Ok(want),
+                "{text}"
+            );
         }
         for (text, why) in [
             ("", R::EmptyValue),
@@ -275,11 +369,19 @@ mod tests {
     #[test]
     fn a_range_becomes_the_fewest_prefixes() {
         let read = |text: &str| {
-            parse_range(text).map(|nets| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            parse_range(text).map(|nets| {
+                nets.iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
         };
         for (text, want) in [
             ("192.0.2.0-192.0.2.255", "192.0.2.0/24"),
-            ("192.0.2.1 - 192.0.2.6", "192.0.2.1/32 192.0.2.2/31 192.0.2.4/31 192.0.2.6/32"),
+            (
+                "192.0.2.1 - 192.0.2.6",
+                "192.0.2.1/32 192.0.2.2/31 192.0.2.4/31 192.0.2.6/32",
+            ),
             ("0.0.0.0-255.255.255.255", "0.0.0.0/0"),
             ("192.0.2.7-192.0.2.7", "192.0.2.7/32"),
             ("::ffff:192.0.2.0-192.0.2.1", "192.0.2.0/31"),
@@ -306,12 +408,31 @@ mod tests {
     fn special_space_is_found_from_both_sides() {
         let net = |text: &str| text.parse::<IpNet>().unwrap();
         for text in [
-            "10.1.2.0/24", "0.0.0.0/0", "8.0.0.0/6", "100.127.0.0/16", "224.0.0.1/32", "255.255.255.255/32",
-            "2001:db8:1::/48", "3fff::/24", "fd00::/8", "::ffff:10.0.0.0/104", "2000::/3", "4000::/16", "::1/128",
+            "10.1.2.0/24",
+            "0.0.0.0/0",
+            "8.0.0.0/6",
+            "100.127.0.0/16",
+            "224.0.0.1/32",
+            "255.255.255.255/32",
+            "2001:db8:1::/48",
+            "3fff::/24",
+            "fd00::/8",
+            "::ffff:10.0.0.0/104",
+            "2000::/3",
+            "4000::/16",
+            "::1/128",
         ] {
             assert!(is_reserved(&net(text)), "{text}");
         }
-        for text in ["8.8.8.0/24", "100.128.0.0/9", "198.20.0.0/16", "145.0.0.0/8", "2a00::/12", "2001:200::/23", "::ffff:8.8.8.0/120"] {
+        for text in [
+            "8.8.8.0/24",
+            "100.128.0.0/9",
+            "198.20.0.0/16",
+            "145.0.0.0/8",
+            "2a00::/12",
+            "2001:200::/23",
+            "::ffff:8.8.8.0/120",
+        ] {
             assert!(!is_reserved(&net(text)), "{text}");
         }
         assert!(is_documentation(&net("192.0.2.128/25")));

@@ -75,7 +75,10 @@ pub type Micros = i64;
 /// # Errors
 /// A date at the very edge of the calendar (years -9999 and 9999).
 pub fn local_midnight(date: Date, zone: &TimeZone) -> Result<Micros, jiff::Error> {
-    Ok(date.to_zoned_datetime(zone.clone())?.timestamp().as_microsecond())
+    Ok(date
+        .to_zoned_datetime(zone.clone())?
+        .timestamp()
+        .as_microsecond())
 }
 
 /// The calendar date of a moment in `zone`; `None` outside the calendar.
