@@ -1,1 +1,27 @@
-//! config
+//! Turns TOML into a checked [`Job`] and a checked [`Catalogue`] of threats and triggers.
+//!
+//! Pure: texts come in, values or *all* problems go out. Unknown keys are problems, since a
+//! misspelt limit must not vanish. Units stand in the names of keys.
+
+mod catalogue;
+mod job;
+mod section;
+mod threat;
+
+pub use catalogue::{Catalogue, catalogue};
+pub use job::{Feed, Inputs, Job, NightRule, References, SecretPlace, job};
+
+use crate::model::identity::Secret;
+
+/// First bytes of the key that the samples carry. It protects nothing, so it is refused for
+/// any base but a local one.
+pub const SAMPLES_KEY_MARK: &[u8] = b"samples-only:";
+
+/// The two keys of a run, read by `run` from the places that the job names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secrets {
+    /// Makes references that nobody can guess.
+    pub verification: Secret,
+    /// Names companies and accounts in the ledger without naming them.
+    pub party: Secret,
+}

@@ -56,7 +56,8 @@ reasons! {
     QuietDays "quiet_days" Suppressed "the same finding was written about within the quiet days";
     OptOut "opt_out" Suppressed "the company asked not to be written to";
     AcceptedRisk "accepted_risk" Suppressed "the company accepted the risk";
-    SecondFeed "second_feed" Suppressed "the same finding stands in the letter by another row";
+    SecondFeed "second_feed" Suppressed "the same finding stands in the letter by another feed";
+    SecondRow "second_row" Suppressed "the same finding stands in the letter by a later row of the same feed";
     Superseded "superseded" Suppressed "another threat of the same letter says more about the same spot";
     NoContact "no_contact" Held "no usable contact: somebody must find one";
     LetterImpossible "letter_impossible" Held "the letter could not be typeset";
@@ -106,6 +107,8 @@ text_enum! {
         Parent = "parent",
         /// No registered contact: the register's postal address.
         PostalAddress = "postal_address",
+        /// No usable contact at all: the letter is held.
+        NoneFound = "none_found",
         /// The job sends everything by post.
         JobSendsByPost = "job_sends_by_post",
     }

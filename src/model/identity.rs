@@ -66,7 +66,9 @@ impl FindingId {
     pub fn of(form: &str) -> Self {
         let digest = Sha256::digest(form.as_bytes());
         let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
+        for (to, from) in id.iter_mut().zip(digest) {
+            *to = from;
+        }
         Self(id)
     }
 }

@@ -1,0 +1,380 @@
+//! The job: what a night reads, whom it writes to, where it puts things.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+
+use super::section::{Section, Source};
+use crate::diag::Problem;
+use crate::model::company::PartyKind;
+use crate::model::letter::Sender;
+use crate::{decide, matching, register, store};
+
+/// Which night a run is for when nobody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NightRule {
+    /// Today's date in the job's time zone.
+    Today,
+    /// The date of the newest snapshot.
+    Newest,
+}
+
+impl std::str::FromStr for NightRule {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "today" => Ok(Self::Today),
+            "newest" => Ok(Self::Newest),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Where the inputs are, under the base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Table of companies.
+    pub companies: String,
+    /// Table of assets.
+    pub assets: String,
+    /// Table of contacts.
+    pub contacts: String,
+    /// Folder of snapshots: `<date>/<feed>/<report>.parquet`.
+    pub snapshots: String,
+}
+
+/// Folders of dated reference objects, under the base: `<date>.<extension>`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// CISA's list of exploited vulnerabilities, official JSON.
+    pub kev: Option<String>,
+    /// FIRST's scores, official CSV.
+    pub epss: Option<String>,
+    /// Public Suffix List.
+    pub public_suffixes: String,
+    /// Address range → AS number, CSV.
+    pub prefix_asn: Option<String>,
+    /// Cloud, CDN, hosting, parking, … ranges and suffixes, CSV.
+    pub shared_infrastructure: Option<String>,
+}
+
+/// What the job expects of a feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Feed {
+    /// The newest snapshot may be this many days older than the night.
+    pub max_age_days: u32,
+    /// Foreign column name → ours.
+    pub columns: BTreeMap<String, String>,
+}
+
+/// Where a secret comes from: the environment first, then a file. Never the job itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretPlace {
+    /// Name of an environment variable.
+    pub env: Option<String>,
+    /// File, relative to the job.
+    pub file: Option<String>,
+}
+
+/// A checked job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// Zone of nights and of bare dates.
+    pub zone: TimeZone,
+    /// Which night.
+    pub night: NightRule,
+    /// URL, or a path relative to the job file.
+    pub base: String,
+    /// Where runs go, under the base.
+    pub runs: String,
+    /// Where the ledger is, under the base.
+    pub ledger: String,
+    /// Folder of threats, relative to the job file.
+    pub threats: String,
+    /// Folder of triggers, relative to the job file.
+    pub triggers: String,
+    /// Folder of templates, relative to the job file.
+    pub templates: String,
+    /// More rejects than this and the run ends with exit code 1.
+    pub rejects_tolerated: u64,
+    /// Inputs.
+    pub inputs: Inputs,
+    /// Reference data.
+    pub references: References,
+    /// Feeds that must be there, by name.
+    pub feeds: BTreeMap<String, Feed>,
+    /// Registrations.
+    pub register: register::Settings,
+    /// Matching.
+    pub matching: matching::Settings,
+    /// Policy.
+    pub policy: decide::Settings,
+    /// Who sends.
+    pub sender: Sender,
+    /// Separator of the mail merge's CSV.
+    pub csv_separator: u8,
+    /// Object storage.
+    pub store: store::Settings,
+    /// Key of references.
+    pub verification_key: SecretPlace,
+    /// Key of parties and accounts.
+    pub party_key: SecretPlace,
+}
+
+/// Reads a job. `file` is its name for messages.
+///
+/// # Errors
+/// Every problem of the file at once, each with line and key.
+pub fn job(file: &str, text: &str) -> Result<Job, Vec<Problem>> {
+    let source = Source::new(file, text);
+    let table = source.parse();
+    let job = read(source.root(&table));
+    let problems = source.into_problems();
+    match job {
+        Some(job) if problems.is_empty() => Ok(job),
+        _ => Err(problems),
+    }
+}
+
+fn read(root: Section<'_, '_>) -> Option<Job> {
+    if root.number::<u32>("schema", "1").is_some_and(|v| v != 1) {
+        root.problem("schema", "this program reads version 1 of job files");
+    }
+    let name = root.text("name");
+    let zone = zone(&root);
+    let night = root.parsed("night", "today, newest");
+    let base = root.text("base");
+    let (runs, ledger) = (root.text("runs"), root.text("ledger"));
+    let threats = root.text_or("threats", "threats");
+    let triggers = root.text_or("triggers", "triggers");
+    let templates = root.text_or("templates", "../templates");
+    let rejects_tolerated = root.number("rejects_tolerated", "a number of rows");
+    let inputs = root.section("inputs").and_then(inputs);
+    let references = root.section("reference").and_then(references);
+    let feeds = root.section("feeds").map(feeds);
+    let (register, matching) = registrations(root.section("registrations"));
+    let policy = policy(root.section_if("policy"));
+    let sender = root.section("sender").and_then(sender);
+    let csv_separator = separator(root.section_if("mail_merge"));
+    let store = storage(root.section_if("storage"));
+    let secrets = root.section("secrets").map(secrets);
+    root.finish();
+    let (verification_key, party_key) = secrets?;
+    Some(Job {
+        name: name?,
+        zone: zone?,
+        night: night?,
+        base: base?,
+        runs: runs?,
+        ledger: ledger?,
+        threats,
+        triggers,
+        templates,
+        rejects_tolerated: rejects_tolerated?,
+        inputs: inputs?,
+        references: references?,
+        feeds: feeds?,
+        register,
+        matching,
+        policy,
+        sender: sender?,
+        csv_separator,
+        store,
+        verification_key,
+        party_key,
+    })
+}
+
+fn zone(root: &Section<'_, '_>) -> Option<TimeZone> {
+    let name = root.text("time_zone")?;
+    let zone = TimeZone::get(&name).ok();
+    if zone.is_none() {
+        let message =
+            format!("`{name}` is not a time zone of the IANA database, such as `Europe/Amsterdam`");
+        root.problem("time_zone", message);
+    }
+    zone
+}
+
+fn inputs(section: Section<'_, '_>) -> Option<Inputs> {
+    let inputs = Inputs {
+        companies: section.text("companies")?,
+        assets: section.text("assets")?,
+        contacts: section.text("contacts")?,
+        snapshots: section.text("snapshots")?,
+    };
+    section.finish();
+    Some(inputs)
+}
+
+fn references(section: Section<'_, '_>) -> Option<References> {
+    let references = References {
+        kev: section.text_if("kev"),
+        epss: section.text_if("epss"),
+        public_suffixes: section.text("public_suffixes")?,
+        prefix_asn: section.text_if("prefix_asn"),
+        shared_infrastructure: section.text_if("shared_infrastructure"),
+    };
+    section.finish();
+    Some(references)
+}
+
+fn feeds(section: Section<'_, '_>) -> BTreeMap<String, Feed> {
+    let mut feeds = BTreeMap::new();
+    for (name, feed) in section.named() {
+        let max_age_days = feed.number("max_age_days", "a number of days");
+        let columns = feed.section_if("columns").map(|c| c.named_texts());
+        feed.finish();
+        let feed = Feed {
+            max_age_days: max_age_days.unwrap_or(0),
+            columns: columns.unwrap_or_default().into_iter().collect(),
+        };
+        feeds.insert(name, feed);
+    }
+    feeds
+}
+
+fn registrations(section: Option<Section<'_, '_>>) -> (register::Settings, matching::Settings) {
+    let mut register = register::Settings::default();
+    let mut matching = matching::Settings::default();
+    if let Some(section) = section {
+        let bits = "a prefix length in bits";
+        register.max_prefix_v4 = section.number_or("max_prefix_v4", register.max_prefix_v4, bits);
+        register.max_prefix_v6 = section.number_or("max_prefix_v6", register.max_prefix_v6, bits);
+        register.accepted_reserved =
+            section.parsed_list("accepted_reserved", "prefixes such as 192.0.2.0/24");
+        matching.many_owners =
+            section.number_or("many_owners", matching.many_owners, "a number of companies");
+        section.finish();
+    }
+    (register, matching)
+}
+
+fn policy(section: Option<Section<'_, '_>>) -> decide::Settings {
+    let mut policy = decide::Settings::default();
+    if let Some(section) = section {
+        let kinds: BTreeSet<PartyKind> = section
+            .parsed_list(
+                "write_to",
+                "participant, registered, unregistered, network_owner",
+            )
+            .into_iter()
+            .collect();
+        if !kinds.is_empty() {
+            policy.write_to = kinds;
+        }
+        policy.post_for_all = section.bool_or("post_for_all", policy.post_for_all);
+        policy.max_letters = section.number_if("max_letters", "a number of letters");
+        section.finish();
+    }
+    policy
+}
+
+fn sender(section: Section<'_, '_>) -> Option<Sender> {
+    let both = |nl, en| Some([section.text(nl)?, section.text(en)?]);
+    let (tagline, legal_basis) = (
+        both("tagline_nl", "tagline_en"),
+        both("legal_basis_nl", "legal_basis_en"),
+    );
+    let accent = section.text_or("accent", "#154273");
+    if accent.len() != 7
+        || !accent.starts_with('#')
+        || !accent.bytes().skip(1).all(|b| b.is_ascii_hexdigit())
+    {
+        section.problem(
+            "accent",
+            format!("`{accent}` is not a colour such as `#154273`"),
+        );
+    }
+    let texts = [
+        "name",
+        "return_address",
+        "phone",
+        "email",
+        "website",
+        "privacy_notice",
+        "town",
+    ]
+    .map(|key| section.text(key));
+    section.finish();
+    let [
+        name,
+        return_address,
+        phone,
+        email,
+        website,
+        privacy_notice,
+        town,
+    ] = texts;
+    Some(Sender {
+        name: name?,
+        tagline: tagline?,
+        return_address: return_address?,
+        phone: phone?,
+        email: email?,
+        website: website?,
+        legal_basis: legal_basis?,
+        privacy_notice: privacy_notice?,
+        town: town?,
+        accent,
+    })
+}
+
+fn separator(section: Option<Section<'_, '_>>) -> u8 {
+    let Some(section) = section else {
+        return b';';
+    };
+    let text = section.text_or("csv_separator", ";");
+    let separator = match text.as_bytes() {
+        [byte @ (b';' | b',' | b'\t')] => *byte,
+        _ => {
+            section.problem(
+                "csv_separator",
+                format!("`{text}` is not one of `;`, `,` or a tab"),
+            );
+            b';'
+        }
+    };
+    section.finish();
+    separator
+}
+
+fn storage(section: Option<Section<'_, '_>>) -> store::Settings {
+    let mut settings = store::Settings::default();
+    if let Some(section) = section {
+        let seconds = "a number of seconds";
+        settings.timeout_secs = section.number_or("timeout_secs", settings.timeout_secs, seconds);
+        settings.connect_timeout_secs = section.number_or(
+            "connect_timeout_secs",
+            settings.connect_timeout_secs,
+            seconds,
+        );
+        settings.retries = section.number_or("retries", settings.retries, "a number of tries");
+        section.finish();
+    }
+    settings
+}
+
+fn secrets(section: Section<'_, '_>) -> (SecretPlace, SecretPlace) {
+    let verification = section.section("verification_key").map(secret_place);
+    let party = section.section("party_key").map(secret_place);
+    section.finish();
+    (verification.unwrap_or_default(), party.unwrap_or_default())
+}
+
+fn secret_place(section: Section<'_, '_>) -> SecretPlace {
+    let place = SecretPlace {
+        env: section.text_if("env"),
+        file: section.text_if("file"),
+    };
+    if place == SecretPlace::default() {
+        section.problem(
+            "env",
+            "name an environment variable (`env`), a file (`file`) or both",
+        );
+    }
+    section.finish();
+    place
+}
