@@ -1,1 +1,106 @@
-//! decide: to be written.
+//! Chooses who gets a letter tonight, and says why every other row gets none.
+//!
+//! Input is already joined and enriched; this room never looks anything up.
+//! Deliberately absent: the clock, the network, the words of a letter.
+
+mod compose;
+mod contact;
+pub mod history;
+pub mod rule;
+mod version;
+mod weigh;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::model::company::{Company, CompanyKey, Contact, PartyKind};
+use crate::model::decision::{Decision, Hit};
+use crate::model::identity::Secret;
+use crate::model::ledger_record::ClaimItem;
+use crate::model::letter::{Fact, Letter};
+use crate::model::night::Night;
+use crate::model::threat::{Threat, Trigger};
+
+use history::History;
+
+/// What the job says about policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Kinds of party that get letters.
+    pub write_to: BTreeSet<PartyKind>,
+    /// Send everything by post where there is an address.
+    pub post_for_all: bool,
+    /// Letters that one run may send; oldest urgent first, the rest is held.
+    pub max_letters: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            write_to: PartyKind::ALL.iter().copied().collect(),
+            post_for_all: false,
+            max_letters: None,
+        }
+    }
+}
+
+/// Everything that a night's decisions are a function of.
+pub struct Input<'a> {
+    /// Policy of the job.
+    pub settings: &'a Settings,
+    /// The night.
+    pub night: Night,
+    /// Zone of calendar days.
+    pub zone: &'a TimeZone,
+    /// Rows that met assets: sorted by object, row and asset, so that the night is reproducible.
+    pub hits: &'a [Hit],
+    /// Companies by key; every hit's company is among them.
+    pub companies: &'a BTreeMap<CompanyKey, Arc<Company>>,
+    /// Contacts by company, in order of priority.
+    pub contacts: &'a BTreeMap<CompanyKey, Vec<Contact>>,
+    /// Threats, sorted by id.
+    pub threats: &'a [Arc<Threat>],
+    /// Triggers, in order of opening.
+    pub triggers: &'a [Arc<Trigger>],
+    /// What was written about before.
+    pub history: &'a History,
+    /// Public facts by CVE.
+    pub facts: &'a BTreeMap<String, Vec<Fact>>,
+    /// Makes references.
+    pub verification_key: &'a Secret,
+    /// Names assets in claims.
+    pub party_key: &'a Secret,
+}
+
+/// A letter, and what its claim will hold.
+#[derive(Clone, Debug)]
+pub struct Drafted {
+    /// The letter.
+    pub letter: Letter,
+    /// One for each finding.
+    pub items: Vec<ClaimItem>,
+    /// No: it is held, for the reason that its decisions carry.
+    pub is_sendable: bool,
+}
+
+/// What became of the night's hits.
+#[derive(Clone, Debug, Default)]
+pub struct Decided {
+    /// One for each row × company × threat, in the order of the hits.
+    pub decisions: Vec<Decision>,
+    /// One a company, sorted by company key; held ones too.
+    pub letters: Vec<Drafted>,
+}
+
+/// Decides a night.
+///
+/// # Errors
+/// None: what cannot be sent becomes a decision with a reason, and is counted.
+#[must_use]
+pub fn decide(input: &Input<'_>) -> Decided {
+    let mut decisions = weigh::weigh(input);
+    let letters = compose::compose(input, &mut decisions);
+    Decided { decisions, letters }
+}

@@ -1,1 +1,83 @@
-//! enrich: to be written.
+//! Adds public facts to CVEs: is it exploited (KEV), how likely will it be (EPSS).
+//!
+//! Every fact carries the day of the list that it was read from; a letter prints that day.
+
+mod epss;
+mod kev;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use polars::prelude::{DataFrame, IntoColumn, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, col};
+
+use crate::diag::Failure;
+use crate::model::letter::Fact;
+
+pub use epss::{Epss, read_epss};
+pub use kev::{Kev, read_kev};
+
+/// Facts by CVE, for the CVEs of a night's hits; sorted. A CVE without facts is absent.
+///
+/// # Errors
+/// `OurBug` if the join cannot be computed.
+pub fn facts(
+    cves: &BTreeSet<String>,
+    kev: Option<&Kev>,
+    epss: Option<&Epss>,
+) -> Result<BTreeMap<String, Vec<Fact>>, Failure> {
+    let bug = |e: polars::error::PolarsError| Failure::our_bug(format!("joining facts: {e}"));
+    let wanted = frame(vec![texts("cve", cves.iter().map(String::as_str))]).map_err(bug)?;
+    let mut facts: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
+    if let Some(kev) = kev {
+        let joined = inner_join(&wanted, kev.frame().map_err(bug)?).map_err(bug)?;
+        for (cve, since) in text_and_number(&joined, "since").map_err(bug)? {
+            if let Some(since) = kev::date_of(since) {
+                let fact = Fact::Kev { cve: cve.clone(), since, as_of: kev.as_of };
+                facts.entry(cve).or_default().push(fact);
+            }
+        }
+    }
+    if let Some(epss) = epss {
+        let joined = inner_join(&wanted, epss.frame().map_err(bug)?).map_err(bug)?;
+        for (cve, score) in text_and_number(&joined, "per_10_000").map_err(bug)? {
+            if let Ok(per_10_000) = u16::try_from(score) {
+                let fact = Fact::Epss { cve: cve.clone(), per_10_000, as_of: epss.as_of };
+                facts.entry(cve).or_default().push(fact);
+            }
+        }
+    }
+    for of_cve in facts.values_mut() {
+        of_cve.sort();
+    }
+    Ok(facts)
+}
+
+type Polars<T> = Result<T, polars::error::PolarsError>;
+
+fn texts<'a>(name: &str, values: impl Iterator<Item = &'a str>) -> Series {
+    Series::new(name.into(), values.collect::<Vec<_>>())
+}
+
+fn numbers(name: &str, values: impl Iterator<Item = i32>) -> Series {
+    Series::new(name.into(), values.collect::<Vec<_>>())
+}
+
+fn frame(columns: Vec<Series>) -> Polars<DataFrame> {
+    let height = columns.first().map_or(0, Series::len);
+    DataFrame::new(height, columns.into_iter().map(IntoColumn::into_column).collect())
+}
+
+fn inner_join(left: &DataFrame, right: DataFrame) -> Polars<DataFrame> {
+    left.clone()
+        .lazy()
+        .join(right.lazy(), [col("cve")], [col("cve")], JoinArgs::new(JoinType::Inner))
+        .collect()
+}
+
+fn text_and_number(joined: &DataFrame, name: &str) -> Polars<Vec<(String, i32)>> {
+    let (cves, values) = (joined.column("cve")?.str()?, joined.column(name)?.i32()?);
+    Ok(cves
+        .into_iter()
+        .zip(values)
+        .filter_map(|(cve, value)| Some((cve?.to_owned(), value?)))
+        .collect())
+}

@@ -126,6 +126,12 @@ impl Secret {
         Self(bytes.into())
     }
 
+    /// Does the key begin with these bytes?
+    #[must_use]
+    pub fn starts_with(&self, mark: &[u8]) -> bool {
+        self.0.starts_with(mark)
+    }
+
     /// HMAC-SHA-256 (RFC 2104) of a message.
     #[must_use]
     pub fn hmac(&self, message: &[u8]) -> [u8; 32] {

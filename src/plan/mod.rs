@@ -1,1 +1,257 @@
-//! plan: to be written.
+//! What a night reads: which snapshot objects, which day of each reference. Nothing is read yet.
+//!
+//! A night consumes the snapshots dated on or before it that no earlier night consumed
+//! (DECISIONS, section 1). The plan is a value: `plan` prints what `run` executes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+
+use crate::diag::{Failure, Kind, Problem};
+use crate::model::ledger_record::LedgerView;
+use crate::model::night::Night;
+
+/// An object as listed in the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Path under the base.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A snapshot, as its path tells: `<snapshots>/<date>/<feed>/<report>.parquet`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SnapshotObject {
+    /// The object.
+    pub listed: Listed,
+    /// Date of the snapshot.
+    pub date: Date,
+    /// Feed.
+    pub feed: String,
+    /// Report type.
+    pub report: String,
+}
+
+/// What a night reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The night.
+    pub night: Night,
+    /// Snapshots, sorted by date, feed and report.
+    pub snapshots: Vec<SnapshotObject>,
+    /// Snapshots that an earlier night consumed.
+    pub n_consumed_before: usize,
+    /// Objects under the snapshot folder that are no snapshot; shown, never read.
+    pub ignored: Vec<String>,
+}
+
+/// Reads snapshot paths; what does not have the form of one is returned apart.
+#[must_use]
+pub fn snapshots(listing: &[Listed], folder: &str) -> (Vec<SnapshotObject>, Vec<String>) {
+    let (mut found, mut ignored) = (Vec::new(), Vec::new());
+    for listed in listing {
+        match snapshot(listed, folder) {
+            Some(snapshot) => found.push(snapshot),
+            None => ignored.push(listed.path.clone()),
+        }
+    }
+    found.sort_by(|a, b| (a.date, &a.listed.path).cmp(&(b.date, &b.listed.path)));
+    (found, ignored)
+}
+
+fn snapshot(listed: &Listed, folder: &str) -> Option<SnapshotObject> {
+    let rest = listed.path.strip_prefix(folder)?.trim_start_matches('/');
+    let mut parts = rest.split('/');
+    let (date, feed, file) = (parts.next()?, parts.next()?, parts.next()?);
+    let report = file.strip_suffix(".parquet")?;
+    if parts.next().is_some() || feed.is_empty() || report.is_empty() {
+        return None;
+    }
+    Some(SnapshotObject {
+        listed: listed.clone(),
+        date: date.parse::<Night>().ok()?.date(),
+        feed: feed.to_owned(),
+        report: report.to_owned(),
+    })
+}
+
+/// The date of the newest snapshot of a listing.
+#[must_use]
+pub fn newest(snapshots: &[SnapshotObject]) -> Option<Night> {
+    snapshots.iter().map(|s| Night::new(s.date)).max()
+}
+
+/// Plans a night.
+///
+/// `max_age_days` holds the feeds that the job expects. `revision` 0 is a night's first plan.
+///
+/// # Errors
+/// `FixData` with every feed that is missing or stale, and every feed that the job does not
+/// know; `FixJob` for a night before the latest one.
+pub fn plan(
+    snapshots: &[SnapshotObject],
+    ignored: Vec<String>,
+    max_age_days: &BTreeMap<String, u32>,
+    night: Night,
+    revision: u32,
+    ledger: &LedgerView,
+) -> Result<Plan, Failure> {
+    forward_only(night, revision, ledger)?;
+    let due: Vec<&SnapshotObject> = snapshots.iter().filter(|s| s.date <= night.date()).collect();
+    let problems = contract(&due, max_age_days, night);
+    if let Some(failure) = Failure::from_problems(Kind::FixData, problems) {
+        return Err(failure);
+    }
+    let consumed: BTreeSet<&str> = ledger
+        .nights()
+        .filter(|pin| pin.night < night)
+        .flat_map(|pin| pin.snapshots.iter().map(|o| o.path.as_str()))
+        .collect();
+    let n_due = due.len();
+    let fresh: Vec<SnapshotObject> = due
+        .into_iter()
+        .filter(|s| !consumed.contains(s.listed.path.as_str()))
+        .cloned()
+        .collect();
+    Ok(Plan {
+        night,
+        n_consumed_before: n_due - fresh.len(),
+        snapshots: fresh,
+        ignored,
+    })
+}
+
+fn forward_only(night: Night, revision: u32, ledger: &LedgerView) -> Result<(), Failure> {
+    match ledger.latest_night() {
+        Some(latest) if latest > night.date() && revision == 0 => Err(Failure::fix_job(format!(
+            "night {night} lies before {latest}, the latest that was planned"
+        ))
+        .at("", "--night")
+        .hint("nights go forward; new inputs for a past night need `--revision 1`")),
+        _ => Ok(()),
+    }
+}
+
+fn contract(
+    due: &[&SnapshotObject],
+    max_age_days: &BTreeMap<String, u32>,
+    night: Night,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (feed, max_age) in max_age_days {
+        let newest = due.iter().filter(|s| &s.feed == feed).max_by_key(|s| s.date);
+        let Some(newest) = newest else {
+            let message = format!("no snapshot on or before {night}; the job expects one every {max_age} days");
+            problems.push(
+                Problem::new(format!("feed `{feed}`"), "", message)
+                    .hint("deliver the feed, or take it out of `[feeds]`"),
+            );
+            continue;
+        };
+        let age = night.days_since(newest.date);
+        if i64::from(age) > i64::from(*max_age) {
+            let message = format!(
+                "the newest snapshot of feed `{feed}` is {age} days older than night {night}; the job allows {max_age}"
+            );
+            problems.push(
+                Problem::new(&newest.listed.path, "", message)
+                    .hint("deliver a newer snapshot, or raise `max_age_days` of the feed"),
+            );
+        }
+    }
+    let unknown: BTreeSet<&str> = due
+        .iter()
+        .map(|s| s.feed.as_str())
+        .filter(|feed| !max_age_days.contains_key(*feed))
+        .collect();
+    for feed in unknown {
+        let message = format!("the snapshots hold feed `{feed}`, which the job does not know");
+        problems.push(
+            Problem::new(format!("feed `{feed}`"), "", message)
+                .hint(format!("add `[feeds.{feed}]` with `max_age_days` to the job, or move the objects away")),
+        );
+    }
+    problems
+}
+
+/// The newest dated object of a reference folder on or before the night: its path and day.
+#[must_use]
+pub fn dated<'a>(listing: &'a [Listed], night: Night) -> Option<(&'a Listed, Date)> {
+    listing
+        .iter()
+        .filter_map(|listed| {
+            let name = listed.path.rsplit('/').next()?;
+            let date = name.get(..10)?.parse::<Night>().ok()?;
+            (date <= night).then(|| (listed, date.date()))
+        })
+        .max_by_key(|(listed, date)| (*date, listed.path.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ledger_record::{Numbered, PinnedNight, PinnedObject, Record};
+
+    fn listed(path: &str) -> Listed {
+        Listed { path: path.into(), size: 1 }
+    }
+
+    fn night(text: &str) -> Night {
+        text.parse().unwrap()
+    }
+
+    fn ages() -> BTreeMap<String, u32> {
+        BTreeMap::from([("a".to_owned(), 1)])
+    }
+
+    #[test]
+    fn only_paths_of_the_agreed_form_are_snapshots() {
+        let listing = ["s/2026-03-01/a/x.parquet", "s/2026-03-01/a/b/x.parquet", "s/readme.md", "s/2026-3-1/a/x.parquet"]
+            .map(listed);
+        let (found, ignored) = snapshots(&listing, "s/");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].feed.as_str(), found[0].report.as_str()), ("a", "x"));
+        assert_eq!(ignored.len(), 3);
+    }
+
+    #[test]
+    fn a_night_takes_what_no_earlier_night_took() {
+        let listing = ["s/2026-03-01/a/x.parquet", "s/2026-03-02/a/x.parquet", "s/2026-03-03/a/x.parquet"].map(listed);
+        let (found, _) = snapshots(&listing, "s/");
+        let pin = PinnedNight {
+            night: night("2026-03-01"),
+            revision: 0,
+            run_id: "r".into(),
+            ledger_seq: 0,
+            job_sha256: String::new(),
+            snapshots: vec![PinnedObject { path: listing[0].path.clone(), size: 1, sha256: String::new() }],
+            inputs: vec![],
+        };
+        let ledger = LedgerView { last_seq: 1, records: vec![Numbered { seq: 1, record: Record::Night(pin) }] };
+        let plan = plan(&found, vec![], &ages(), night("2026-03-02"), 0, &ledger).unwrap();
+        assert_eq!(plan.snapshots.len(), 1);
+        assert_eq!(plan.snapshots[0].date, night("2026-03-02").date());
+        assert_eq!(plan.n_consumed_before, 1);
+    }
+
+    #[test]
+    fn a_stale_missing_or_unknown_feed_stops_the_night_by_name() {
+        let (found, _) = snapshots(&[listed("s/2026-03-01/b/x.parquet")], "s");
+        let failure = plan(&found, vec![], &ages(), night("2026-03-01"), 0, &LedgerView::default()).unwrap_err();
+        let text = failure.to_string();
+        assert!(text.contains("feed `a`: no snapshot"), "{text}");
+        assert!(text.contains("feed `b`"), "{text}");
+        let (found, _) = snapshots(&[listed("s/2026-03-01/a/x.parquet")], "s");
+        let failure = plan(&found, vec![], &ages(), night("2026-03-04"), 0, &LedgerView::default()).unwrap_err();
+        assert!(failure.to_string().contains("3 days older"), "{failure}");
+    }
+
+    #[test]
+    fn the_newest_reference_on_or_before_the_night_is_taken() {
+        let listing = ["r/2026-03-01.json", "r/2026-03-09.json", "r/readme"].map(listed);
+        let (found, date) = dated(&listing, night("2026-03-05")).unwrap();
+        assert_eq!((found.path.as_str(), date), ("r/2026-03-01.json", night("2026-03-01").date()));
+        assert!(dated(&listing, night("2026-02-01")).is_none());
+    }
+}

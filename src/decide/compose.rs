@@ -1,0 +1,214 @@
+//! From decisions to letters: one a company, most urgent first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::contact::{Book, Chosen};
+use super::{Drafted, Input};
+use crate::model::company::CompanyKey;
+use crate::model::decision::{Decision, ItemKind, Outcome, Reason};
+use crate::model::identity::{Item, LetterId, PartyRef, Reference};
+use crate::model::ledger_record::ClaimItem;
+use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
+use crate::model::threat::Urgency;
+
+/// Writes the letter of each company that has a decision with [`Outcome::InLetters`], and marks
+/// those decisions with letter, contact and, where the letter is held, the reason.
+pub(super) fn compose(input: &Input<'_>, decisions: &mut [Decision]) -> Vec<Drafted> {
+    let book = Book {
+        companies: input.companies,
+        contacts: input.contacts,
+        post_for_all: input.settings.post_for_all,
+    };
+    let mut of_company: BTreeMap<CompanyKey, Vec<usize>> = BTreeMap::new();
+    for (i, d) in decisions.iter().enumerate() {
+        if d.outcome() == Outcome::InLetters {
+            of_company.entry(d.company.key.clone()).or_default().push(i);
+        }
+    }
+    let mut letters = Vec::with_capacity(of_company.len());
+    for rows in of_company.values() {
+        let chosen: Vec<&Decision> = rows.iter().filter_map(|i| decisions.get(*i)).collect();
+        let Some(first) = chosen.first() else { continue };
+        let contact = book.choose(&first.company);
+        letters.push(draft(input, &chosen, contact));
+    }
+    let over = over_the_limit(input, &mut letters);
+    for (rows, drafted) in of_company.values().zip(&letters) {
+        mark(decisions, rows, drafted, &over);
+    }
+    letters
+}
+
+fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
+    let mut items: Vec<ClaimItem> = chosen.iter().filter_map(|d| item(input, d)).collect();
+    items.sort_by(|a, b| (&a.threat_id, a.finding_id).cmp(&(&b.threat_id, b.finding_id)));
+    let named: Vec<Item> = items
+        .iter()
+        .map(|i| Item {
+            threat_id: i.threat_id.clone(),
+            trigger_id: i.trigger_id.clone(),
+            finding_id: i.finding_id,
+            kind: i.kind,
+        })
+        .collect();
+    let company = chosen.first().map_or_else(|| Arc::clone(&contact.addressee), |d| Arc::clone(&d.company));
+    let id = LetterId::of(&company.key, &named);
+    Drafted {
+        letter: Letter {
+            id,
+            reference: Reference::of(input.verification_key, input.night, id),
+            night: input.night,
+            language: company.language,
+            company,
+            addressee: contact.addressee,
+            recipient: contact.recipient,
+            attempt: 1,
+            sections: sections(input, chosen),
+        },
+        items,
+        is_sendable: contact.is_usable,
+    }
+}
+
+fn item(input: &Input<'_>, d: &Decision) -> Option<ClaimItem> {
+    let (threat, trigger) = (d.threat.as_ref()?, d.trigger.as_ref()?);
+    Some(ClaimItem {
+        threat_id: threat.id.clone(),
+        trigger_id: trigger.id.clone(),
+        finding_id: d.finding?,
+        kind: kind(d.reason),
+        urgency: threat.urgency,
+        feed: d.hit.observation.feed.to_string(),
+        asset_ref: PartyRef(input.party_key.hmac(d.hit.asset.canonical.as_bytes())),
+        first_observed_at: d.first_observed_at,
+        observed_at: d.hit.observation.observed_at,
+    })
+}
+
+const fn kind(reason: Reason) -> ItemKind {
+    match reason {
+        Reason::Reminder => ItemKind::Reminder,
+        Reason::Relapse => ItemKind::Relapse,
+        _ => ItemKind::First,
+    }
+}
+
+fn sections(input: &Input<'_>, chosen: &[&Decision]) -> Vec<LetterSection> {
+    let mut of_threat: BTreeMap<&str, Vec<&Decision>> = BTreeMap::new();
+    for d in chosen {
+        if let Some(threat) = &d.threat {
+            of_threat.entry(&threat.id).or_default().push(d);
+        }
+    }
+    let mut sections: Vec<LetterSection> = of_threat
+        .into_values()
+        .filter_map(|rows| section(input, &rows))
+        .collect();
+    // Most urgent first; then the worst severity; the id makes the order total.
+    let worst = |s: &LetterSection| s.findings.iter().filter_map(|f| f.severity).min();
+    sections.sort_by(|a, b| {
+        let key = |s: &LetterSection| (s.threat.urgency, worst(s).is_none(), worst(s));
+        key(a).cmp(&key(b)).then_with(|| a.threat.id.cmp(&b.threat.id))
+    });
+    sections
+}
+
+fn section(input: &Input<'_>, rows: &[&Decision]) -> Option<LetterSection> {
+    let newest = rows.iter().max_by_key(|d| d.trigger.as_ref().map(|t| (t.opened_on, t.id.clone())))?;
+    let (threat, trigger) = (newest.threat.clone()?, newest.trigger.clone()?);
+    let cves: BTreeSet<&String> = rows.iter().flat_map(|d| &d.hit.observation.cves).collect();
+    let facts: BTreeSet<Fact> = cves
+        .into_iter()
+        .filter_map(|cve| input.facts.get(cve))
+        .flatten()
+        .cloned()
+        .collect();
+    let mut findings: Vec<LetterFinding> = rows.iter().filter_map(|d| finding(d)).collect();
+    findings.sort_by(|a, b| (a.ip, &a.target, a.port, a.id).cmp(&(b.ip, &b.target, b.port, b.id)));
+    show_once(&mut findings);
+    Some(LetterSection {
+        threat,
+        trigger,
+        facts: facts.into_iter().collect(),
+        findings,
+    })
+}
+
+/// The same spot matched by address and by name is two findings, shown once in the letter:
+/// the one matched by address stays (DECISIONS, section 2).
+fn show_once(findings: &mut Vec<LetterFinding>) {
+    let by_address: BTreeSet<_> = findings
+        .iter()
+        .filter(|f| f.ip.is_some_and(|ip| ip.to_string() == f.target))
+        .map(|f| (f.ip, f.port, f.protocol.clone()))
+        .collect();
+    findings.retain(|f| {
+        let is_address = f.ip.is_some_and(|ip| ip.to_string() == f.target);
+        is_address || !by_address.contains(&(f.ip, f.port, f.protocol.clone()))
+    });
+}
+
+fn finding(d: &Decision) -> Option<LetterFinding> {
+    let o = &d.hit.observation;
+    Some(LetterFinding {
+        id: d.finding?,
+        target: d.target.clone(),
+        ip: o.ip,
+        hostname: o.hostname.clone(),
+        port: o.port,
+        protocol: o.protocol.clone(),
+        product: o.product.clone(),
+        version: o.version.clone(),
+        cves: o.cves.clone(),
+        severity: o.severity,
+        observed_at: o.observed_at,
+        first_observed_at: d.first_observed_at,
+        snapshot_date: o.snapshot_date,
+        feed: o.feed.to_string(),
+        report: o.report.to_string(),
+        tlp: o.tlp.clone(),
+        asset: d.hit.asset.canonical.clone(),
+        matched_by: d.hit.how.by,
+        confidence: d.hit.how.confidence,
+        certainty: d.certainty,
+        kind: kind(d.reason),
+    })
+}
+
+/// Letters beyond the job's limit, oldest urgent first; they are held, and named here.
+fn over_the_limit(input: &Input<'_>, letters: &mut [Drafted]) -> BTreeSet<CompanyKey> {
+    let Some(limit) = input.settings.max_letters else {
+        return BTreeSet::new();
+    };
+    let mut order: Vec<(bool, i64, CompanyKey)> = letters
+        .iter()
+        .filter(|l| l.is_sendable)
+        .map(|l| {
+            let is_urgent = l.items.iter().any(|i| i.urgency == Urgency::Urgent);
+            let oldest = l.items.iter().map(|i| i.first_observed_at).min();
+            (!is_urgent, oldest.unwrap_or(i64::MAX), l.letter.company.key.clone())
+        })
+        .collect();
+    order.sort();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let over: BTreeSet<CompanyKey> = order.into_iter().skip(limit).map(|(_, _, key)| key).collect();
+    for drafted in letters.iter_mut() {
+        if over.contains(&drafted.letter.company.key) {
+            drafted.is_sendable = false;
+        }
+    }
+    over
+}
+
+fn mark(decisions: &mut [Decision], rows: &[usize], drafted: &Drafted, over: &BTreeSet<CompanyKey>) {
+    for i in rows {
+        let Some(d) = decisions.get_mut(*i) else { continue };
+        d.letter = Some(drafted.letter.id);
+        d.recipient = Some(drafted.letter.recipient.clone());
+        if !drafted.is_sendable {
+            let is_over = over.contains(&drafted.letter.company.key);
+            d.reason = if is_over { Reason::OverMaxLetters } else { Reason::NoContact };
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! From hits to decisions: every row × company × threat gets one reason.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Input, rule};
+use crate::model::decision::{Decision, Hit, Outcome, Reason};
+use crate::model::identity::{FindingId, finding_form};
+use crate::model::matches::MatchedBy;
+use crate::model::observation::Severity;
+use crate::model::threat::{Certainty, Threat, ThreatState, Trigger};
+
+/// Decisions in the order of the hits; those that may become a letter carry
+/// [`Reason::FirstWarning`], [`Reason::Reminder`] or [`Reason::QuietDays`] already, as if each row
+/// stood alone. Doubles are settled afterwards, in [`settle_doubles`].
+pub(super) fn weigh(input: &Input<'_>) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for of_row in input.hits.chunk_by(|a, b| is_same_row(a, b)) {
+        for hit in best_by_company(of_row) {
+            weigh_hit(input, hit, &mut decisions);
+        }
+    }
+    settle_doubles(&mut decisions);
+    settle_superseded(&mut decisions);
+    decisions
+}
+
+fn is_same_row(a: &Hit, b: &Hit) -> bool {
+    a.observation.row == b.observation.row && a.observation.object == b.observation.object
+}
+
+/// The best match of a row for each company: surest first, then address before name, then the
+/// narrowest. One row is one decision a company and threat, however many assets it met.
+fn best_by_company(hits: &[Hit]) -> Vec<&Hit> {
+    let rank = |hit: &Hit| {
+        let by = match hit.how.by {
+            MatchedBy::Address => 0,
+            MatchedBy::Name => 1,
+            MatchedBy::Wildcard => 2,
+            MatchedBy::Account => 3,
+            MatchedBy::Asn => 4,
+        };
+        (Reverse(hit.how.confidence), by, !hit.how.is_most_specific, hit.how.asset)
+    };
+    let mut best: BTreeMap<_, &Hit> = BTreeMap::new();
+    for hit in hits {
+        let kept = best.entry(&hit.asset.company).or_insert(hit);
+        if rank(hit) < rank(kept) {
+            *kept = hit;
+        }
+    }
+    best.into_values().collect()
+}
+
+fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
+    let Some(company) = input.companies.get(&hit.asset.company) else {
+        return; // the register keeps no asset of an unknown company
+    };
+    let before = decisions.len();
+    for threat in input.threats {
+        let certainty = rule::judge(threat, &hit.observation);
+        if certainty == Certainty::No {
+            continue;
+        }
+        let target = target(hit);
+        let form = finding_form(
+            &company.key,
+            &threat.id,
+            &target,
+            hit.observation.protocol.as_deref(),
+            hit.observation.port,
+        );
+        let finding = FindingId::of(&form);
+        let trigger = trigger(input, threat, hit);
+        let known = input.history.get(finding);
+        let first_observed_at = known
+            .map_or(hit.observation.observed_at, |k| k.first_observed_at)
+            .min(hit.observation.observed_at);
+        decisions.push(Decision {
+            hit: hit.clone(),
+            company: Arc::clone(company),
+            threat: Some(Arc::clone(threat)),
+            certainty,
+            reason: reason(input, threat, hit, company.party_kind, trigger.is_some(), finding),
+            trigger,
+            finding: Some(finding),
+            target,
+            letter: None,
+            recipient: None,
+            first_observed_at,
+        });
+    }
+    if decisions.len() == before {
+        decisions.push(Decision {
+            hit: hit.clone(),
+            company: Arc::clone(company),
+            threat: None,
+            certainty: Certainty::No,
+            trigger: None,
+            finding: None,
+            target: target(hit),
+            reason: Reason::NoThreat,
+            letter: None,
+            recipient: None,
+            first_observed_at: hit.observation.observed_at,
+        });
+    }
+}
+
+/// The canonical address if matched by address, the name if by name, the account's hash if by
+/// mail domain (DECISIONS, section 2).
+fn target(hit: &Hit) -> String {
+    let o = &hit.observation;
+    let name = || {
+        o.hostname.as_deref().map(|h| {
+            h.parse::<crate::model::name::Domain>()
+                .map_or_else(|()| h.to_lowercase(), |d| d.as_str().to_owned())
+        })
+    };
+    let address = || o.ip.map(|ip| ip.to_string());
+    let found = match hit.how.by {
+        MatchedBy::Address | MatchedBy::Asn => address().or_else(name),
+        MatchedBy::Name | MatchedBy::Wildcard => name().or_else(address),
+        MatchedBy::Account => o.account_hash.clone().or_else(|| o.account_domain.clone()),
+    };
+    found.unwrap_or_else(|| hit.asset.canonical.clone())
+}
+
+/// The latest trigger of the threat that was open on the night and covers the feed; a trigger
+/// that the row itself names goes first.
+fn trigger(input: &Input<'_>, threat: &Threat, hit: &Hit) -> Option<Arc<Trigger>> {
+    let o = &hit.observation;
+    let is_open = |t: &&Arc<Trigger>| {
+        t.threat_id == threat.id
+            && t.opened_on <= input.night.date()
+            && (t.feeds.is_empty() || t.feeds.iter().any(|f| **f == *o.feed))
+    };
+    let named = o.trigger_id.as_deref().and_then(|id| {
+        let mut open = input.triggers.iter().filter(is_open);
+        open.find(|t| t.id == id)
+    });
+    named
+        .or_else(|| input.triggers.iter().rfind(|t| is_open(t)))
+        .cloned()
+}
+
+fn reason(
+    input: &Input<'_>,
+    threat: &Threat,
+    hit: &Hit,
+    kind: crate::model::company::PartyKind,
+    has_trigger: bool,
+    finding: FindingId,
+) -> Reason {
+    match threat.state {
+        ThreatState::Retired => return Reason::ThreatRetired,
+        ThreatState::Shadow => return Reason::ThreatShadow,
+        ThreatState::Active => {}
+    }
+    if !input.settings.write_to.contains(&kind) {
+        return Reason::NotAddressable;
+    }
+    if is_too_slight(threat, hit.observation.severity) {
+        return Reason::LowSeverity;
+    }
+    if hit.how.confidence < threat.min_confidence {
+        return Reason::LowConfidence;
+    }
+    if !has_trigger {
+        return Reason::NoTrigger;
+    }
+    match input.history.get(finding) {
+        None => Reason::FirstWarning,
+        Some(known) => {
+            let days = input.night.days_since(known.last_claimed_on);
+            // A past night sees later claims as recent: it never writes again.
+            if days < i32::try_from(threat.remind_after_days).unwrap_or(i32::MAX) {
+                Reason::QuietDays
+            } else {
+                Reason::Reminder
+            }
+        }
+    }
+}
+
+/// The first severity is the worst, so a later one is slighter.
+fn is_too_slight(threat: &Threat, severity: Option<Severity>) -> bool {
+    severity.is_some_and(|s| s > threat.min_severity)
+}
+
+/// Of several rows about one finding the latest stands in the letter; the others are the same
+/// finding by another feed, or by an earlier row.
+fn settle_doubles(decisions: &mut [Decision]) {
+    let mut latest: BTreeMap<FindingId, (usize, i64)> = BTreeMap::new();
+    let mut first: BTreeMap<FindingId, i64> = BTreeMap::new();
+    for (i, d) in decisions.iter().enumerate() {
+        let (Some(finding), Outcome::InLetters) = (d.finding, d.outcome()) else {
+            continue;
+        };
+        let seen_at = d.hit.observation.observed_at;
+        let kept = latest.entry(finding).or_insert((i, seen_at));
+        if seen_at > kept.1 {
+            *kept = (i, seen_at);
+        }
+        let earliest = first.entry(finding).or_insert(d.first_observed_at);
+        *earliest = (*earliest).min(d.first_observed_at);
+    }
+    let feeds: BTreeMap<FindingId, Arc<str>> = latest
+        .iter()
+        .filter_map(|(f, (i, _))| Some((*f, Arc::clone(&decisions.get(*i)?.hit.observation.feed))))
+        .collect();
+    for (i, d) in decisions.iter_mut().enumerate() {
+        let (Some(finding), Outcome::InLetters) = (d.finding, d.outcome()) else {
+            continue;
+        };
+        if let Some(earliest) = first.get(&finding) {
+            d.first_observed_at = *earliest;
+        }
+        if latest.get(&finding).is_some_and(|(kept, _)| *kept != i) {
+            let same_feed = feeds.get(&finding) == Some(&d.hit.observation.feed);
+            d.reason = if same_feed { Reason::SecondRow } else { Reason::SecondFeed };
+        }
+    }
+}
+
+/// A threat that another one of the same company makes superfluous at the same spot is left out.
+fn settle_superseded(decisions: &mut [Decision]) {
+    let spot = |d: &Decision| {
+        (d.company.key.clone(), d.target.clone(), d.hit.observation.port)
+    };
+    let mut weaker: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for d in decisions.iter().filter(|d| d.outcome() == Outcome::InLetters) {
+        if let Some(threat) = d.threat.as_ref().filter(|t| !t.supersedes.is_empty()) {
+            weaker.entry(spot(d)).or_default().extend(threat.supersedes.iter().cloned());
+        }
+    }
+    for d in decisions.iter_mut().filter(|d| d.outcome() == Outcome::InLetters) {
+        let ids = weaker.get(&spot(d));
+        if let (Some(ids), Some(threat)) = (ids, &d.threat)
+            && ids.contains(&threat.id)
+        {
+            d.reason = Reason::Superseded;
+        }
+    }
+}

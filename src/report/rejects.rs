@@ -1,0 +1,23 @@
+//! `rejects.parquet`: every row that was set aside, with its reason and its masked value.
+
+use super::table::Columns;
+use crate::diag::{Failure, Reject};
+
+/// Columns `object`, `row` (UInt64, 0-based), `column`, `reason` (closed code), `explanation`,
+/// `found` (masked). Sorted by object and row.
+///
+/// # Errors
+/// `OurBug` where Parquet cannot be written.
+pub fn rejects_parquet(rejects: &[Reject]) -> Result<Vec<u8>, Failure> {
+    let mut sorted: Vec<&Reject> = rejects.iter().collect();
+    sorted.sort();
+    let rows = || sorted.iter().copied();
+    let mut columns = Columns::default();
+    columns.text("object", rows().map(|r| Some(r.object.as_str())));
+    columns.count("row", rows().map(|r| r.row));
+    columns.text("column", rows().map(|r| Some(r.column)));
+    columns.text("reason", rows().map(|r| Some(r.why.code())));
+    columns.text("explanation", rows().map(|r| Some(r.why.text())));
+    columns.text("found", rows().map(|r| Some(r.found.as_str())));
+    columns.parquet("rejects/1")
+}

@@ -1,0 +1,115 @@
+//! The last thing that an operator reads: what happened, and where to look next.
+
+use std::fmt::Write;
+
+use crate::model::counts::{Outcomes, RowCounts};
+
+/// The figures of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Night.
+    pub night: String,
+    /// Snapshot objects read.
+    pub n_snapshots: usize,
+    /// Rows.
+    pub rows: RowCounts,
+    /// Decisions.
+    pub decisions: Outcomes,
+    /// Register rows read and rejected.
+    pub register: (u64, u64),
+    /// Letters in the night's plan.
+    pub letters: u64,
+    /// Letters that this run handed over.
+    pub new_letters: u64,
+    /// Letters that are held.
+    pub held_letters: u64,
+    /// Letters whose fate is unknown.
+    pub unknown_letters: u64,
+    /// Distinct companies warned.
+    pub companies: u64,
+    /// Letters by channel.
+    pub by_channel: Vec<(String, u64)>,
+    /// Where the run is, for a person.
+    pub place: String,
+    /// A letter to look at first.
+    pub example: Option<String>,
+    /// Rejects that the job tolerates.
+    pub rejects_tolerated: u64,
+    /// Rejects in all.
+    pub rejects: u64,
+}
+
+/// The summary as text, at most 72 columns where paths allow.
+#[must_use]
+pub fn text(s: &Summary) -> String {
+    let mut out = String::new();
+    let r = &s.rows;
+    let o = &r.outcomes;
+    let mut line = |label: &str, n: u64, meaning: &str| {
+        let _ = writeln!(out, "  {label:<16}{:>12}  {meaning}", grouped(n));
+    };
+    line("rows read", r.read, &format!("from {} snapshots", s.n_snapshots));
+    line("  rejected", r.rejected, "unreadable, set aside with a reason");
+    line("  unmatched", r.unmatched, "nobody registered that address or name");
+    line("  matched", r.matched, "belong to a company; of these:");
+    line("    in letters", o.in_letters, "");
+    line("    suppressed", o.suppressed, "known already, or not wanted");
+    line("    held", o.held, "a person must look");
+    line("    below policy", o.below_policy, "no threat, or too weak a match");
+    line("register rows", s.register.0, &format!("of which {} rejected", s.register.1));
+    line("companies warned", s.companies, "one letter each");
+    line("letters", s.letters, &channels(s));
+    if s.held_letters > 0 {
+        line("letters held", s.held_letters, "marked CONCEPT, nothing was sent");
+    }
+    if s.unknown_letters > 0 {
+        line("letters unknown", s.unknown_letters, "claimed, but without receipt");
+    }
+    let mut text = format!("Night {}\n\n{out}\n", s.night);
+    let _ = writeln!(text, "{} new letters", grouped(s.new_letters));
+    let _ = writeln!(text, "\nWhere to look next\n  {}", s.place);
+    if let Some(example) = &s.example {
+        let _ = writeln!(text, "    {example}   a letter");
+    }
+    for (file, meaning) in [
+        ("statistics/statistics.html", "the figures of the night, month and year"),
+        ("mail-merge/", "what goes by post, as CSV and XLSX"),
+        ("decisions.parquet", "every decision with its reason"),
+        ("rejects.parquet", "every row that was set aside"),
+        ("manifest.json", "inputs, sums, hashes"),
+    ] {
+        let _ = writeln!(text, "    {file:<28} {meaning}");
+    }
+    if s.rejects > s.rejects_tolerated {
+        let _ = writeln!(
+            text,
+            "\n{} rows were rejected and the job tolerates {}: read rejects.parquet",
+            grouped(s.rejects),
+            grouped(s.rejects_tolerated)
+        );
+    }
+    text
+}
+
+fn channels(s: &Summary) -> String {
+    let parts: Vec<String> = s
+        .by_channel
+        .iter()
+        .map(|(channel, n)| format!("{} by {channel}", grouped(*n)))
+        .collect();
+    parts.join(", ")
+}
+
+/// A number with a blank between thousands.
+#[must_use]
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
