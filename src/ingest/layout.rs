@@ -1,44 +1,9 @@
 //! Which column of a report means what. Columns are found by name, never by position.
 
+use super::personal::{is_dropped, is_known};
 use super::report_type::{ReportType, Subject};
 use crate::diag::Failure;
 use crate::model::observation::HostnameSource;
-
-/// Every column name of the published layouts, old ones of the samples included, sorted.
-static KNOWN: &str = include_str!("columns.txt");
-
-/// Columns that hold personal or secret data: dropped, whatever the report.
-const SECRET: &[&str] = &[
-    "account",
-    "badsecret_secret",
-    "cookie",
-    "email",
-    "login",
-    "mail",
-    "password",
-    "username",
-];
-
-/// Words that make an unknown column one of those.
-const SECRET_WORDS: &[&str] = &[
-    "credential",
-    "credentials",
-    "email",
-    "login",
-    "passphrase",
-    "passwd",
-    "password",
-    "passwords",
-    "pwd",
-    "secret",
-    "token",
-    "user",
-    "username",
-];
-
-/// Of a leaked account nothing is kept but these: any other text of the row may quote the
-/// address or the password.
-const KEPT_OF_ACCOUNTS: &[&str] = &["infection", "public_source", "service", "status"];
 
 /// A yes in one of these columns is a CVE.
 const CVE_FLAGS: &[(&str, &str)] = &[
@@ -290,9 +255,7 @@ impl Layout {
             if !is_known {
                 self.unknown.push(name.to_owned());
             }
-            let is_dropped =
-                is_secret(name, is_known) || (is_account && !KEPT_OF_ACCOUNTS.contains(&name));
-            if is_dropped {
+            if is_dropped(name, is_known, is_account) {
                 self.dropped.push(name.to_owned());
             } else {
                 let mut json_key = String::new();
@@ -405,17 +368,4 @@ fn shown(name: &str) -> String {
         .take(60)
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
-}
-
-fn is_known(name: &str) -> bool {
-    KNOWN.lines().any(|known| known == name)
-}
-
-/// Known columns are judged by name; an unknown one is dropped if a word of its name warns.
-fn is_secret(name: &str, is_known: bool) -> bool {
-    SECRET.contains(&name)
-        || (!is_known
-            && name
-                .split(|c: char| !c.is_ascii_alphanumeric())
-                .any(|word| SECRET_WORDS.contains(&word)))
 }

@@ -12,10 +12,13 @@
 //! secrets of a leaked account, which are dropped at this door and never written.
 
 mod cell;
+mod columns;
 mod container;
 mod layout;
 mod parquet_file;
+mod personal;
 mod report_type;
+mod row;
 mod table;
 
 use arrow::record_batch::RecordBatch;
@@ -98,7 +101,7 @@ pub fn shadowserver(
     for part in &parts {
         report_type::check_part(part.entry.as_deref(), report.kind, source.name)?;
     }
-    let mut table = table::Table::new(&report, source.name, settings)?;
+    let mut table = table::Table::new(&report, source.name, settings, &parts)?;
     for part in &parts {
         table.read(part)?;
     }

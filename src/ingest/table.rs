@@ -1,23 +1,19 @@
 //! Rows into columns: reads every line once, sorts at the end.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Date32Array, FixedSizeBinaryBuilder, ListBuilder, StringArray, StringBuilder,
-    TimestampMicrosecondBuilder, UInt16Builder, UInt32Array, UInt32Builder, UInt64Builder,
-};
+use arrow::array::{Array, ArrayRef, Date32Array, StringArray, UInt32Array};
 use arrow::record_batch::RecordBatch;
 use csv::ByteRecord;
 
+use super::columns::Columns;
 use super::container::Part;
 use super::layout::Layout;
 use super::report_type::{Identified, Subject};
+use super::row::{self, Checked, at, tags, text};
 use super::{Ingested, Settings, cell};
-use crate::diag::{Failure, Reject, RejectReason, mask};
-use crate::model::address::parse_ip;
+use crate::diag::{Failure, Reject, mask};
 use crate::model::identity::Secret;
-use crate::model::name::Domain;
 use crate::model::observation::{HostnameSource, OBSERVATIONS, Severity};
 
 /// What a row is sorted by: IPv4 (0), IPv6 (1), no address (2), then the number.
@@ -42,45 +38,6 @@ pub(super) struct Table<'a> {
     json: String,
 }
 
-struct Columns {
-    observed_at: TimestampMicrosecondBuilder,
-    ip: StringBuilder,
-    ip_v4: UInt32Builder,
-    ip_v6: FixedSizeBinaryBuilder,
-    port: UInt16Builder,
-    protocol: StringBuilder,
-    hostname: StringBuilder,
-    hostname_source: StringBuilder,
-    account_hash: StringBuilder,
-    account_domain: StringBuilder,
-    asn: UInt32Builder,
-    tag: StringBuilder,
-    cve: ListBuilder<StringBuilder>,
-    vendor: StringBuilder,
-    product: StringBuilder,
-    version: StringBuilder,
-    severity: StringBuilder,
-    tlp: StringBuilder,
-    taxonomy: StringBuilder,
-    kind: StringBuilder,
-    source_object: StringBuilder,
-    source_row: UInt64Builder,
-    extra: StringBuilder,
-}
-
-/// The parts of a line that can be at fault, read before anything is written.
-struct Checked<'r> {
-    observed_at: i64,
-    ip: Option<(std::net::IpAddr, Cow<'r, str>)>,
-    hostname: Option<(Cow<'r, str>, HostnameSource)>,
-    account: Option<(String, String)>,
-    port: Option<u16>,
-    asn: Option<u32>,
-    severity: Option<Severity>,
-}
-
-type Fault<'r> = (&'static str, RejectReason, &'r [u8]);
-
 impl<'a> Table<'a> {
     /// An empty table.
     ///
@@ -90,6 +47,7 @@ impl<'a> Table<'a> {
         report: &Identified,
         object: &'a str,
         settings: &'a Settings,
+        parts: &[Part<'_>],
     ) -> Result<Self, Failure> {
         let key = settings.account_key.as_ref();
         if report.kind.subject == Subject::Account && key.is_none() {
@@ -100,12 +58,15 @@ impl<'a> Table<'a> {
             .at(object, "account_key")
             .hint("give the feed an `account_key`"));
         }
+        let n_bytes = parts.iter().map(|part| part.text.len()).sum();
+        let n_lines = |part: &Part<'_>| part.text.iter().filter(|b| **b == b'\n').count();
+        let n_lines = parts.iter().map(n_lines).sum();
         Ok(Self {
             report: *report,
             object,
             settings,
             key,
-            columns: Columns::new(),
+            columns: Columns::with_room(n_lines, n_bytes),
             sort_keys: Vec::new(),
             nameless: Vec::new(),
             rejects: Vec::new(),
@@ -166,14 +127,14 @@ impl<'a> Table<'a> {
         record: &ByteRecord,
         layout: &Layout,
         object: &str,
-        row: u64,
+        source_row: u64,
     ) -> Result<(), Failure> {
-        match self.check(record, layout) {
-            Ok(checked) => self.append(record, layout, checked, object, row),
+        match row::check(record, layout, self.key, self.report.kind.severity) {
+            Ok(checked) => self.append(record, layout, checked, object, source_row),
             Err((column, why, found)) => {
                 self.rejects.push(Reject {
                     object: object.to_owned(),
-                    row,
+                    row: source_row,
                     column,
                     why,
                     found: mask(&cell::lossy(found)),
@@ -181,70 +142,6 @@ impl<'a> Table<'a> {
                 Ok(())
             }
         }
-    }
-
-    fn check<'r>(&self, record: &'r ByteRecord, layout: &Layout) -> Result<Checked<'r>, Fault<'r>> {
-        let mut surplus = record.iter().skip(layout.n_fields);
-        if let Some(first) = surplus.find(|cell| !cell::trimmed(cell).is_empty()) {
-            return Err(("", RejectReason::WrongFieldCount, first));
-        }
-        let timestamp = at(record, Some(layout.timestamp));
-        let observed_at =
-            cell::instant(timestamp).ok_or(("timestamp", RejectReason::BadTime, timestamp))?;
-        let ip = read_ip(at(record, layout.ip))?;
-        let hostname = read_hostname(record, layout);
-        let account = self.read_account(record, layout)?;
-        if ip.is_none() && account.is_none() {
-            match &hostname {
-                None => return Err(("", RejectReason::NoSubject, b"")),
-                Some((name, _)) if name.parse::<Domain>().is_err() => {
-                    let column = layout.hostname.first().map(|(column, _)| *column);
-                    return Err(("hostname", RejectReason::BadHostname, at(record, column)));
-                }
-                Some(_) => {}
-            }
-        }
-        let port = at(record, layout.port);
-        let asn = at(record, layout.asn);
-        Ok(Checked {
-            observed_at,
-            ip,
-            hostname,
-            account,
-            port: cell::number(port).map_err(|()| ("port", RejectReason::BadPort, port))?,
-            asn: cell::asn(asn).map_err(|()| ("asn", RejectReason::BadNumber, asn))?,
-            severity: read_severity(at(record, layout.severity))?.or(self.report.kind.severity),
-        })
-    }
-
-    fn read_account<'r>(
-        &self,
-        record: &'r ByteRecord,
-        layout: &Layout,
-    ) -> Result<Option<(String, String)>, Fault<'r>> {
-        let Some(key) = self.key else {
-            return Ok(None);
-        };
-        for column in &layout.account {
-            let address = at(record, Some(*column));
-            if address.is_empty() {
-                continue;
-            }
-            let text = std::str::from_utf8(address)
-                .map_err(|_| ("email", RejectReason::NotUtf8, address))?;
-            let Some((user, domain)) = text.rsplit_once('@').filter(|(user, _)| !user.is_empty())
-            else {
-                continue;
-            };
-            let domain: Domain = domain
-                .parse()
-                .map_err(|()| ("email", RejectReason::BadEmail, address))?;
-            // Upper and lower case are one mailbox everywhere but in the letter of RFC 5321.
-            let canonical = format!("{}@{domain}", user.to_lowercase());
-            let hash = hex::encode(key.hmac(canonical.as_bytes()));
-            return Ok(Some((hash, domain.as_str().to_owned())));
-        }
-        Ok(None)
     }
 
     fn append(
@@ -340,8 +237,10 @@ impl<'a> Table<'a> {
             Failure::our_bug(format!("observations do not fit their schema: {e}"))
                 .at(self.object, "")
         };
-        let batch = RecordBatch::try_new(Arc::clone(&OBSERVATIONS), arrays).map_err(bug)?;
-        let batch = arrow::compute::take_record_batch(&batch, &order).map_err(bug)?;
+        let arrays: Result<Vec<ArrayRef>, _> =
+            arrays.iter().map(|array| reorder(array, &order)).collect();
+        let batch =
+            RecordBatch::try_new(Arc::clone(&OBSERVATIONS), arrays.map_err(bug)?).map_err(bug)?;
         for names in [&mut self.unknown, &mut self.dropped] {
             names.sort_unstable();
             names.dedup();
@@ -382,208 +281,6 @@ impl<'a> Table<'a> {
     }
 }
 
-impl Columns {
-    fn new() -> Self {
-        let text = StringBuilder::new;
-        Self {
-            observed_at: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            ip: text(),
-            ip_v4: UInt32Builder::new(),
-            ip_v6: FixedSizeBinaryBuilder::new(16),
-            port: UInt16Builder::new(),
-            protocol: text(),
-            hostname: text(),
-            hostname_source: text(),
-            account_hash: text(),
-            account_domain: text(),
-            asn: UInt32Builder::new(),
-            tag: text(),
-            cve: ListBuilder::new(text()),
-            vendor: text(),
-            product: text(),
-            version: text(),
-            severity: text(),
-            tlp: text(),
-            taxonomy: text(),
-            kind: text(),
-            source_object: text(),
-            source_row: UInt64Builder::new(),
-            extra: text(),
-        }
-    }
-
-    fn append_ip(&mut self, ip: Option<(std::net::IpAddr, Cow<'_, str>)>) -> Result<(), Failure> {
-        let (ip, text) = ip.unzip();
-        self.ip.append_option(text);
-        match ip {
-            Some(std::net::IpAddr::V4(v4)) => {
-                self.ip_v4.append_value(v4.to_bits());
-                self.ip_v6.append_null();
-            }
-            Some(std::net::IpAddr::V6(v6)) => {
-                self.ip_v4.append_null();
-                self.ip_v6
-                    .append_value(v6.octets())
-                    .map_err(|e| Failure::our_bug(format!("an address of 16 bytes: {e}")))?;
-            }
-            None => {
-                self.ip_v4.append_null();
-                self.ip_v6.append_null();
-            }
-        }
-        Ok(())
-    }
-
-    fn append_protocol(&mut self, cell: &[u8], by_default: &str) {
-        let lower = cell::lossy(cell).to_ascii_lowercase();
-        let protocol = if lower.is_empty() { by_default } else { &lower };
-        self.protocol
-            .append_option((!protocol.is_empty()).then_some(protocol));
-    }
-
-    fn append_tag_and_cves(&mut self, record: &ByteRecord, layout: &Layout) {
-        let tag = text(record, layout.tag).map(|tag| {
-            // Some reports separate tags by commas; the table has one sign only.
-            tags(&tag).collect::<Vec<_>>().join(";")
-        });
-        self.tag.append_option(tag.filter(|t| !t.is_empty()));
-        let mut cves = Vec::new();
-        for column in &layout.cve_texts {
-            if let Some(text) = text(record, Some(*column)) {
-                cell::add_cves(&text, &mut cves);
-            }
-        }
-        for (column, cve) in &layout.cve_flags {
-            if cell::is_yes(at(record, Some(*column))) {
-                cves.push((*cve).to_owned());
-            }
-        }
-        cves.sort_unstable();
-        cves.dedup();
-        for cve in &cves {
-            self.cve.values().append_value(cve);
-        }
-        self.cve.append(!cves.is_empty());
-    }
-
-    fn append_product(&mut self, record: &ByteRecord, layout: &Layout) {
-        let first = |columns: &[usize]| columns.iter().find_map(|at| text(record, Some(*at)));
-        let joined = first(&layout.product_with_version);
-        let (joined_product, joined_version) =
-            joined.as_deref().map(cell::product_and_version).unzip();
-        let product = first(&layout.product);
-        // The version beside a server's name is that server's, not the device's.
-        let joined_version = joined_version.flatten().filter(|_| product.is_none());
-        self.vendor.append_option(first(&layout.vendor));
-        self.product.append_option(
-            product
-                .as_deref()
-                .or(joined_product)
-                .filter(|p| !p.is_empty()),
-        );
-        self.version
-            .append_option(first(&layout.version).as_deref().or(joined_version));
-    }
-
-    fn finish(
-        &mut self,
-        feed: ArrayRef,
-        report: ArrayRef,
-        snapshot_date: ArrayRef,
-    ) -> Vec<ArrayRef> {
-        let n_rows = feed.len();
-        let trigger_id = arrow::array::new_null_array(&arrow::datatypes::DataType::Utf8, n_rows);
-        vec![
-            Arc::new(self.observed_at.finish()),
-            feed,
-            report,
-            Arc::new(self.ip.finish()),
-            Arc::new(self.ip_v4.finish()),
-            Arc::new(self.ip_v6.finish()),
-            Arc::new(self.port.finish()),
-            Arc::new(self.protocol.finish()),
-            Arc::new(self.hostname.finish()),
-            Arc::new(self.hostname_source.finish()),
-            Arc::new(self.account_hash.finish()),
-            Arc::new(self.account_domain.finish()),
-            Arc::new(self.asn.finish()),
-            Arc::new(self.tag.finish()),
-            Arc::new(self.cve.finish()),
-            Arc::new(self.vendor.finish()),
-            Arc::new(self.product.finish()),
-            Arc::new(self.version.finish()),
-            Arc::new(self.severity.finish()),
-            Arc::new(self.tlp.finish()),
-            Arc::new(self.taxonomy.finish()),
-            Arc::new(self.kind.finish()),
-            trigger_id,
-            Arc::new(self.source_object.finish()),
-            Arc::new(self.source_row.finish()),
-            snapshot_date,
-            Arc::new(self.extra.finish()),
-        ]
-    }
-}
-
-/// A cell, trimmed; blank where the line is too short or the file has no such column.
-fn at(record: &ByteRecord, column: Option<usize>) -> &[u8] {
-    column
-        .and_then(|column| record.get(column))
-        .map(cell::trimmed)
-        .unwrap_or_default()
-}
-
-/// A cell that is not blank, as text.
-fn text(record: &ByteRecord, column: Option<usize>) -> Option<Cow<'_, str>> {
-    let cell = at(record, column);
-    (!cell.is_empty()).then(|| cell::lossy(cell))
-}
-
-fn tags(text: &str) -> impl Iterator<Item = &str> {
-    text.split([';', ','])
-        .map(str::trim)
-        .filter(|t| !t.is_empty())
-}
-
-type Ip<'r> = Option<(std::net::IpAddr, Cow<'r, str>)>;
-
-fn read_ip(cell: &[u8]) -> Result<Ip<'_>, Fault<'_>> {
-    if cell.is_empty() {
-        return Ok(None);
-    }
-    let text = std::str::from_utf8(cell).map_err(|_| ("ip", RejectReason::NotUtf8, cell))?;
-    let ip = parse_ip(text).map_err(|why| ("ip", why, cell))?;
-    Ok(Some((ip, Cow::Borrowed(text))))
-}
-
-fn read_hostname<'r>(
-    record: &'r ByteRecord,
-    layout: &Layout,
-) -> Option<(Cow<'r, str>, HostnameSource)> {
-    layout.hostname.iter().find_map(|(column, source)| {
-        let name = text(record, Some(*column))?;
-        let name = if matches!(source, HostnameSource::ScanTarget | HostnameSource::Unknown) {
-            Cow::Owned(cell::host_of(&name).to_owned())
-        } else {
-            name
-        };
-        // The host of an address bar may be an address: that is no name.
-        let is_name = !name.is_empty() && parse_ip(&name).is_err();
-        is_name.then_some((name, *source))
-    })
-}
-
-fn read_severity(cell: &[u8]) -> Result<Option<Severity>, Fault<'_>> {
-    if cell.is_empty() {
-        return Ok(None);
-    }
-    let lower = cell::lossy(cell).to_ascii_lowercase();
-    lower
-        .parse()
-        .map(Some)
-        .map_err(|()| ("severity", RejectReason::BadSeverity, cell))
-}
-
 /// Adds the rest of the line as one JSON object; gives the name's origin if the line says it.
 fn push_extra(record: &ByteRecord, layout: &Layout, json: &mut String) -> Option<HostnameSource> {
     let word = at(record, layout.hostname_source);
@@ -602,6 +299,24 @@ fn push_extra(record: &ByteRecord, layout: &Layout, json: &mut String) -> Option
         json.push('}');
     }
     source
+}
+
+/// The same values in another order. Many columns hold one value throughout, and are left alone.
+fn reorder(array: &ArrayRef, order: &UInt32Array) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let is_uniform = || {
+        let Some(texts) = array.as_any().downcast_ref::<StringArray>() else {
+            return false;
+        };
+        let mut values = texts.iter();
+        values
+            .next()
+            .is_none_or(|first| values.all(|value| value == first))
+    };
+    if array.null_count() == array.len() || is_uniform() {
+        Ok(Arc::clone(array))
+    } else {
+        arrow::compute::take(array, order, None)
+    }
 }
 
 fn sort_key(ip: Option<std::net::IpAddr>) -> SortKey {
