@@ -13,12 +13,17 @@ use crate::diag::RejectReason;
 /// The reason: old short, octal or hexadecimal forms, zone ids, brackets and ports are each
 /// named, since programs read them differently.
 pub fn parse_ip(text: &str) -> Result<IpAddr, RejectReason> {
+    parse_as_written(text).map(canonical)
+}
+
+/// As [`parse_ip`], but a v4-mapped address stays IPv6: a prefix length counts from there.
+pub(super) fn parse_as_written(text: &str) -> Result<IpAddr, RejectReason> {
     let text = text.trim_matches([' ', '\t']);
-    if let Ok(v4) = text.parse::<Ipv4Addr>() {
-        return Ok(IpAddr::V4(v4));
+    if let Some(v4) = dotted_quad(text.as_bytes()) {
+        return Ok(IpAddr::V4(Ipv4Addr::from_bits(v4)));
     }
     if let Ok(v6) = text.parse::<Ipv6Addr>() {
-        return Ok(canonical(IpAddr::V6(v6)));
+        return Ok(IpAddr::V6(v6));
     }
     Err(why_not_an_address(text))
 }
@@ -32,33 +37,180 @@ pub fn canonical(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// Reads a dotted quad, as the standard library does: four decimal numbers from 0 to 255
+/// without leading zeros, and nothing else; no blanks.
+///
+/// It works on bytes because the text of a scan column is not worth a check for UTF-8 and a
+/// `Result` for each of a hundred million rows.
+#[must_use]
+pub fn dotted_quad(text: &[u8]) -> Option<u32> {
+    if !(7..=15).contains(&text.len()) {
+        return None;
+    }
+    let (mut address, mut octet) = (0u32, 0u32);
+    let (mut n_digits, mut n_dots) = (0u32, 0u32);
+    for &byte in text {
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        if digit <= 9 {
+            // A second digit after `0` is a leading zero, which old programs read as octal.
+            if n_digits > 0 && octet == 0 {
+                return None;
+            }
+            octet = octet * 10 + digit;
+            n_digits += 1;
+            if octet > 255 {
+                return None;
+            }
+        } else {
+            if byte != b'.' || n_digits == 0 || n_dots == 3 {
+                return None;
+            }
+            address = address << 8 | octet;
+            n_dots += 1;
+            (octet, n_digits) = (0, 0);
+        }
+    }
+    (n_dots == 3 && n_digits > 0).then_some(address << 8 | octet)
+}
+
 fn why_not_an_address(text: &str) -> RejectReason {
     if text.is_empty() {
         return RejectReason::EmptyValue;
     }
-    if text.contains(['[', ']']) {
+    if text.contains(['[', ']']) || is_with_port(text) {
         return RejectReason::BracketedAddress;
     }
-    if text.contains('%') {
+    if let Some((address, _)) = text.split_once('%')
+        && address.parse::<IpAddr>().is_ok()
+    {
         return RejectReason::ZoneId;
     }
-    let number = |part: &str| {
-        let digits = part
-            .strip_prefix("0x")
-            .or_else(|| part.strip_prefix("0X"))
-            .unwrap_or(part);
-        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    let looks_old = text.bytes().any(|b| b.is_ascii_digit())
-        && !text.contains(':')
-        && text.split('.').count() <= 4
-        && text.split('.').all(number)
-        && text.split('.').all(|p| {
-            p.starts_with("0x") || p.starts_with("0X") || p.bytes().all(|b| b.is_ascii_digit())
-        });
-    if looks_old {
+    if is_old_form(text) || has_old_tail(text) {
         RejectReason::AmbiguousAddress
     } else {
         RejectReason::BadAddress
+    }
+}
+
+/// `192.0.2.1:443`.
+fn is_with_port(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(address, port)| {
+        dotted_quad(address.as_bytes()).is_some() && port.parse::<u16>().is_ok()
+    })
+}
+
+/// What `inet_aton` reads beyond a plain dotted quad: fewer than four parts, leading zeros,
+/// hexadecimal.
+fn is_old_form(text: &str) -> bool {
+    let is_number = |part: &str| {
+        let hex = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
+        match hex {
+            Some(digits) => !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit()),
+            None => !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()),
+        }
+    };
+    text.split('.').count() <= 4
+        && text.split('.').all(is_number)
+        // Four decimal parts without leading zeros are just too large a number, not old.
+        && (text.split('.').count() < 4
+            || text.split('.').any(|part| part.len() > 1 && part.starts_with('0')))
+}
+
+/// `::ffff:010.0.0.1`: IPv6 text that ends in a dotted quad with leading zeros.
+fn has_old_tail(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(head, tail)| {
+        tail.split('.').count() == 4
+            && is_old_form(tail)
+            && format!("{head}:0.0.0.0").parse::<Ipv6Addr>().is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn refuses(text: &str, why: RejectReason) {
+        assert_eq!(parse_ip(text), Err(why), "{text:?}");
+    }
+
+    #[test]
+    fn one_reading_or_a_named_reason() {
+        use RejectReason as R;
+        for (text, want) in [
+            ("192.0.2.1", "192.0.2.1"),
+            (" 192.0.2.1\t", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("::FFFF:c000:0201", "192.0.2.1"),
+            ("2001:DB8:0:0::1", "2001:db8::1"),
+            ("::192.0.2.1", "::c000:201"),
+        ] {
+            assert_eq!(parse_ip(text).unwrap().to_string(), want, "{text:?}");
+        }
+        refuses("", R::EmptyValue);
+        refuses("  ", R::EmptyValue);
+        for text in [
+            "010.0.0.1",
+            "1.2.3",
+            "127.1",
+            "1",
+            "0x7f.1",
+            "0X7f000001",
+            "1.2.3.08",
+        ] {
+            refuses(text, R::AmbiguousAddress);
+        }
+        refuses("::ffff:010.0.0.1", R::AmbiguousAddress);
+        refuses("fe80::1%eth0", R::ZoneId);
+        refuses("192.0.2.1%1", R::ZoneId);
+        refuses("%C2%AD", R::BadAddress);
+        for text in ["[::1]", "[192.0.2.1]", "[::1]:443", "192.0.2.1:443"] {
+            refuses(text, R::BracketedAddress);
+        }
+        for text in [
+            "1.2.3.256",
+            "1.2.3.4.5",
+            "192.0.2.1\n",
+            "a",
+            "+1.2.3.4",
+            "::g",
+            "١.٢.٣.٤",
+        ] {
+            refuses(text, R::BadAddress);
+        }
+    }
+
+    #[test]
+    fn every_octet_text_is_read_as_the_standard_library_reads_it() {
+        for n in 0..1100u32 {
+            for octet in [n.to_string(), format!("{n:02}"), format!("{n:03}")] {
+                for text in [
+                    format!("{octet}.2.3.4"),
+                    format!("1.2.3.{octet}"),
+                    format!("1.{octet}.3.4"),
+                ] {
+                    let std = text.parse::<Ipv4Addr>().ok().map(u32::from);
+                    assert_eq!(dotted_quad(text.as_bytes()), std, "{text}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn reads_what_the_standard_library_writes(bits: u32) {
+            let text = Ipv4Addr::from_bits(bits).to_string();
+            prop_assert_eq!(dotted_quad(text.as_bytes()), Some(bits));
+        }
+
+        #[test]
+        fn agrees_with_the_standard_library_on_near_misses(text in "[0-9.]{0,17}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9.:x \\PC]{0,16}") {
+            let std = text.parse::<Ipv4Addr>().ok().map(u32::from);
+            prop_assert_eq!(dotted_quad(text.as_bytes()), std);
+        }
     }
 }

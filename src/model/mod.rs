@@ -10,6 +10,7 @@ pub mod ledger_record;
 pub mod letter;
 pub mod matches;
 pub mod name;
+pub mod net;
 pub mod night;
 pub mod observation;
 pub mod table;

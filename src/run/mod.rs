@@ -1,1 +1,42 @@
-//! run: to be written.
+//! The only place that joins I/O with pure rooms: order, concurrency, date.
+//!
+//! `load` reads the job, `world` the register and references, `sweep` the snapshots, `night`
+//! runs the whole line, `outputs` and `hand_over` write and send. The other files are the other
+//! commands.
+
+pub mod explain;
+mod hand_over;
+pub mod ingest;
+pub mod load;
+pub mod night;
+mod outputs;
+pub mod preview;
+pub mod progress;
+mod sweep;
+mod world;
+
+use jiff::Timestamp;
+
+/// The clock and the dice of the process: read here, handed down as values.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// Now.
+    pub now: Timestamp,
+    /// A run's random name: part of paths only, never of a hashed byte.
+    pub run_id: String,
+}
+
+impl Moment {
+    /// Reads the clock and draws a name.
+    ///
+    /// # Errors
+    /// `TryLater` where the system has no randomness.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+    pub fn read() -> Result<Self, crate::diag::Failure> {
+        let mut bytes = [0u8; 8];
+        getrandom::fill(&mut bytes).map_err(|e| {
+            crate::diag::Failure::try_later(format!("the system gives no random bytes: {e}"))
+        })?;
+        Ok(Self { now: Timestamp::now(), run_id: hex::encode(bytes) })
+    }
+}

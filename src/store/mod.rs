@@ -1,1 +1,259 @@
-//! store: to be written.
+//! Object storage: folders, buckets and memory behind one small face.
+//!
+//! Synchronous for its callers: this room owns the async runtime. Never call it from inside one.
+//! What matters is [`Place::create`]: an object appears whole and once, or not at all.
+
+mod failure;
+mod local;
+mod open;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use tokio::runtime::Runtime;
+use url::Url;
+
+use crate::diag::Failure;
+
+/// How patient the store's client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// For one request, seconds.
+    pub timeout_secs: u64,
+    /// For a connection, seconds.
+    pub connect_timeout_secs: u64,
+    /// Times that a failed request is tried again.
+    pub retries: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { timeout_secs: 30, connect_timeout_secs: 5, retries: 5 }
+    }
+}
+
+/// Writes that are under way at once.
+const CONCURRENCY: usize = 32;
+
+/// An object as listed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectInfo {
+    /// Path under the base, with `/` between parts.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// The store's own mark of this content, where it has one.
+    pub etag: Option<String>,
+}
+
+/// Whether a create-only write was ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The object is new, and durable.
+    Ours,
+    /// It was there already; nothing was changed.
+    Exists,
+}
+
+/// A base URL that is open.
+#[derive(Clone)]
+pub struct Place {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    base: Url,
+    local_root: Option<PathBuf>,
+    runtime: Arc<Runtime>,
+}
+
+impl Place {
+    /// Opens a base: `file:///…/`, `s3://bucket/prefix/`, `gs://…`, `az://…`, `memory:///`.
+    /// `env` holds the credentials under the names that each cloud's own tools use.
+    ///
+    /// # Errors
+    /// `FixJob` where the URL or its options cannot be used. Nothing is asked of the store yet.
+    pub fn open(
+        base: &Url,
+        settings: &Settings,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::try_later(format!("no runtime for the store: {e}")))?;
+        let (store, prefix, local_root) = open::open(base, settings, env)?;
+        Ok(Self {
+            store,
+            prefix,
+            base: base.clone(),
+            local_root,
+            runtime: Arc::new(runtime),
+        })
+    }
+
+    /// Is it a folder of this machine?
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        self.local_root.is_some()
+    }
+
+    /// A path for a message: a plain path for a folder, a URL elsewhere.
+    #[must_use]
+    pub fn display(&self, path: &str) -> String {
+        match &self.local_root {
+            Some(root) => root.join(path).display().to_string(),
+            None => format!("{}{path}", self.base),
+        }
+    }
+
+    /// Everything below a prefix, sorted by path; unfinished local files are left out.
+    ///
+    /// # Errors
+    /// The store refuses us (`FixData`) or is not there (`TryLater`). No object is no error.
+    pub fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, Failure> {
+        let full = self.full(prefix)?;
+        let cut = if self.prefix.as_ref().is_empty() { 0 } else { self.prefix.as_ref().len() + 1 };
+        let metas = self.runtime.block_on(self.store.list(Some(&full)).try_collect::<Vec<_>>());
+        let metas = match metas {
+            Ok(metas) => metas,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(e) => return Err(failure::of(&e, &self.display(prefix))),
+        };
+        let mut found: Vec<ObjectInfo> = metas
+            .into_iter()
+            .filter_map(|meta| {
+                let path = meta.location.as_ref().get(cut..)?.to_owned();
+                (!local::is_temporary(&path)).then_some(ObjectInfo {
+                    path,
+                    size: meta.size,
+                    etag: meta.e_tag,
+                })
+            })
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// The whole object.
+    ///
+    /// # Errors
+    /// It is not there or we are refused (`FixData`), or the store is not there (`TryLater`).
+    pub fn get(&self, path: &str) -> Result<Bytes, Failure> {
+        let full = self.full(path)?;
+        self.runtime
+            .block_on(async { self.store.get(&full).await?.bytes().await })
+            .map_err(|e| failure::of(&e, &self.display(path)))
+    }
+
+    /// Size in bytes.
+    ///
+    /// # Errors
+    /// As [`Place::get`].
+    pub fn size(&self, path: &str) -> Result<u64, Failure> {
+        let full = self.full(path)?;
+        self.runtime
+            .block_on(self.store.head(&full))
+            .map(|meta| meta.size)
+            .map_err(|e| failure::of(&e, &self.display(path)))
+    }
+
+    /// Parts of an object; neighbours are fetched together.
+    ///
+    /// # Errors
+    /// As [`Place::get`].
+    pub fn get_ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Failure> {
+        let full = self.full(path)?;
+        self.runtime
+            .block_on(self.store.get_ranges(&full, ranges))
+            .map_err(|e| failure::of(&e, &self.display(path)))
+    }
+
+    /// Writes an object that must not be there yet. When this returns, it is durable.
+    ///
+    /// # Errors
+    /// We are refused (`FixData`), or the store is not there (`TryLater`): then the object may
+    /// or may not exist, and the caller reads it back.
+    pub fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, Failure> {
+        let full = self.full(path)?;
+        if let Some(root) = &self.local_root {
+            return local::create(&root.join(path), bytes)
+                .map_err(|e| failure::of_io(&e, &self.display(path)));
+        }
+        self.runtime.block_on(self.create_remote(&full, path, bytes.to_vec().into()))
+    }
+
+    async fn create_remote(&self, full: &Path, path: &str, bytes: Bytes) -> Result<Created, Failure> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(full, bytes.into(), options).await {
+            Ok(_) => Ok(Created::Ours),
+            Err(
+                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+            ) => Ok(Created::Exists),
+            Err(e) => Err(failure::of(&e, &self.display(path))),
+        }
+    }
+
+    /// Writes an object, or finds the very same bytes there: what a resumed run does.
+    ///
+    /// # Errors
+    /// As [`Place::create`]; `OurBug` where the object holds other bytes.
+    pub fn create_same(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        match self.create(path, bytes)? {
+            Created::Ours => Ok(()),
+            Created::Exists => self.must_hold(path, bytes),
+        }
+    }
+
+    fn must_hold(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        if self.get(path)? == bytes {
+            return Ok(());
+        }
+        Err(Failure::our_bug("the object is there with other bytes than this run computes")
+            .at(self.display(path), "")
+            .hint("nothing was overwritten; keep the object and report this"))
+    }
+
+    /// [`Place::create_same`] for many objects at once.
+    ///
+    /// # Errors
+    /// The first object that failed; others may have been written.
+    pub fn create_many(&self, objects: Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
+        if self.is_local() {
+            use rayon::prelude::*;
+            return objects.par_iter().try_for_each(|(path, bytes)| self.create_same(path, bytes));
+        }
+        let jobs = objects
+            .into_iter()
+            .map(|(path, bytes)| Ok((self.full(&path)?, path, Bytes::from(bytes))))
+            .collect::<Result<Vec<_>, Failure>>()?;
+        let existing: Vec<(String, Bytes)> = self.runtime.block_on(
+            stream::iter(jobs)
+                .map(|(full, path, bytes)| async move {
+                    let created = self.create_remote(&full, &path, bytes.clone()).await?;
+                    Ok::<_, Failure>((created == Created::Exists).then_some((path, bytes)))
+                })
+                .buffer_unordered(CONCURRENCY)
+                .try_filter_map(|found| async move { Ok(found) })
+                .try_collect(),
+        )?;
+        existing.iter().try_for_each(|(path, bytes)| self.must_hold(path, bytes))
+    }
+
+    fn full(&self, path: &str) -> Result<Path, Failure> {
+        let bad = path.split('/').any(|part| part == ".." || part == ".")
+            || path.starts_with('/')
+            || path.chars().any(char::is_control);
+        let full = format!("{}/{path}", self.prefix);
+        match Path::parse(full.trim_matches('/')) {
+            Ok(full) if !bad => Ok(full),
+            _ => Err(Failure::fix_job(format!("`{path}` is not a path under the base"))
+                .hint("expected parts between single `/`, without `..`")),
+        }
+    }
+}

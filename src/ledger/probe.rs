@@ -1,0 +1,45 @@
+//! Proves that a store honours create-if-absent before it is trusted with claims.
+
+use super::ClaimStore;
+use crate::diag::Failure;
+use crate::store::Created;
+
+/// Creates one object twice, then another four times at once: exactly one write may win.
+///
+/// Leaves two small objects under `probe/`; nothing is ever deleted.
+pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<(), Failure> {
+    let twice = format!("probe/{run_id}-twice");
+    let first = store.create(&twice, b"1")?;
+    let second = store.create(&twice, b"2")?;
+    if first != Created::Ours || second != Created::Exists {
+        return Err(refuse(store, "a second create of the same object was accepted"));
+    }
+    let race = format!("probe/{run_id}-race");
+    let wins: Vec<Result<Created, Failure>> = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..4u8)
+            .map(|i| {
+                let race = &race;
+                scope.spawn(move || store.create(race, &[b'0' + i]))
+            })
+            .collect();
+        racers
+            .into_iter()
+            .map(|r| r.join().unwrap_or_else(|_| Err(Failure::our_bug("the probe of the store panicked"))))
+            .collect()
+    });
+    let mut n_won = 0;
+    for win in wins {
+        n_won += usize::from(win? == Created::Ours);
+    }
+    if n_won == 1 {
+        Ok(())
+    } else {
+        Err(refuse(store, &format!("of four creates at once {n_won} were accepted; expected one")))
+    }
+}
+
+fn refuse(store: &dyn ClaimStore, what: &str) -> Failure {
+    Failure::fix_data(format!("the store does not honour create-if-absent: {what}"))
+        .at(store.display(""), "")
+        .hint("letters could be sent twice; use a store with conditional writes (S3, Azure, GCS, MinIO, a local folder), or turn them on")
+}

@@ -1,0 +1,264 @@
+//! Version 1 of a ledger object: a header line, then one record a line.
+//!
+//! Written by hand from the model's types, so that a change there cannot change what stands in
+//! ten years of nights.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::diag::Failure;
+use crate::model::ledger_record::{
+    Claim, ClaimItem, Frozen, PinnedNight, PinnedObject, Receipt, Record,
+};
+
+/// First line of an object.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Header {
+    v: u32,
+    pub(super) seq: u64,
+    epoch: u64,
+    pub(super) write_id: String,
+    pub(super) prev_sha256: String,
+    records: usize,
+    body_sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Line {
+    Night {
+        night: String,
+        revision: u32,
+        run_id: String,
+        ledger_seq: u64,
+        job_sha256: String,
+        snapshots: Vec<Object>,
+        inputs: Vec<Object>,
+    },
+    Claim {
+        letter_id: String,
+        reference: String,
+        night: String,
+        party_ref: String,
+        party_kind: String,
+        participant: bool,
+        sector: String,
+        sector_scheme: String,
+        size_class: String,
+        province: String,
+        channel: String,
+        attempt: u32,
+        items: Vec<ItemLine>,
+    },
+    Receipt {
+        letter_id: String,
+        night: String,
+        attempt: u32,
+        state: String,
+        outbox: String,
+    },
+    Final {
+        night: String,
+        revision: u32,
+        run_id: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Object {
+    path: String,
+    size: u64,
+    sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ItemLine {
+    threat_id: String,
+    trigger_id: String,
+    finding_id: String,
+    item: String,
+    urgency: String,
+    feed: String,
+    asset_ref: String,
+    first_observed_at_us: i64,
+    observed_at_us: i64,
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+pub(super) fn write(
+    seq: u64,
+    write_id: &str,
+    prev_sha256: &str,
+    records: &[Record],
+) -> Result<Vec<u8>, Failure> {
+    let bug = |e: serde_json::Error| Failure::our_bug(format!("writing the ledger: {e}"));
+    let mut body = Vec::new();
+    for record in records {
+        serde_json::to_writer(&mut body, &line(record)).map_err(bug)?;
+        body.push(b'\n');
+    }
+    let header = Header {
+        v: 1,
+        seq,
+        epoch: 1,
+        write_id: write_id.to_owned(),
+        prev_sha256: prev_sha256.to_owned(),
+        records: records.len(),
+        body_sha256: sha256(&body),
+    };
+    let mut bytes = serde_json::to_vec(&header).map_err(bug)?;
+    bytes.push(b'\n');
+    bytes.extend(body);
+    Ok(bytes)
+}
+
+/// Reads an object; the message says what is wrong with it.
+pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
+    let cut = bytes.iter().position(|b| *b == b'\n').ok_or("it has no header line")?;
+    let (head, body) = bytes.split_at(cut + 1);
+    let header: Header = serde_json::from_slice(head).map_err(|e| format!("its header cannot be read: {e}"))?;
+    if header.v != 1 {
+        return Err(format!("it has version {}; this program reads version 1", header.v));
+    }
+    if sha256(body) != header.body_sha256 {
+        return Err("its records are not those that were written (flipped bit, or cut)".into());
+    }
+    let mut records = Vec::with_capacity(header.records.min(1024));
+    for (i, text) in body.split(|b| *b == b'\n').filter(|l| !l.is_empty()).enumerate() {
+        let line: Line =
+            serde_json::from_slice(text).map_err(|e| format!("record {i} cannot be read: {e}"))?;
+        records.push(record(line).map_err(|what| format!("record {i}: {what} cannot be read"))?);
+    }
+    if records.len() == header.records {
+        Ok((header, records))
+    } else {
+        Err(format!("it has {} records; its header says {}", records.len(), header.records))
+    }
+}
+
+fn line(record: &Record) -> Line {
+    match record {
+        Record::Night(n) => Line::Night {
+            night: n.night.to_string(),
+            revision: n.revision,
+            run_id: n.run_id.clone(),
+            ledger_seq: n.ledger_seq,
+            job_sha256: n.job_sha256.clone(),
+            snapshots: n.snapshots.iter().map(object).collect(),
+            inputs: n.inputs.iter().map(object).collect(),
+        },
+        Record::Claim(c) => Line::Claim {
+            letter_id: c.letter_id.to_string(),
+            reference: c.reference.to_string(),
+            night: c.night.to_string(),
+            party_ref: c.party_ref.to_string(),
+            party_kind: c.frozen.party_kind.to_string(),
+            participant: c.frozen.participant,
+            sector: c.frozen.sector.clone(),
+            sector_scheme: c.frozen.sector_scheme.clone(),
+            size_class: c.frozen.size_class.clone(),
+            province: c.frozen.province.clone(),
+            channel: c.channel.to_string(),
+            attempt: c.attempt,
+            items: c.items.iter().map(item_line).collect(),
+        },
+        Record::Receipt(r) => Line::Receipt {
+            letter_id: r.letter_id.to_string(),
+            night: r.night.to_string(),
+            attempt: r.attempt,
+            state: r.state.to_string(),
+            outbox: r.outbox.clone(),
+        },
+        Record::Final { night, revision, run_id } => Line::Final {
+            night: night.to_string(),
+            revision: *revision,
+            run_id: run_id.clone(),
+        },
+    }
+}
+
+fn object(o: &PinnedObject) -> Object {
+    Object { path: o.path.clone(), size: o.size, sha256: o.sha256.clone() }
+}
+
+fn item_line(i: &ClaimItem) -> ItemLine {
+    ItemLine {
+        threat_id: i.threat_id.clone(),
+        trigger_id: i.trigger_id.clone(),
+        finding_id: i.finding_id.to_string(),
+        item: i.kind.to_string(),
+        urgency: i.urgency.to_string(),
+        feed: i.feed.clone(),
+        asset_ref: i.asset_ref.to_string(),
+        first_observed_at_us: i.first_observed_at,
+        observed_at_us: i.observed_at,
+    }
+}
+
+fn parsed<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| what)
+}
+
+fn record(line: Line) -> Result<Record, &'static str> {
+    let pinned = |o: Object| PinnedObject { path: o.path, size: o.size, sha256: o.sha256 };
+    Ok(match line {
+        Line::Night { night, revision, run_id, ledger_seq, job_sha256, snapshots, inputs } => {
+            Record::Night(PinnedNight {
+                night: parsed(&night, "night")?,
+                revision,
+                run_id,
+                ledger_seq,
+                job_sha256,
+                snapshots: snapshots.into_iter().map(pinned).collect(),
+                inputs: inputs.into_iter().map(pinned).collect(),
+            })
+        }
+        Line::Claim {
+            letter_id, reference, night, party_ref, party_kind, participant, sector,
+            sector_scheme, size_class, province, channel, attempt, items,
+        } => Record::Claim(Claim {
+            letter_id: parsed(&letter_id, "letter_id")?,
+            reference: parsed(&reference, "reference")?,
+            night: parsed(&night, "night")?,
+            party_ref: parsed(&party_ref, "party_ref")?,
+            frozen: Frozen {
+                party_kind: parsed(&party_kind, "party_kind")?,
+                participant,
+                sector,
+                sector_scheme,
+                size_class,
+                province,
+            },
+            channel: parsed(&channel, "channel")?,
+            attempt,
+            items: items.into_iter().map(item).collect::<Result<_, _>>()?,
+        }),
+        Line::Receipt { letter_id, night, attempt, state, outbox } => Record::Receipt(Receipt {
+            letter_id: parsed(&letter_id, "letter_id")?,
+            night: parsed(&night, "night")?,
+            attempt,
+            state: parsed(&state, "state")?,
+            outbox,
+        }),
+        Line::Final { night, revision, run_id } => {
+            Record::Final { night: parsed(&night, "night")?, revision, run_id }
+        }
+    })
+}
+
+fn item(i: ItemLine) -> Result<ClaimItem, &'static str> {
+    Ok(ClaimItem {
+        finding_id: parsed(&i.finding_id, "finding_id")?,
+        kind: parsed(&i.item, "item")?,
+        urgency: parsed(&i.urgency, "urgency")?,
+        asset_ref: parsed(&i.asset_ref, "asset_ref")?,
+        threat_id: i.threat_id,
+        trigger_id: i.trigger_id,
+        feed: i.feed,
+        first_observed_at: i.first_observed_at_us,
+        observed_at: i.observed_at_us,
+    })
+}

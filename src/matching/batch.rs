@@ -1,0 +1,481 @@
+//! Matches one batch of key columns.
+
+use std::cmp::Reverse;
+
+use arrow::array::{Array, StringArray};
+use arrow::record_batch::RecordBatch;
+
+use super::index::{Evidence, Index};
+use super::name_map::Probe;
+use super::subjects::{
+    Address, HostName, KeyColumns, Said, read_account_domain, read_hostname, text,
+};
+use crate::diag::{Failure, RejectReason, mask};
+use crate::model::matches::{Match, MatchedBy};
+use crate::model::name::{Domain, WildcardName, for_each_suffix};
+use crate::model::observation::{HostnameSource, column};
+
+/// A row that is set aside: 0-based row in the batch, why, the column at fault (empty for the
+/// whole row), and what was found there, masked.
+pub type RejectedRow = (u32, RejectReason, &'static str, String);
+
+/// What matching found in one batch. Every row is either rejected, or matched, or neither:
+/// `n_rows = rejected + matched + unmatched`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchMatches {
+    /// Sorted by row, then asset; one for each pair.
+    pub matches: Vec<Match>,
+    /// Sorted by row, one for each row; none of them has a match.
+    pub rejected: Vec<RejectedRow>,
+    /// Rows in the batch.
+    pub n_rows: u32,
+}
+
+impl BatchMatches {
+    /// The rows with a match, rising and without doubles: what the second pass has to read.
+    #[must_use]
+    pub fn matched_rows(&self) -> Vec<u32> {
+        let mut rows: Vec<u32> = self.matches.iter().map(|m| m.row).collect();
+        rows.dedup();
+        rows
+    }
+}
+
+impl Index {
+    /// Matches every row of a batch of key columns
+    /// ([`KEY_COLUMNS`](crate::model::observation::KEY_COLUMNS) in canonical form; all but
+    /// `observed_at` may be absent).
+    ///
+    /// A row is rejected where it has no time, no subject, or none that can be read; then the
+    /// reason is that of the first unreadable one, in the order address, host name, account. Beside
+    /// a readable subject an unreadable one is ignored. A host name that is an IP address is no
+    /// host name; a number in `ip_v4` or `ip_v6` goes before the text in `ip`.
+    ///
+    /// # Errors
+    /// `FixData` without `observed_at`; `OurBug` for a column that is not in canonical form.
+    pub fn match_batch(&self, keys: &RecordBatch, object: &str) -> Result<BatchMatches, Failure> {
+        let n_rows = u32::try_from(keys.num_rows())
+            .map_err(|_| Failure::our_bug("a batch of 2^32 rows or more").at(object, ""))?;
+        let keys = KeyColumns::of(keys, object)?;
+        let mut pass = Pass {
+            index: self,
+            keys,
+            n_rows,
+            matches: Vec::new(),
+            owners: Vec::new(),
+            readable: Vec::new(),
+            faults: Vec::new(),
+        };
+        pass.addresses();
+        pass.own_asns();
+        pass.names();
+        pass.accounts();
+        Ok(pass.finish())
+    }
+
+    /// Calls `each` with the assets that hold this name: domains at or above it, and the hosts
+    /// of that very name.
+    pub(super) fn owners_of_name(&self, name: &Domain, mut each: impl FnMut(u32)) {
+        for suffix in name.suffixes() {
+            let is_whole = suffix.len() == name.as_str().len();
+            let owners = self.names.get_name(suffix).iter().copied();
+            owners
+                .filter(|&asset| is_whole || !self.is_host(asset))
+                .for_each(&mut each);
+        }
+    }
+
+    /// Calls `each` with the domains at or above the base of a wildcard.
+    pub(super) fn domains_of_wildcard(&self, name: &WildcardName, each: impl FnMut(u32)) {
+        let base = name.base().suffixes();
+        let owners = base.flat_map(|suffix| self.names.get_name(suffix)).copied();
+        owners.filter(|&asset| !self.is_host(asset)).for_each(each);
+    }
+
+    /// Calls `each` with the hosts that a wildcard covers.
+    pub(super) fn hosts_of_wildcard(&self, name: &WildcardName, each: impl FnMut(u32)) {
+        self.hosts_below
+            .get_name(name.base().as_str())
+            .iter()
+            .copied()
+            .for_each(each);
+    }
+
+    /// Calls `each` with the mail domains at or above this name.
+    pub(super) fn owners_of_account(&self, name: &Domain, each: impl FnMut(u32)) {
+        let owners = name
+            .suffixes()
+            .flat_map(|suffix| self.accounts.get_name(suffix));
+        owners.copied().for_each(each);
+    }
+}
+
+/// One unreadable subject.
+struct Fault {
+    row: u32,
+    why: RejectReason,
+    column: &'static str,
+}
+
+/// The state of one run over a batch. Each property goes over its own column once.
+struct Pass<'a> {
+    index: &'a Index,
+    keys: KeyColumns<'a>,
+    n_rows: u32,
+    matches: Vec<Match>,
+    /// Scratch: the valid owners by one property of one row.
+    owners: Vec<u32>,
+    /// For each row: has it a readable subject? Empty where all have.
+    readable: Vec<bool>,
+    /// In the order of the passes, which is that of the subjects.
+    faults: Vec<Fault>,
+}
+
+/// Rows whose addresses are gathered before the filter sees them.
+const CHUNK: u32 = 1024;
+
+impl<'a> Pass<'a> {
+    fn addresses(&mut self) {
+        let index = self.index;
+        if let Some(ip_v4) = self.keys.ip_v4 {
+            // Under a null the value may be anything, so survivors are asked again.
+            index.touched_v4.filter(ip_v4.values(), |row, ip| {
+                if ip_v4.is_valid(row as usize) {
+                    self.v4(row, ip);
+                }
+            });
+            if ip_v4.null_count() == 0 {
+                return;
+            }
+        }
+        self.readable = (0..self.n_rows as usize)
+            .map(|row| self.keys.ip_v4.is_some_and(|ip| ip.is_valid(row)))
+            .collect();
+        if self.keys.ip_v6.is_some() || self.keys.ip.is_some() {
+            self.other_addresses();
+        }
+    }
+
+    /// IPv6 and text, in the rows where `ip_v4` is null.
+    fn other_addresses(&mut self) {
+        let index = self.index;
+        let (mut rows, mut addresses) = (Vec::new(), Vec::new());
+        let mut first = 0;
+        while first < self.n_rows {
+            let last = first.saturating_add(CHUNK).min(self.n_rows);
+            rows.clear();
+            addresses.clear();
+            for row in first..last {
+                if self.is_readable(row) {
+                    continue;
+                }
+                match self.keys.address_beside_v4(row as usize) {
+                    Said::Readable(Address::V4(ip)) => {
+                        rows.push(row);
+                        addresses.push(ip);
+                        self.mark_readable(row);
+                    }
+                    Said::Readable(Address::V6(ip)) => {
+                        self.mark_readable(row);
+                        if index.touched_v6.may_hold(ip) {
+                            self.v6(row, ip);
+                        }
+                    }
+                    Said::Unreadable(why) => self.faults.push(Fault {
+                        row,
+                        why,
+                        column: column::IP,
+                    }),
+                    Said::Nothing => {}
+                }
+            }
+            index.touched_v4.filter(&addresses, |i, ip| {
+                if let Some(&row) = rows.get(i as usize) {
+                    self.v4(row, ip);
+                }
+            });
+            first = last;
+        }
+    }
+
+    /// A row whose IPv4 address passed the filter.
+    fn v4(&mut self, row: u32, ip: u32) {
+        let index = self.index;
+        let net = index.v4.find(ip);
+        self.add(row, MatchedBy::Address, index.v4.numbers_from(net), || {
+            Evidence::of_address(index.shared.has_v4(ip))
+        });
+        if !self.has_own_asn(row)
+            && let Some(asn) = index.asns.of_v4(ip)
+        {
+            self.add(row, MatchedBy::Asn, index.asns.assets(asn), || {
+                Evidence::of_asn(index.shared.has_v4(ip))
+            });
+        }
+    }
+
+    /// A row whose IPv6 address passed the filter.
+    fn v6(&mut self, row: u32, ip: u128) {
+        let index = self.index;
+        let net = index.v6.find(ip);
+        self.add(row, MatchedBy::Address, index.v6.numbers_from(net), || {
+            Evidence::of_address(index.shared.has_v6(ip))
+        });
+        if !self.has_own_asn(row)
+            && let Some(asn) = index.asns.of_v6(ip)
+        {
+            self.add(row, MatchedBy::Asn, index.asns.assets(asn), || {
+                Evidence::of_asn(index.shared.has_v6(ip))
+            });
+        }
+    }
+
+    fn own_asns(&mut self) {
+        let index = self.index;
+        let Some(asn) = self.keys.asn.filter(|_| index.has_asns()) else {
+            return;
+        };
+        for (row, &number) in (0u32..).zip(asn.values()) {
+            if index.asns.may_hold(number) && asn.is_valid(row as usize) {
+                let keys = self.keys;
+                self.add(row, MatchedBy::Asn, index.asns.assets(number), || {
+                    Evidence::of_asn(index.is_shared(&keys.address(row as usize)))
+                });
+            }
+        }
+    }
+
+    fn names(&mut self) {
+        let Some(hostname) = self.keys.hostname else {
+            return;
+        };
+        let index = self.index;
+        if !index.has_names() && self.readable.is_empty() {
+            return;
+        }
+        let mut probes = Vec::new();
+        for row in 0..self.n_rows {
+            let Some(name) = text(Some(hostname), row as usize) else {
+                continue;
+            };
+            probes.clear();
+            let is_plain = for_each_suffix(name.as_bytes(), |hash, start| {
+                if index.names.may_hold(hash) {
+                    probes.push(Probe { hash, start });
+                }
+            });
+            if is_plain {
+                self.mark_readable(row);
+                if !probes.is_empty() {
+                    self.plain_name(row, name, &probes);
+                }
+            } else {
+                self.other_name(row, name);
+            }
+        }
+    }
+
+    /// A name that is canonical but for its case, with those suffixes that passed the filter.
+    fn plain_name(&mut self, row: u32, name: &str, probes: &[Probe]) {
+        let index = self.index;
+        let owners = probes.iter().flat_map(|probe| {
+            let suffix = name.as_bytes().get(probe.start..).unwrap_or_default();
+            let owners = index.names.get(probe.hash, suffix).iter().copied();
+            owners.filter(|&asset| probe.start == 0 || !index.is_host(asset))
+        });
+        let keys = self.keys;
+        self.add(row, MatchedBy::Name, owners, || {
+            Evidence::of_name(
+                keys.hostname_source(row as usize),
+                index.shared.has_name(name),
+            )
+        });
+    }
+
+    /// A name that UTS 46 must look at, a wildcard, an address in the wrong place, or rubbish.
+    fn other_name(&mut self, row: u32, text: &str) {
+        let index = self.index;
+        let mut owners = Vec::new();
+        match read_hostname(text) {
+            Said::Nothing => {}
+            Said::Unreadable(why) => self.faults.push(Fault {
+                row,
+                why,
+                column: column::HOSTNAME,
+            }),
+            Said::Readable(HostName::Name(name)) => {
+                self.mark_readable(row);
+                index.owners_of_name(&name, |asset| owners.push(asset));
+                let source = self.keys.hostname_source(row as usize);
+                self.add(row, MatchedBy::Name, owners, || {
+                    Evidence::of_name(source, index.shared.has_name(name.as_str()))
+                });
+            }
+            Said::Readable(HostName::Wildcard(name)) => {
+                self.mark_readable(row);
+                let evidence = Evidence::of_name(HostnameSource::Certificate, false);
+                index.domains_of_wildcard(&name, |asset| owners.push(asset));
+                self.add(row, MatchedBy::Name, owners.drain(..), || evidence);
+                index.hosts_of_wildcard(&name, |asset| owners.push(asset));
+                self.add(row, MatchedBy::Wildcard, owners, || evidence);
+            }
+        }
+    }
+
+    fn accounts(&mut self) {
+        let (hash, domain) = (self.keys.account_hash, self.keys.account_domain);
+        if hash.is_none() && domain.is_none() {
+            return;
+        }
+        if !self.index.has_accounts() && self.readable.is_empty() {
+            return;
+        }
+        let index = self.index;
+        let mut probes = Vec::new();
+        for row in 0..self.n_rows {
+            let name = text(domain, row as usize).unwrap_or_default();
+            probes.clear();
+            let is_plain = for_each_suffix(name.as_bytes(), |hash, start| {
+                if index.accounts.may_hold(hash) {
+                    probes.push(Probe { hash, start });
+                }
+            });
+            if !is_plain {
+                self.other_account(row, name);
+                continue;
+            }
+            self.mark_readable(row);
+            if !probes.is_empty() {
+                let owners = probes.iter().flat_map(|probe| {
+                    let suffix = name.as_bytes().get(probe.start..).unwrap_or_default();
+                    index.accounts.get(probe.hash, suffix).iter().copied()
+                });
+                self.add(row, MatchedBy::Account, owners, || {
+                    Evidence::of_account(index.shared.has_name(name))
+                });
+            }
+        }
+    }
+
+    /// An account without a mail domain, or with one that UTS 46 must look at.
+    fn other_account(&mut self, row: u32, text: &str) {
+        let index = self.index;
+        match read_account_domain(text) {
+            Said::Nothing if self.keys.has_account_hash(row as usize) => self.mark_readable(row),
+            Said::Nothing => {}
+            Said::Unreadable(why) => self.faults.push(Fault {
+                row,
+                why,
+                column: column::ACCOUNT_DOMAIN,
+            }),
+            Said::Readable(name) => {
+                self.mark_readable(row);
+                let mut owners = Vec::new();
+                index.owners_of_account(&name, |asset| owners.push(asset));
+                self.add(row, MatchedBy::Account, owners, || {
+                    Evidence::of_account(index.shared.has_name(name.as_str()))
+                });
+            }
+        }
+    }
+
+    /// Adds the matches of one property of one row: with those owners that are valid then.
+    fn add(
+        &mut self,
+        row: u32,
+        by: MatchedBy,
+        owners: impl IntoIterator<Item = u32>,
+        evidence: impl FnOnce() -> Evidence,
+    ) {
+        if self.keys.observed_at.is_null(row as usize) {
+            return;
+        }
+        let at = self.keys.observed_at.value(row as usize);
+        self.owners.clear();
+        let valid = owners
+            .into_iter()
+            .filter(|&asset| self.index.is_valid(asset, at));
+        self.owners.extend(valid);
+        if !self.owners.is_empty() {
+            self.index
+                .weigh(row, by, &mut self.owners, evidence(), &mut self.matches);
+        }
+    }
+
+    fn has_own_asn(&self, row: u32) -> bool {
+        self.keys.asn.is_some_and(|asn| asn.is_valid(row as usize))
+    }
+
+    fn is_readable(&self, row: u32) -> bool {
+        self.readable.get(row as usize).copied().unwrap_or(true)
+    }
+
+    fn mark_readable(&mut self, row: u32) {
+        if let Some(readable) = self.readable.get_mut(row as usize) {
+            *readable = true;
+        }
+    }
+
+    fn finish(mut self) -> BatchMatches {
+        let rejected = self.rejects();
+        let mut matches = self.matches;
+        // Passes follow each other, so a row's matches lie apart; of two for one asset the
+        // surer comes first and stays.
+        matches.sort_unstable_by_key(|m| (m.row, m.asset, Reverse(m.confidence), m.by));
+        matches.dedup_by_key(|m| (m.row, m.asset));
+        BatchMatches {
+            matches,
+            rejected,
+            n_rows: self.n_rows,
+        }
+    }
+
+    fn rejects(&mut self) -> Vec<RejectedRow> {
+        let observed_at = self.keys.observed_at;
+        if self.readable.is_empty() && observed_at.null_count() == 0 {
+            return Vec::new();
+        }
+        // Stable: of several faults in a row the first subject's stays in front.
+        self.faults.sort_by_key(|fault| fault.row);
+        let mut faults = self.faults.iter().peekable();
+        let mut rejected = Vec::new();
+        for row in 0..self.n_rows {
+            while faults.next_if(|fault| fault.row < row).is_some() {}
+            if observed_at.is_null(row as usize) {
+                rejected.push((
+                    row,
+                    RejectReason::BadTime,
+                    column::OBSERVED_AT,
+                    String::new(),
+                ));
+            } else if self.is_readable(row) {
+            } else if let Some(fault) = faults.next_if(|fault| fault.row == row) {
+                let found = text(self.column(fault.column), row as usize).map(mask);
+                rejected.push((row, fault.why, fault.column, found.unwrap_or_default()));
+            } else {
+                rejected.push((row, RejectReason::NoSubject, "", String::new()));
+            }
+        }
+        rejected
+    }
+
+    fn column(&self, name: &str) -> Option<&'a StringArray> {
+        match name {
+            column::IP => self.keys.ip,
+            column::HOSTNAME => self.keys.hostname,
+            column::ACCOUNT_DOMAIN => self.keys.account_domain,
+            _ => None,
+        }
+    }
+}
+
+impl Index {
+    /// Does the address lie in shared infrastructure?
+    pub(super) fn is_shared(&self, address: &Said<Address>) -> bool {
+        match address {
+            Said::Readable(Address::V4(ip)) => self.shared.has_v4(*ip),
+            Said::Readable(Address::V6(ip)) => self.shared.has_v6(*ip),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! The index of all assets, and how a match is weighed.
+
+use std::collections::HashMap;
+
+use ipnet::IpNet;
+
+use super::name_map::NameMap;
+use super::segments::{NOTHING, NetForest, Segments};
+use super::touched::{TouchedAsns, TouchedV4, TouchedV6};
+use super::{PrefixTable, Settings, Shared};
+use crate::model::asset::{Asset, AssetKind, AssetValue};
+use crate::model::company::CompanyKey;
+use crate::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy};
+use crate::model::name::Domain;
+use crate::model::net::{Span, span};
+use crate::model::night::{Micros, Validity};
+use crate::model::observation::HostnameSource;
+
+/// All assets, ready to be asked. Immutable; share it between threads.
+#[derive(Clone, Debug)]
+pub struct Index {
+    settings: Settings,
+    facts: Vec<Facts>,
+    pub(super) v4: NetForest<u32>,
+    pub(super) v6: NetForest<u128>,
+    /// Holds the assets' nets and those of registered AS numbers.
+    pub(super) touched_v4: TouchedV4,
+    pub(super) touched_v6: TouchedV6,
+    pub(super) asns: Asns,
+    /// `domain` and `host` assets by their name.
+    pub(super) names: NameMap,
+    /// `host` assets by the name above theirs, for wildcards.
+    pub(super) hosts_below: NameMap,
+    pub(super) accounts: NameMap,
+    pub(super) shared: Shared,
+}
+
+/// AS numbers that are assets, and the space that they announce.
+#[derive(Clone, Debug)]
+pub(super) struct Asns {
+    by_number: NetForest<u32>,
+    touched: TouchedAsns,
+    /// The prefix table, cut down to registered AS numbers.
+    v4: Segments<u32>,
+    v6: Segments<u128>,
+    is_empty: bool,
+}
+
+/// What a match needs to know of an asset.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    /// First valid moment.
+    from: Micros,
+    /// Last valid moment; before `from` where there is none.
+    last: Micros,
+    /// The company's number in order of first appearance.
+    company: u32,
+    /// Rises with how narrow the asset is; comparable within one property only.
+    narrowness: u32,
+    /// Names: that name alone.
+    is_host: bool,
+}
+
+impl Facts {
+    const fn is_valid(&self, at: Micros) -> bool {
+        self.from <= at && at <= self.last
+    }
+}
+
+/// How sure a match is before its other owners are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Evidence {
+    pub(super) confidence: Confidence,
+    pub(super) why: ConfidenceReason,
+}
+
+impl Evidence {
+    const SHARED: Self = Self::low(ConfidenceReason::SharedInfrastructure);
+
+    const fn low(why: ConfidenceReason) -> Self {
+        Self {
+            confidence: Confidence::Low,
+            why,
+        }
+    }
+
+    pub(super) const fn of_address(is_shared: bool) -> Self {
+        if is_shared {
+            return Self::SHARED;
+        }
+        Self {
+            confidence: Confidence::High,
+            why: ConfidenceReason::OwnAddress,
+        }
+    }
+
+    pub(super) const fn of_asn(is_shared: bool) -> Self {
+        if is_shared {
+            return Self::SHARED;
+        }
+        Self {
+            confidence: Confidence::Medium,
+            why: ConfidenceReason::OwnAsn,
+        }
+    }
+
+    /// The source speaks first where it is weak itself: it says what the evidence is.
+    pub(super) const fn of_name(source: HostnameSource, is_shared: bool) -> Self {
+        match source {
+            HostnameSource::Certificate => Self::low(ConfidenceReason::NameFromCertificate),
+            HostnameSource::Ptr => Self::low(ConfidenceReason::NameFromPtr),
+            _ if is_shared => Self::SHARED,
+            HostnameSource::ScanTarget | HostnameSource::ForwardDns => Self {
+                confidence: Confidence::High,
+                why: ConfidenceReason::OwnName,
+            },
+            HostnameSource::Unknown => Self {
+                confidence: Confidence::Medium,
+                why: ConfidenceReason::NameUnknownSource,
+            },
+        }
+    }
+
+    pub(super) const fn of_account(is_shared: bool) -> Self {
+        if is_shared {
+            return Self::SHARED;
+        }
+        Self {
+            confidence: Confidence::High,
+            why: ConfidenceReason::OwnAccount,
+        }
+    }
+}
+
+/// Assets sorted by what they are.
+#[derive(Default)]
+struct Sorted<'a> {
+    v4: Vec<(u32, u32, u32)>,
+    v6: Vec<(u128, u128, u32)>,
+    asns: Vec<(u32, u32, u32)>,
+    names: Vec<(&'a Domain, u32)>,
+    hosts_below: Vec<(Domain, u32)>,
+    accounts: Vec<(&'a Domain, u32)>,
+    /// Addresses of each asset, for narrowness; 0 where it is none of addresses.
+    sizes: Vec<u128>,
+}
+
+impl<'a> Sorted<'a> {
+    fn add(&mut self, number: u32, asset: &'a Asset) {
+        let mut size = 0;
+        match &asset.value {
+            AssetValue::Nets(nets) => size = self.add_nets(number, nets),
+            AssetValue::Asn(asn) => self.asns.push((*asn, *asn, number)),
+            AssetValue::Name(name) if asset.kind == AssetKind::EmailDomain => {
+                self.accounts.push((name, number))
+            }
+            AssetValue::Name(name) => {
+                self.names.push((name, number));
+                if asset.kind == AssetKind::Host
+                    && let Some(parent) = name.parent()
+                {
+                    self.hosts_below.push((parent, number));
+                }
+            }
+        }
+        self.sizes.push(size);
+    }
+
+    fn add_nets(&mut self, number: u32, nets: &[IpNet]) -> u128 {
+        let mut size = 0u128;
+        for net in nets {
+            let width = match span(net) {
+                Span::V4(first, last) => {
+                    self.v4.push((first, last, number));
+                    u128::from(last - first)
+                }
+                Span::V6(first, last) => {
+                    self.v6.push((first, last, number));
+                    last - first
+                }
+            };
+            size = size.saturating_add(width).saturating_add(1);
+        }
+        size
+    }
+}
+
+impl Index {
+    /// Indexes all assets. A match names an asset by its position in `assets`.
+    ///
+    /// `shared` and `prefixes` are reference data of the same night.
+    #[must_use]
+    pub fn build(
+        assets: &[Asset],
+        shared: &Shared,
+        prefixes: &PrefixTable,
+        settings: &Settings,
+    ) -> Self {
+        let mut sorted = Sorted::default();
+        for (number, asset) in (0u32..).zip(assets) {
+            sorted.add(number, asset);
+        }
+        let facts = facts(assets, &sorted.sizes);
+        let (mut touched_v4, mut touched_v6) = (TouchedV4::none(), TouchedV6::none());
+        sorted
+            .v4
+            .iter()
+            .for_each(|&(first, last, _)| touched_v4.add(first, last));
+        sorted
+            .v6
+            .iter()
+            .for_each(|&(first, last, _)| touched_v6.add(first, last));
+        let asns = Asns::build(sorted.asns, prefixes);
+        asns.v4
+            .runs()
+            .for_each(|(first, last, _)| touched_v4.add(first, last));
+        asns.v6
+            .runs()
+            .for_each(|(first, last, _)| touched_v6.add(first, last));
+        let hosts_below: Vec<(&Domain, u32)> = sorted
+            .hosts_below
+            .iter()
+            .map(|(name, n)| (name, *n))
+            .collect();
+        Self {
+            settings: *settings,
+            facts,
+            v4: NetForest::build(sorted.v4),
+            v6: NetForest::build(sorted.v6),
+            touched_v4,
+            touched_v6,
+            asns,
+            names: NameMap::build(&sorted.names),
+            hosts_below: NameMap::build(&hosts_below),
+            accounts: NameMap::build(&sorted.accounts),
+            shared: shared.clone(),
+        }
+    }
+
+    /// May a row with an IPv4 address from `min` to `max` match by it, be it through a
+    /// registered net or through the prefix table? For leaving row groups out. A row with an AS
+    /// number of its own may match all the same: see [`Index::may_match_asn_range`].
+    #[must_use]
+    pub fn may_match_v4_range(&self, min: u32, max: u32) -> bool {
+        self.v4.any(min, max) || self.asns.v4.any(min, max)
+    }
+
+    /// As [`Index::may_match_v4_range`], for IPv6.
+    #[must_use]
+    pub fn may_match_v6_range(&self, min: u128, max: u128) -> bool {
+        self.v6.any(min, max) || self.asns.v6.any(min, max)
+    }
+
+    /// Is an AS number from `min` to `max` registered?
+    #[must_use]
+    pub fn may_match_asn_range(&self, min: u32, max: u32) -> bool {
+        self.asns.by_number.any(min, max)
+    }
+
+    /// Are there assets that a host name can match?
+    #[must_use]
+    pub const fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Are there assets that an AS number can match?
+    #[must_use]
+    pub const fn has_asns(&self) -> bool {
+        !self.asns.is_empty
+    }
+
+    /// Are there assets that a leaked account can match?
+    #[must_use]
+    pub const fn has_accounts(&self) -> bool {
+        !self.accounts.is_empty()
+    }
+
+    /// Number of assets.
+    #[must_use]
+    pub const fn n_assets(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// Memory that the index holds, in bytes.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        // Three filters of 2 MiB.
+        (6 << 20)
+            + self.facts.capacity() * size_of::<Facts>()
+            + self.v4.heap_bytes()
+            + self.v6.heap_bytes()
+            + self.asns.heap_bytes()
+            + self.names.heap_bytes()
+            + self.hosts_below.heap_bytes()
+            + self.accounts.heap_bytes()
+            + self.shared.heap_bytes()
+    }
+
+    /// Is this asset valid then?
+    pub(super) fn is_valid(&self, asset: u32, at: Micros) -> bool {
+        self.facts
+            .get(asset as usize)
+            .is_some_and(|facts| facts.is_valid(at))
+    }
+
+    /// Is this asset one name alone?
+    pub(super) fn is_host(&self, asset: u32) -> bool {
+        self.facts
+            .get(asset as usize)
+            .is_some_and(|facts| facts.is_host)
+    }
+
+    /// Weighs all owners that one property of one row found, and adds a match for each.
+    ///
+    /// `owners` are valid assets, in any order; a double becomes one.
+    pub(super) fn weigh(
+        &self,
+        row: u32,
+        by: MatchedBy,
+        owners: &mut Vec<u32>,
+        evidence: Evidence,
+        matches: &mut Vec<Match>,
+    ) {
+        owners.sort_unstable();
+        owners.dedup();
+        let facts = |asset: &u32| self.facts.get(*asset as usize);
+        let narrowest = owners.iter().filter_map(facts).map(|f| f.narrowness).max();
+        // What is weak already keeps its own reason.
+        let evidence = if evidence.confidence > Confidence::Low && self.are_many(owners) {
+            Evidence::low(ConfidenceReason::ManyOwners)
+        } else {
+            evidence
+        };
+        matches.extend(owners.iter().map(|&asset| Match {
+            row,
+            asset,
+            by,
+            is_most_specific: facts(&asset).map(|f| f.narrowness) == narrowest,
+            confidence: evidence.confidence,
+            why: evidence.why,
+        }));
+    }
+
+    fn are_many(&self, owners: &[u32]) -> bool {
+        let limit = self.settings.many_owners as usize;
+        if owners.len() <= limit {
+            return false;
+        }
+        let company = |asset: &u32| self.facts.get(*asset as usize).map(|f| f.company);
+        let mut companies: Vec<u32> = owners.iter().filter_map(company).collect();
+        companies.sort_unstable();
+        companies.dedup();
+        companies.len() > limit
+    }
+}
+
+impl Asns {
+    fn build(assets: Vec<(u32, u32, u32)>, prefixes: &PrefixTable) -> Self {
+        let touched = TouchedAsns::new(assets.iter().map(|&(asn, ..)| asn));
+        let is_empty = assets.is_empty();
+        let by_number = NetForest::build(assets);
+        let is_registered = |asn: u32| touched.may_hold(asn) && by_number.find(asn) != NOTHING;
+        Self {
+            v4: Segments::from_runs(prefixes.v4.runs().filter(|run| is_registered(run.2))),
+            v6: Segments::from_runs(prefixes.v6.runs().filter(|run| is_registered(run.2))),
+            by_number,
+            touched,
+            is_empty,
+        }
+    }
+
+    #[inline]
+    pub(super) fn may_hold(&self, asn: u32) -> bool {
+        self.touched.may_hold(asn)
+    }
+
+    /// The assets of this AS number.
+    pub(super) fn assets(&self, asn: u32) -> impl Iterator<Item = u32> {
+        self.by_number.numbers_from(self.by_number.find(asn))
+    }
+
+    /// The registered AS number that announces this address.
+    pub(super) fn of_v4(&self, ip: u32) -> Option<u32> {
+        let asn = self.v4.find(ip);
+        (asn != NOTHING).then_some(asn)
+    }
+
+    /// As [`Asns::of_v4`].
+    pub(super) fn of_v6(&self, ip: u128) -> Option<u32> {
+        let asn = self.v6.find(ip);
+        (asn != NOTHING).then_some(asn)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.by_number.heap_bytes() + self.v4.heap_bytes() + self.v6.heap_bytes() + 8192
+    }
+}
+
+fn facts(assets: &[Asset], sizes: &[u128]) -> Vec<Facts> {
+    let mut distinct: Vec<u128> = sizes.to_vec();
+    distinct.sort_unstable_by(|a, b| b.cmp(a));
+    distinct.dedup();
+    let mut companies: HashMap<&CompanyKey, u32> = HashMap::new();
+    let mut facts = Vec::with_capacity(assets.len());
+    for (asset, size) in assets.iter().zip(sizes) {
+        let n_companies = u32::try_from(companies.len()).unwrap_or(u32::MAX);
+        let company = *companies.entry(&asset.company).or_insert(n_companies);
+        let (from, last) = first_and_last(&asset.valid);
+        let is_host = asset.kind == AssetKind::Host;
+        let narrowness = match &asset.value {
+            AssetValue::Name(name) => name.n_labels() * 2 + usize::from(is_host),
+            AssetValue::Asn(_) => 0,
+            AssetValue::Nets(_) => distinct.partition_point(|d| d > size),
+        };
+        let narrowness = u32::try_from(narrowness).unwrap_or(u32::MAX);
+        facts.push(Facts {
+            from,
+            last,
+            company,
+            narrowness,
+            is_host,
+        });
+    }
+    facts
+}
+
+/// The half-open span with both ends inside.
+fn first_and_last(valid: &Validity) -> (Micros, Micros) {
+    let from = valid.from.unwrap_or(Micros::MIN);
+    match valid.until.map(|until| until.checked_sub(1)) {
+        None => (from, Micros::MAX),
+        Some(Some(last)) => (from, last),
+        // Valid until before the first moment there is: never.
+        Some(None) => (Micros::MAX, Micros::MIN),
+    }
+}

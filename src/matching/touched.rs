@@ -1,0 +1,209 @@
+//! Filters that say quickly "nobody registered anything near": no false no, few false yes.
+
+/// 64-bit words of a filter: 2^24 bits, 2 MiB, which stays in the cache beside the columns.
+const WORDS: usize = 1 << 18;
+
+type Bits = Box<[u64; WORDS]>;
+
+fn no_bits() -> Bits {
+    // Straight on the heap: 2 MiB do not belong on a thread's stack.
+    vec![0u64; WORDS]
+        .into_boxed_slice()
+        .try_into()
+        .unwrap_or_else(|_| Box::new([0; WORDS]))
+}
+
+#[inline]
+fn has_bit(bits: &Bits, n: u32) -> bool {
+    let word = bits
+        .get((n >> 6) as usize & (WORDS - 1))
+        .copied()
+        .unwrap_or(0);
+    word >> (n & 63) & 1 != 0
+}
+
+#[inline]
+fn set_bit(bits: &mut Bits, n: u32) {
+    if let Some(word) = bits.get_mut((n >> 6) as usize & (WORDS - 1)) {
+        *word |= 1 << (n & 63);
+    }
+}
+
+fn set_bits(bits: &mut Bits, first: u32, last: u32) {
+    let (mut n, last) = (first, last.min((1 << 24) - 1));
+    while n <= last {
+        if n.is_multiple_of(64) && last - n >= 63 {
+            if let Some(word) = bits.get_mut((n >> 6) as usize & (WORDS - 1)) {
+                *word = u64::MAX;
+            }
+            n += 64;
+        } else {
+            set_bit(bits, n);
+            n += 1;
+        }
+    }
+}
+
+/// One bit for each IPv4 /24 that an asset touches.
+#[derive(Clone, Debug)]
+pub(super) struct TouchedV4(Bits);
+
+impl TouchedV4 {
+    pub(super) fn none() -> Self {
+        Self(no_bits())
+    }
+
+    pub(super) fn add(&mut self, first: u32, last: u32) {
+        set_bits(&mut self.0, first >> 8, last >> 8);
+    }
+
+    #[inline]
+    pub(super) fn may_hold(&self, at: u32) -> bool {
+        has_bit(&self.0, at >> 8)
+    }
+
+    /// Calls `found` with the position of each address that may be held.
+    ///
+    /// Filtering and looking up are kept apart: the first loop has no branch that depends on
+    /// the data, so that the processor can fetch many words of the filter at a time.
+    #[inline]
+    pub(super) fn filter(&self, addresses: &[u32], mut found: impl FnMut(u32, u32)) {
+        const CHUNK: usize = 1024;
+        let mut survivors = [0u32; CHUNK];
+        let mut base = 0u32;
+        for chunk in addresses.chunks(CHUNK) {
+            let mut n = 0usize;
+            for (i, &address) in (0u32..).zip(chunk) {
+                if let Some(slot) = survivors.get_mut(n & (CHUNK - 1)) {
+                    *slot = i;
+                }
+                n += usize::from(self.may_hold(address));
+            }
+            for &i in survivors.iter().take(n) {
+                if let Some(&address) = chunk.get(i as usize) {
+                    found(base + i, address);
+                }
+            }
+            base += CHUNK as u32;
+        }
+    }
+}
+
+/// The same for IPv6: one bit for each /27 of `2000::/3` that a net wider than a /48 touches,
+/// and one for the hash of each /48 that holds narrower ones. A /32 of a provider has 65,536
+/// /48s, so single bits for those would need 4 GiB.
+#[derive(Clone, Debug)]
+pub(super) struct TouchedV6 {
+    wide: Bits,
+    narrow: Bits,
+    /// Is anything registered outside `2000::/3`? Then everything there is looked up.
+    has_other: bool,
+}
+
+impl TouchedV6 {
+    pub(super) fn none() -> Self {
+        Self {
+            wide: no_bits(),
+            narrow: no_bits(),
+            has_other: false,
+        }
+    }
+
+    pub(super) fn add(&mut self, first: u128, last: u128) {
+        if first >> 125 != 1 || last >> 125 != 1 {
+            self.has_other = true;
+        }
+        if first >> 80 == last >> 80 {
+            set_bit(&mut self.narrow, narrow_bit(first));
+            return;
+        }
+        let (low, high) = (1u128 << 125, (1u128 << 126) - 1);
+        if last >= low && first <= high {
+            set_bits(
+                &mut self.wide,
+                wide_bit(first.max(low)),
+                wide_bit(last.min(high)),
+            );
+        }
+    }
+
+    #[inline]
+    pub(super) fn may_hold(&self, at: u128) -> bool {
+        if at >> 125 != 1 {
+            return self.has_other;
+        }
+        has_bit(&self.wide, wide_bit(at)) || has_bit(&self.narrow, narrow_bit(at))
+    }
+}
+
+#[inline]
+const fn wide_bit(at: u128) -> u32 {
+    (at << 3 >> 104) as u32
+}
+
+#[inline]
+const fn narrow_bit(at: u128) -> u32 {
+    ((at >> 80) as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_shr(40) as u32
+}
+
+/// One bit for each value of the low 16 bits of the registered AS numbers.
+#[derive(Clone, Debug)]
+pub(super) struct TouchedAsns(Vec<u64>);
+
+impl TouchedAsns {
+    pub(super) fn new(numbers: impl IntoIterator<Item = u32>) -> Self {
+        let mut bits = vec![0u64; 1 << 10];
+        for n in numbers {
+            if let Some(word) = bits.get_mut((n >> 6) as usize & 1023) {
+                *word |= 1 << (n & 63);
+            }
+        }
+        Self(bits)
+    }
+
+    #[inline]
+    pub(super) fn may_hold(&self, asn: u32) -> bool {
+        let word = self.0.get((asn >> 6) as usize & 1023).copied().unwrap_or(0);
+        word >> (asn & 63) & 1 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn no_false_no(nets in prop::collection::vec((any::<u128>(), 0u32..129), 1..8), inside: u128) {
+            let (mut v4, mut v6) = (TouchedV4::none(), TouchedV6::none());
+            for &(at, length) in &nets {
+                let mask = u128::MAX.checked_shr(length).unwrap_or(0);
+                for high in [0, 1u128 << 125] {
+                    let at = if high == 0 { at } else { at >> 3 | high };
+                    v6.add(at & !mask, at | mask);
+                    prop_assert!(v6.may_hold((at & !mask) | (inside & mask)));
+                    prop_assert!(v6.may_hold(at & !mask) && v6.may_hold(at | mask));
+                }
+                let (at, mask) = (at as u32, u32::MAX.checked_shr(length).unwrap_or(0));
+                v4.add(at & !mask, at | mask);
+                prop_assert!(v4.may_hold((at & !mask) | (inside as u32 & mask)));
+            }
+        }
+
+        #[test]
+        fn the_filter_passes_exactly_the_touched(addresses in prop::collection::vec(0u32..1 << 20, 0..3000), touched in 0u32..4096) {
+            let mut v4 = TouchedV4::none();
+            v4.add(touched << 8, touched << 8 | 255);
+            let mut found = Vec::new();
+            v4.filter(&addresses, |i, address| found.push((i, address)));
+            let slow: Vec<_> = (0u32..).zip(addresses.iter().copied()).filter(|(_, a)| a >> 8 == touched).collect();
+            prop_assert_eq!(found, slow);
+        }
+    }
+}

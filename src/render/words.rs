@@ -1,0 +1,72 @@
+//! The fixed sentences of a language, out of `strings.<language>.toml`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tera::{Context, Tera};
+
+use crate::diag::Problem;
+
+/// Words and sentences of one language.
+pub(super) struct Words {
+    months: Vec<String>,
+    pub(super) words: BTreeMap<String, String>,
+    sentences: Tera,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    months: Vec<String>,
+    words: BTreeMap<String, String>,
+    sentences: BTreeMap<String, String>,
+}
+
+impl Words {
+    pub(super) fn read(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let parsed: File = toml::from_str(text).map_err(|e| {
+            let line = e.span().map_or(1, |s| text.get(..s.start).map_or(0, |t| t.matches('\n').count()) + 1);
+            vec![Problem::new(format!("{file}:{line}"), "", e.message().to_owned())]
+        })?;
+        let mut problems = Vec::new();
+        if parsed.months.len() != 12 {
+            problems.push(Problem::new(file, "months", format!("{} months; expected 12", parsed.months.len())));
+        }
+        let mut sentences = Tera::new();
+        for (key, sentence) in &parsed.sentences {
+            if let Err(e) = sentences.add_raw_template(key, sentence) {
+                problems.push(Problem::new(file, format!("sentences.{key}"), e.to_string()));
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self { months: parsed.months, words: parsed.words, sentences })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Fills a sentence in.
+    pub(super) fn say(&self, key: &str, values: &[(&'static str, &str)]) -> Result<String, String> {
+        let mut context = Context::new();
+        for (name, value) in values {
+            context.insert(*name, value);
+        }
+        if !self.sentences.contains_template(key) {
+            return Err(format!("sentences.{key}: the sentence is missing"));
+        }
+        self.sentences
+            .render(key, &context)
+            .map_err(|e| format!("sentences.{key}: {}", first_line(&e.to_string())))
+    }
+
+    /// `12 maart 2026`.
+    pub(super) fn date(&self, date: jiff::civil::Date) -> String {
+        let at = usize::try_from(date.month() - 1).unwrap_or(0);
+        let month = self.months.get(at).map_or("", String::as_str);
+        format!("{} {month} {}", date.day(), date.year())
+    }
+}
+
+pub(super) fn first_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,374 @@
+//! What a run leaves behind under `runs/<night>/<run>/`. Create-only: a resumed run finds its
+//! own bytes again, or stops.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::Moment;
+use super::hand_over::Handed;
+use super::load::Loaded;
+use super::progress::Progress;
+use super::sweep::Swept;
+use super::world::World;
+use crate::decide::{Decided, Drafted};
+use crate::diag::{Failure, Reject};
+use crate::model::company::Channel;
+use crate::model::counts::Outcomes;
+use crate::model::decision::Reason;
+use crate::model::ledger_record::{Claim, Frozen, LedgerView, PinnedNight};
+use crate::model::identity::PartyRef;
+use crate::model::letter::Letter;
+use crate::render::{self, Mark, merge};
+use crate::report::{self, letter_plan, manifest, summary::Summary};
+use crate::statistics;
+use crate::store::{Created, Place};
+
+/// A night that is decided and rendered.
+pub struct RenderedNight<'a> {
+    pub(super) world: &'a World,
+    pub(super) swept: &'a Swept,
+    pub(super) decided: &'a Decided,
+    pub(super) of_decisions: Outcomes,
+    pub(super) rendered: Rendered,
+    pub(super) view: &'a LedgerView,
+    pub(super) rows_of: BTreeMap<String, u64>,
+}
+
+/// The rendered letters: their files are written, their hashes kept.
+#[derive(Default)]
+pub struct Rendered {
+    /// SHA-256 by file name, one map a letter, in the order of the letters.
+    pub(super) forms: Vec<BTreeMap<String, String>>,
+    /// Pages of the PDF, in the order of the letters.
+    pub(super) pages: Vec<u32>,
+    /// Letters that could not be typeset at all.
+    pub(super) n_impossible: u64,
+}
+
+/// Where a run writes.
+pub struct Outputs<'a> {
+    pub(super) loaded: &'a Loaded,
+    pub(super) place: &'a Place,
+    pub(super) pin: &'a PinnedNight,
+    pub(super) moment: &'a Moment,
+    /// `runs/<night>/<run>/`.
+    pub(super) folder: String,
+}
+
+/// Letters that are rendered before they are written: bounds memory.
+const CHUNK: usize = 256;
+
+type Files = Vec<(String, Vec<u8>)>;
+
+impl Outputs<'_> {
+    /// Renders every letter and writes its files: `letters/` for those that will be claimed,
+    /// `held/`, marked CONCEPT, for the rest. A letter that cannot be typeset is held.
+    pub(super) fn render_letters(
+        &self,
+        decided: &mut Decided,
+        progress: &dyn Progress,
+    ) -> Result<Rendered, Failure> {
+        progress.begin("write letters", u64::try_from(decided.letters.len()).unwrap_or(0));
+        let mut rendered = Rendered::default();
+        let mut impossible = BTreeSet::new();
+        for chunk in decided.letters.chunks_mut(CHUNK) {
+            let done: Vec<_> = chunk.par_iter().map(|drafted| self.render_one(drafted)).collect();
+            let mut files = Files::new();
+            for (drafted, letter) in chunk.iter_mut().zip(done) {
+                if letter.is_impossible {
+                    drafted.is_sendable = false;
+                    impossible.insert(drafted.letter.id);
+                }
+                rendered.forms.push(hashes(&letter.files));
+                rendered.pages.push(letter.pages);
+                files.extend(letter.files);
+                progress.advance(1);
+            }
+            self.write_all(files)?;
+        }
+        for d in &mut decided.decisions {
+            if d.letter.is_some_and(|id| impossible.contains(&id)) {
+                d.reason = Reason::LetterImpossible;
+            }
+        }
+        rendered.n_impossible = u64::try_from(impossible.len()).unwrap_or(0);
+        progress.end();
+        Ok(rendered)
+    }
+
+    fn render_one(&self, drafted: &Drafted) -> OneLetter {
+        let mark = if drafted.is_sendable { Mark::None } else { Mark::Concept };
+        let folder = if drafted.is_sendable { "letters" } else { "held" };
+        let name = |extension: &str| format!("{folder}/{}.{extension}", drafted.letter.reference);
+        match render::render(&drafted.letter, &self.loaded.look, mark) {
+            Ok(done) => OneLetter {
+                files: vec![
+                    (name("txt"), done.text),
+                    (name("html"), done.html),
+                    (name("pdf"), done.pdf),
+                ],
+                pages: done.pages,
+                is_impossible: false,
+            },
+            Err(e) => {
+                tracing::warn!(reference = drafted.letter.reference.as_str(), "letter cannot be typeset: {e}");
+                OneLetter { files: Vec::new(), pages: 0, is_impossible: true }
+            }
+        }
+    }
+
+    fn write_all(&self, files: Files) -> Result<(), Failure> {
+        let full = files.into_iter().map(|(name, bytes)| (format!("{}{name}", self.folder), bytes));
+        self.place.create_many(full.collect())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.place.create_same(&format!("{}{name}", self.folder), bytes)
+    }
+
+    /// Writes `letters.plan.json` and `manifest.planned.json`: what would leave, before it does.
+    pub(super) fn write_plan(&self, night: &RenderedNight<'_>) -> Result<(), Failure> {
+        let planned: Vec<letter_plan::Planned<'_>> = night
+            .decided
+            .letters
+            .iter()
+            .zip(&night.rendered.forms)
+            .map(|(drafted, forms)| letter_plan::Planned {
+                letter: &drafted.letter,
+                recipient_hash: self.recipient_hash(&drafted.letter),
+                forms,
+                is_sendable: drafted.is_sendable,
+            })
+            .collect();
+        let (bytes, sha256) = letter_plan::json(
+            &self.pin.night.to_string(),
+            self.pin.revision,
+            &self.pin.job_sha256,
+            &planned,
+        )?;
+        self.write("letters.plan.json", &bytes)?;
+        let outputs = BTreeMap::from([("letters.plan.json".to_owned(), sha256)]);
+        self.write_manifest("manifest.planned.json", "planned", night, outputs)
+    }
+
+    fn recipient_hash(&self, letter: &Letter) -> String {
+        let recipient = &letter.recipient;
+        let text = format!("{}|{}|{}", recipient.channel, recipient.value, letter.addressee.key);
+        hex::encode(self.loaded.secrets.party.hmac(text.as_bytes()))
+    }
+
+    /// Writes tables, mail merge, statistics and the final manifest, in that order.
+    pub(super) fn write_results(
+        &self,
+        night: &RenderedNight<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(), Failure> {
+        progress.begin("write tables", 4);
+        let letters: Vec<&Letter> = night.decided.letters.iter().map(|d| &d.letter).collect();
+        let mut files: Files = vec![
+            ("decisions.parquet".into(), report::decisions_parquet(&night.decided.decisions, &letters)?),
+            ("rejects.parquet".into(), report::rejects_parquet(&rejects(night))?),
+        ];
+        progress.advance(1);
+        files.extend(self.mail_merge(night)?);
+        progress.advance(1);
+        files.extend(self.statistics(night)?);
+        progress.advance(1);
+        let mut outputs = hashes(&files);
+        for forms in &night.rendered.forms {
+            outputs.extend(forms.clone());
+        }
+        self.write_all(files)?;
+        self.write_manifest("manifest.json", "final", night, outputs)?;
+        progress.advance(1);
+        progress.end();
+        Ok(())
+    }
+
+    /// The letters that go by post, as CSV and XLSX.
+    fn mail_merge(&self, night: &RenderedNight<'_>) -> Result<Files, Failure> {
+        let rows: Vec<merge::MergeLetter<'_>> = night
+            .decided
+            .letters
+            .iter()
+            .zip(&night.rendered.pages)
+            .filter(|(d, _)| d.is_sendable && d.letter.recipient.channel == Channel::Post)
+            .map(|(d, pages)| merge::MergeLetter { letter: &d.letter, pages: *pages })
+            .collect();
+        let look = &self.loaded.look;
+        Ok(vec![
+            ("mail-merge/letters.csv".into(), merge::csv(&rows, look, self.loaded.job.csv_separator)?),
+            ("mail-merge/letters.xlsx".into(), merge::xlsx(&rows, look, self.pin.night)?),
+        ])
+    }
+
+    fn statistics(&self, night: &RenderedNight<'_>) -> Result<Files, Failure> {
+        let tonight = self.claims(night);
+        let titles = self
+            .loaded
+            .catalogue
+            .threats
+            .iter()
+            .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
+            .collect();
+        let input = statistics::Input {
+            night: self.pin.night,
+            ledger: night.view,
+            tonight: &tonight,
+            threat_titles: &titles,
+        };
+        let cells = statistics::tables(&input)?;
+        let page = statistics::html(&cells, self.pin.night, &self.loaded.job.sender.name)?;
+        Ok(vec![
+            ("statistics/statistics.parquet".into(), statistics::parquet(&cells)?),
+            ("statistics/statistics.csv".into(), statistics::csv(&cells, self.loaded.job.csv_separator)?),
+            ("statistics/statistics.html".into(), page),
+        ])
+    }
+
+    /// The claims of the night's letters that are sent, in the order of the letters.
+    pub(super) fn claims(&self, night: &RenderedNight<'_>) -> Vec<Claim> {
+        let sendable = night.decided.letters.iter().filter(|d| d.is_sendable);
+        sendable.map(|drafted| self.claim(drafted)).collect()
+    }
+
+    fn claim(&self, drafted: &Drafted) -> Claim {
+        let letter = &drafted.letter;
+        let company = &letter.company;
+        Claim {
+            letter_id: letter.id,
+            reference: letter.reference.clone(),
+            night: letter.night,
+            party_ref: PartyRef::of(&self.loaded.secrets.party, &company.key),
+            frozen: Frozen {
+                party_kind: company.party_kind,
+                participant: company.is_participant_on(letter.night.date()),
+                sector: company.sector.clone(),
+                sector_scheme: company.sector_scheme.clone(),
+                size_class: company.size_class.clone(),
+                province: company.province.clone(),
+            },
+            channel: letter.recipient.channel,
+            attempt: letter.attempt,
+            items: drafted.items.clone(),
+        }
+    }
+
+    /// A manifest is committed once; a resumed run must agree with its content.
+    fn write_manifest(
+        &self,
+        name: &str,
+        state: &'static str,
+        night: &RenderedNight<'_>,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let content = self.content(night, outputs);
+        let circumstances = manifest::Circumstances {
+            run_id: self.pin.run_id.clone(),
+            state,
+            started_at: self.moment.now.to_string(),
+            written_at: self.moment.now.to_string(),
+            program: concat!("nachtwacht ", env!("CARGO_PKG_VERSION")),
+        };
+        let (bytes, sha256) = manifest::json(&content, &circumstances)?;
+        let path = format!("{}{name}", self.folder);
+        if self.place.create(&path, &bytes)? == Created::Exists {
+            let there = self.place.get(&path)?;
+            let agrees = String::from_utf8_lossy(&there).contains(&sha256);
+            if !agrees {
+                return Err(Failure::our_bug("the manifest is there with another content than this run computes")
+                    .at(self.place.display(&path), "content_sha256")
+                    .hint("nothing was overwritten; keep both and report this"));
+            }
+        }
+        Ok(())
+    }
+
+    fn content<'c>(
+        &'c self,
+        night: &'c RenderedNight<'_>,
+        outputs: BTreeMap<String, String>,
+    ) -> manifest::Content<'c> {
+        let mut reasons = BTreeMap::new();
+        for d in &night.decided.decisions {
+            *reasons.entry(d.reason.code()).or_insert(0) += 1;
+        }
+        let mut reject_reasons = BTreeMap::new();
+        for reject in rejects(night) {
+            *reject_reasons.entry(reject.why.code()).or_insert(0) += 1;
+        }
+        let snapshots = self.pin.snapshots.iter();
+        let n_sent = count(night.decided.letters.iter().filter(|d| d.is_sendable));
+        manifest::Content {
+            night: self.pin.night.to_string(),
+            revision: self.pin.revision,
+            job: &self.loaded.job.name,
+            job_sha256: &self.pin.job_sha256,
+            ledger_seq: self.pin.ledger_seq,
+            snapshots: snapshots
+                .map(|o| (o, night.rows_of.get(&o.path).copied().unwrap_or(0)))
+                .collect(),
+            inputs: &self.pin.inputs,
+            rows: &night.swept.counts,
+            decisions: night.of_decisions,
+            reasons,
+            register: night.world.tables.clone(),
+            reject_reasons,
+            letters: n_sent,
+            letters_held: count(night.decided.letters.iter().filter(|d| !d.is_sendable)),
+            companies: n_sent,
+            outputs,
+        }
+    }
+
+    /// The figures for the operator.
+    pub(super) fn summary(&self, night: &RenderedNight<'_>, handed: &Handed) -> Summary {
+        let sent = || night.decided.letters.iter().filter(|d| d.is_sendable);
+        let by_channel = Channel::ALL
+            .iter()
+            .map(|c| (c.to_string(), count(sent().filter(|d| d.letter.recipient.channel == *c))))
+            .filter(|(_, n)| *n > 0)
+            .collect();
+        let register = night.world.tables.iter();
+        Summary {
+            night: self.pin.night.to_string(),
+            n_snapshots: self.pin.snapshots.len(),
+            rows: night.swept.counts.total(),
+            decisions: night.of_decisions,
+            register: register.fold((0, 0), |sum, (_, read, bad)| (sum.0 + read, sum.1 + bad)),
+            letters: count(sent()),
+            new_letters: handed.new_letters,
+            held_letters: count(night.decided.letters.iter().filter(|d| !d.is_sendable)),
+            unknown_letters: handed.unknown,
+            companies: count(sent()),
+            by_channel,
+            place: self.place.display(&self.folder),
+            example: sent().next().map(|d| format!("letters/{}.pdf", d.letter.reference)),
+            rejects_tolerated: self.loaded.job.rejects_tolerated,
+            rejects: u64::try_from(rejects(night).len()).unwrap_or(0),
+        }
+    }
+}
+
+struct OneLetter {
+    files: Files,
+    pages: u32,
+    is_impossible: bool,
+}
+
+fn rejects(night: &RenderedNight<'_>) -> Vec<Reject> {
+    night.swept.rejects.iter().chain(&night.world.rejects).cloned().collect()
+}
+
+fn hashes(files: &Files) -> BTreeMap<String, String> {
+    files
+        .iter()
+        .map(|(name, bytes)| (name.clone(), hex::encode(Sha256::digest(bytes))))
+        .collect()
+}
+
+fn count<T>(rows: impl Iterator<Item = T>) -> u64 {
+    u64::try_from(rows.count()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,178 @@
+//! The register and the reference data of a night: read once, pinned by hash.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+use super::load::Loaded;
+use crate::diag::{Failure, Reject};
+use crate::enrich::{self, Epss, Kev};
+use crate::matching::{self, Index, PrefixTable, Shared};
+use crate::model::asset::Asset;
+use crate::model::company::{Company, CompanyKey, Contact};
+use crate::model::ledger_record::PinnedObject;
+use crate::model::night::Night;
+use crate::plan::{self, Listed};
+use crate::register::{self, SuffixList};
+use crate::scan;
+use crate::store::Place;
+
+/// Everything that snapshots are held against.
+pub struct World {
+    /// Companies by key.
+    pub companies: BTreeMap<CompanyKey, Arc<Company>>,
+    /// Usable assets, in the order of the table.
+    pub assets: Vec<Arc<Asset>>,
+    /// Contacts by company, in order of priority.
+    pub contacts: BTreeMap<CompanyKey, Vec<Contact>>,
+    /// Index over the assets.
+    pub index: Index,
+    /// Exploited vulnerabilities.
+    pub kev: Option<Kev>,
+    /// Scores.
+    pub epss: Option<Epss>,
+    /// Register rows that were set aside.
+    pub rejects: Vec<Reject>,
+    /// Table, rows read, rows rejected.
+    pub tables: Vec<(&'static str, u64, u64)>,
+    /// What was read, sorted by path.
+    pub inputs: Vec<PinnedObject>,
+}
+
+/// Reads register and references as of a night.
+///
+/// # Errors
+/// `FixData` naming the object that is missing or broken; `TryLater` where the store is not there.
+pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failure> {
+    let mut reader = Reader { place, night, inputs: Vec::new() };
+    let job = &loaded.job;
+    let suffixes = reader.needed("public_suffixes", &job.references.public_suffixes)?;
+    let suffixes = SuffixList::read(&suffixes.bytes, &suffixes.path)?;
+    let prefixes = match reader.optional(job.references.prefix_asn.as_deref())? {
+        Some(o) => matching::read_prefix_table(&o.bytes, &o.path)?,
+        None => PrefixTable::default(),
+    };
+    let shared = match reader.optional(job.references.shared_infrastructure.as_deref())? {
+        Some(o) => matching::read_shared_infrastructure(&o.bytes, &o.path)?,
+        None => Shared::default(),
+    };
+    let kev = match reader.optional(job.references.kev.as_deref())? {
+        Some(o) => Some(enrich::read_kev(&o.bytes, &o.path, o.day)?),
+        None => None,
+    };
+    let epss = match reader.optional(job.references.epss.as_deref())? {
+        Some(o) => Some(enrich::read_epss(&o.bytes, &o.path, o.day)?),
+        None => None,
+    };
+
+    let batches = reader.table(&job.inputs.companies)?;
+    let companies = register::companies(&batches, &job.inputs.companies)?;
+    let keys: BTreeSet<CompanyKey> = companies.rows.iter().map(|c| c.key.clone()).collect();
+    let batches = reader.table(&job.inputs.assets)?;
+    let assets = register::assets(
+        &batches,
+        &job.inputs.assets,
+        &keys,
+        &suffixes,
+        &job.zone,
+        &job.register,
+    )?;
+    let batches = reader.table(&job.inputs.contacts)?;
+    let contacts = register::contacts(&batches, &job.inputs.contacts, &keys)?;
+
+    let index = Index::build(&assets.rows, &shared, &prefixes, &job.matching);
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let tables = vec![
+        ("companies", companies.read, count(companies.rejects.len())),
+        ("assets", assets.read, count(assets.rejects.len())),
+        ("contacts", contacts.read, count(contacts.rejects.len())),
+    ];
+    let mut rejects = companies.rejects;
+    rejects.extend(assets.rejects);
+    rejects.extend(contacts.rejects);
+    let mut inputs = reader.inputs;
+    inputs.sort();
+    Ok(World {
+        companies: companies.rows.into_iter().map(|c| (c.key.clone(), Arc::new(c))).collect(),
+        assets: assets.rows.into_iter().map(Arc::new).collect(),
+        contacts: by_company(contacts.rows),
+        index,
+        kev,
+        epss,
+        rejects,
+        tables,
+        inputs,
+    })
+}
+
+fn by_company(contacts: Vec<Contact>) -> BTreeMap<CompanyKey, Vec<Contact>> {
+    let mut by_company: BTreeMap<CompanyKey, Vec<Contact>> = BTreeMap::new();
+    for contact in contacts {
+        by_company.entry(contact.company.clone()).or_default().push(contact);
+    }
+    for of_company in by_company.values_mut() {
+        of_company.sort_by(|a, b| {
+            (a.priority, a.channel, &a.value).cmp(&(b.priority, b.channel, &b.value))
+        });
+    }
+    by_company
+}
+
+struct Read {
+    path: String,
+    bytes: Vec<u8>,
+    day: Date,
+}
+
+struct Reader<'a> {
+    place: &'a Place,
+    night: Night,
+    inputs: Vec<PinnedObject>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, path: &str) -> Result<Vec<arrow::record_batch::RecordBatch>, Failure> {
+        let (batches, info) = scan::read_table(self.place, path)?;
+        self.inputs.push(PinnedObject {
+            path: path.to_owned(),
+            size: info.size,
+            sha256: info.sha256,
+        });
+        Ok(batches)
+    }
+
+    fn needed(&mut self, key: &str, folder: &str) -> Result<Read, Failure> {
+        self.optional(Some(folder))?.ok_or_else(|| {
+            Failure::fix_data(format!("no object dated on or before {}", self.night))
+                .at(self.place.display(folder), "")
+                .hint(format!("deliver `<date>.<extension>` there, or mend `reference.{key}` in the job"))
+        })
+    }
+
+    /// The newest dated object of a folder on or before the night.
+    fn optional(&mut self, folder: Option<&str>) -> Result<Option<Read>, Failure> {
+        let Some(folder) = folder else { return Ok(None) };
+        let listing = listed(self.place, folder)?;
+        let Some((found, day)) = plan::dated(&listing, self.night) else {
+            return Ok(None);
+        };
+        let bytes = self.place.get(&found.path)?.to_vec();
+        self.inputs.push(PinnedObject {
+            path: found.path.clone(),
+            size: found.size,
+            sha256: hex::encode(Sha256::digest(&bytes)),
+        });
+        Ok(Some(Read { path: found.path.clone(), bytes, day }))
+    }
+}
+
+/// A listing in the form that `plan` takes.
+pub(super) fn listed(place: &Place, prefix: &str) -> Result<Vec<Listed>, Failure> {
+    let objects = place.list(prefix)?;
+    Ok(objects
+        .into_iter()
+        .map(|o| Listed { path: o.path, size: o.size })
+        .collect())
+}

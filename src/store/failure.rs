@@ -1,0 +1,59 @@
+//! What a store's error means for the operator.
+
+use std::io;
+
+use object_store::Error;
+
+use crate::diag::Failure;
+
+/// The failure for an error at `shown`, a path or URL for people.
+pub(super) fn of(error: &Error, shown: &str) -> Failure {
+    match error {
+        Error::NotFound { source, .. } if source.to_string().contains("NoSuchBucket") => {
+            Failure::fix_data("the bucket does not exist")
+                .at(shown, "")
+                .hint("check the bucket in `base` or `--base`")
+        }
+        Error::NotFound { .. } => Failure::fix_data("the object is not there")
+            .at(shown, "")
+            .hint("deliver it, or mend the path in the job"),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => refused(shown),
+        // Without credentials of its own the client looks for a cloud's metadata service.
+        other if says_refused(&other.to_string()) => refused(shown),
+        other => Failure::try_later(format!("the store does not answer: {}", short(&other.to_string())))
+            .at(shown, "")
+            .hint("run the same command again; if it stays, ask whoever keeps the store"),
+    }
+}
+
+/// The failure for an error of the local file system.
+pub(super) fn of_io(error: &io::Error, shown: &str) -> Failure {
+    match error.kind() {
+        io::ErrorKind::NotFound => Failure::fix_data("the file is not there").at(shown, ""),
+        io::ErrorKind::PermissionDenied => refused(shown),
+        _ => Failure::try_later(format!("the file cannot be written: {error}"))
+            .at(shown, "")
+            .hint("check the disk's space and health, then run the same command again"),
+    }
+}
+
+fn refused(shown: &str) -> Failure {
+    Failure::fix_data("the store refuses the credentials")
+        .at(shown, "")
+        .hint("check the credentials in the environment, and what they allow: read inputs, create under `runs` and `ledger`")
+}
+
+fn says_refused(text: &str) -> bool {
+    ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "ExpiredToken", "InvalidToken", "403 Forbidden", "401 Unauthorized", "169.254.169.254"]
+        .iter()
+        .any(|mark| text.contains(mark))
+}
+
+/// One line of at most 300 characters.
+fn short(text: &str) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(300) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line,
+    }
+}

@@ -1,0 +1,66 @@
+//! Create-only files that survive a loss of power: temporary file, fsync, hard link, fsync of
+//! the folder. `object_store` 0.13's local store has no fsync.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Created;
+
+const MARK: &str = ".nw-tmp-";
+
+/// Is this the name of an unfinished file?
+pub(super) fn is_temporary(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with(MARK))
+}
+
+/// Writes a new file, durably; a file that is there stays as it is.
+///
+/// A crash leaves a temporary file at most, which no listing shows.
+pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    create_folders(folder)?;
+    let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let temporary = folder.join(format!("{MARK}{}-{n}", std::process::id()));
+    let written = write_durably(&temporary, bytes).and_then(|()| link(&temporary, path));
+    // The link is a second name of the same file; without it the file goes.
+    let _ = fs::remove_file(&temporary);
+    let created = written?;
+    File::open(folder)?.sync_all()?;
+    Ok(created)
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn link(from: &Path, to: &Path) -> io::Result<Created> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(Created::Ours),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(Created::Exists),
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes missing folders, and makes their names durable in the folder above.
+fn create_folders(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        create_folders(above)?;
+        match fs::create_dir(folder) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+        }
+        if !above.as_os_str().is_empty() {
+            File::open(above)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
