@@ -39,8 +39,6 @@ pub struct Ask {
     pub revision: u32,
     /// How far.
     pub until: Until,
-    /// Letters that this run may send, below the job's own limit.
-    pub max_letters: Option<u32>,
 }
 
 /// How a run ended.
@@ -105,11 +103,7 @@ pub fn run(
     moment: &Moment,
     progress: &dyn Progress,
 ) -> Result<Outcome, Failure> {
-    let mut loaded = load(call)?;
-    if let Some(limit) = ask.max_letters {
-        let policy = &mut loaded.job.policy;
-        policy.max_letters = Some(policy.max_letters.map_or(limit, |own| own.min(limit)));
-    }
+    let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &moment.run_id)?;
     let plan = plan_night(&loaded, &place, ask, moment, ledger.view())?;
