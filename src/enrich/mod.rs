@@ -7,7 +7,9 @@ mod kev;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{DataFrame, IntoColumn, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, col};
+use polars::prelude::{
+    DataFrame, IntoColumn, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, col,
+};
 
 use crate::diag::Failure;
 use crate::model::letter::Fact;
@@ -62,7 +64,7 @@ fn numbers(name: &str, values: impl Iterator<Item = i32>) -> Series {
 }
 
 fn frame(columns: Vec<Series>) -> Polars<DataFrame> {
-    let height = columns.first().map_or(0, Series::len);
+    let height = columns.first().map_or(0, |c| c.len());
     DataFrame::new(height, columns.into_iter().map(IntoColumn::into_column).collect())
 }
 
@@ -76,8 +78,8 @@ fn inner_join(left: &DataFrame, right: DataFrame) -> Polars<DataFrame> {
 fn text_and_number(joined: &DataFrame, name: &str) -> Polars<Vec<(String, i32)>> {
     let (cves, values) = (joined.column("cve")?.str()?, joined.column(name)?.i32()?);
     Ok(cves
-        .into_iter()
-        .zip(values)
+        .iter()
+        .zip(values.iter())
         .filter_map(|(cve, value)| Some((cve?.to_owned(), value?)))
         .collect())
 }

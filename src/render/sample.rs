@@ -23,7 +23,7 @@ const FILE: &str = "letter/sample.toml";
 #[serde(deny_unknown_fields)]
 struct File {
     night: String,
-    first_observed_at: jiff::Timestamp,
+    first_observed_at: String,
     company: CompanyText,
     finding: Vec<FindingText>,
 }
@@ -53,7 +53,7 @@ struct FindingText {
     version: Option<String>,
     #[serde(default)]
     cve: Vec<String>,
-    observed_at: jiff::Timestamp,
+    observed_at: String,
     confidence: String,
     certainty: String,
 }
@@ -141,9 +141,14 @@ fn finding(f: &FindingText, file: &File, threat: &Threat, key: &CompanyKey, kind
         .certainty
         .parse()
         .map_err(|()| Problem::new("", "finding.certainty", "not one of vulnerable, possible"))?;
+    let moment = |text: &str| {
+        text.parse::<jiff::Timestamp>()
+            .map_err(|_| Problem::new("", "observed_at", format!("`{text}` is not a moment such as `2026-03-01T02:15:00Z`")))
+    };
+    let (seen, first) = (moment(&f.observed_at)?, moment(&file.first_observed_at)?);
     let target = f.ip.to_string();
     let form = finding_form(key, &threat.id, &target, Some(&f.protocol), Some(f.port));
-    let observed_at = f.observed_at.as_microsecond();
+    let observed_at = seen.as_microsecond();
     let is_first = kind == ItemKind::First;
     Ok(LetterFinding {
         id: FindingId::of(&form),
@@ -157,8 +162,8 @@ fn finding(f: &FindingText, file: &File, threat: &Threat, key: &CompanyKey, kind
         cves: f.cve.clone(),
         severity: Some(Severity::High),
         observed_at,
-        first_observed_at: if is_first { observed_at } else { file.first_observed_at.as_microsecond() },
-        snapshot_date: f.observed_at.to_zoned_datetime(jiff::tz::TimeZone::UTC).date(),
+        first_observed_at: if is_first { observed_at } else { first.as_microsecond() },
+        snapshot_date: seen.to_zoned_datetime(jiff::tz::TimeZone::UTC).date(),
         feed: "shadowserver".into(),
         report: "sample".into(),
         tlp: None,
