@@ -13,3 +13,4 @@
 
 mod harness;
 mod ingest;
+mod statistics;

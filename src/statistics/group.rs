@@ -1,0 +1,237 @@
+//! Counts with polars: one frame of items, grouped once a period and dimension.
+//!
+//! Texts and hashes are numbered before they enter the frame, so that it holds small numbers
+//! only; numbers go back to texts when the groups come out.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::{
+    Column, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, PolarsResult, Series, col, lit,
+};
+
+use super::counted::{CORRECTION, ESCALATION, FIRST, Item, RELAPSE, REMINDER, REPEATED};
+use super::sector;
+use super::{Counts, Dimension, Period};
+
+/// The items as a frame, and the texts behind its numbers.
+pub(super) struct Frame {
+    frame: DataFrame,
+    values: BTreeMap<Dimension, Vec<String>>,
+    /// Threat of each trigger.
+    threats: BTreeMap<String, String>,
+}
+
+impl Frame {
+    /// Numbers everything.
+    ///
+    /// # Errors
+    /// Columns of different length, which cannot be.
+    pub fn new(items: &[Item<'_>]) -> PolarsResult<Self> {
+        let days = items.iter().map(|i| day(i.claim.night.date()));
+        let mut columns = vec![
+            Series::new("day".into(), days.collect::<Vec<i32>>()).into_column(),
+            numbers("rank", items.iter().map(|i| i.rank)),
+            numbers("letter", items.iter().map(|i| i.letter)),
+            numbered("company", items, |i| i.claim.party_ref),
+            numbered("participant", items, |i| {
+                i.claim.frozen.participant.then_some(i.claim.party_ref)
+            }),
+            numbered("finding", items, |i| i.item.finding_id),
+            numbered("asset", items, |i| i.item.asset_ref),
+            numbered("trigger_id", items, |i| i.item.trigger_id.as_str()),
+            numbered("pair", items, |i| (i.letter, i.item.trigger_id.as_str())),
+            numbers(
+                "takes_part",
+                items.iter().map(|i| u32::from(i.claim.frozen.participant)),
+            ),
+        ];
+        let mut values = BTreeMap::new();
+        for &dimension in Dimension::ALL {
+            let texts: Vec<String> = items.iter().map(|i| value_of(dimension, i)).collect();
+            let (codes, names) = number(texts.iter());
+            columns.push(Series::new(dimension.as_str().into(), codes).into_column());
+            values.insert(dimension, names.into_iter().cloned().collect());
+        }
+        let pair = |i: &Item<'_>| (i.item.trigger_id.clone(), i.item.threat_id.clone());
+        Ok(Self {
+            frame: DataFrame::new(items.len(), columns)?,
+            values,
+            threats: items.iter().map(pair).collect(),
+        })
+    }
+
+    /// The threat that a trigger is about.
+    pub fn threat_of(&self, trigger: &str) -> Option<&str> {
+        self.threats.get(trigger).map(String::as_str)
+    }
+
+    /// The counts of a period by value. The total is there even where nothing was counted.
+    ///
+    /// # Errors
+    /// What polars reports.
+    pub fn count(
+        &self,
+        period: &Period,
+        dimension: Dimension,
+    ) -> PolarsResult<BTreeMap<String, Counts>> {
+        let inside = col("day")
+            .gt_eq(lit(day(period.from)))
+            .and(col("day").lt_eq(lit(day(period.until))));
+        let grouped = self
+            .frame
+            .clone()
+            .lazy()
+            .filter(inside)
+            .group_by([col(dimension.as_str())])
+            .agg(aggregates())
+            .collect()?;
+        let names = self.values.get(&dimension);
+        let codes = numbers_of(&grouped, dimension.as_str())?;
+        let mut columns = BTreeMap::new();
+        for name in AGGREGATES {
+            columns.insert(*name, numbers_of(&grouped, name)?);
+        }
+        let mut counted = BTreeMap::new();
+        if dimension == Dimension::Total {
+            counted.insert(String::new(), Counts::default());
+        }
+        for (row, code) in codes.iter().enumerate() {
+            let at = |name: &str| -> u64 {
+                let column = columns.get(name);
+                column.and_then(|c| c.get(row)).copied().unwrap_or_default()
+            };
+            let name = usize::try_from(*code)
+                .ok()
+                .and_then(|code| names?.get(code))
+                .cloned()
+                .unwrap_or_default();
+            counted.insert(name, counts(at));
+        }
+        Ok(counted)
+    }
+}
+
+/// Columns that [`aggregates`] makes. A pair of letter and trigger is what it warns with most:
+/// `pairs_n` counts the pairs with an item of rank `n` or stronger.
+const AGGREGATES: &[&str] = &[
+    "triggers",
+    "findings",
+    "letters",
+    "companies",
+    "assets",
+    "participants",
+    "attempts",
+    "pairs_0",
+    "pairs_1",
+    "pairs_2",
+    "pairs_3",
+    "pairs_4",
+];
+
+fn aggregates() -> Vec<Expr> {
+    let at_most = |rank: u32| col("rank").lt_eq(lit(rank));
+    let distinct =
+        |column: &str, which: Expr, name: &str| col(column).filter(which).n_unique().alias(name);
+    let mut aggregates = vec![
+        distinct("trigger_id", at_most(FIRST), "triggers"),
+        distinct("finding", at_most(REMINDER), "findings"),
+        distinct("letter", at_most(CORRECTION), "letters"),
+        distinct("company", at_most(REMINDER), "companies"),
+        distinct("asset", at_most(REMINDER), "assets"),
+        distinct(
+            "participant",
+            at_most(REMINDER).and(col("takes_part").eq(lit(1u32))),
+            "participants",
+        ),
+        distinct("letter", col("rank").eq(lit(REPEATED)), "attempts"),
+    ];
+    for rank in [FIRST, RELAPSE, ESCALATION, REMINDER, CORRECTION] {
+        aggregates.push(distinct("pair", at_most(rank), &format!("pairs_{rank}")));
+    }
+    aggregates
+}
+
+fn counts(at: impl Fn(&str) -> u64) -> Counts {
+    // Each contains the one before it, so no difference is negative.
+    let between = |more: &str, less: &str| at(more).saturating_sub(at(less));
+    Counts {
+        triggers: at("triggers"),
+        findings: at("findings"),
+        notifications: at("pairs_2"),
+        letters: at("letters"),
+        companies: at("companies"),
+        assets: at("assets"),
+        participants: at("participants"),
+        first_warnings: at("pairs_0"),
+        relapses: between("pairs_1", "pairs_0"),
+        escalations: between("pairs_2", "pairs_1"),
+        reminders: between("pairs_3", "pairs_2"),
+        corrections: between("pairs_4", "pairs_3"),
+        attempts: at("attempts"),
+    }
+}
+
+fn value_of(dimension: Dimension, item: &Item<'_>) -> String {
+    let frozen = &item.claim.frozen;
+    match dimension {
+        Dimension::Total => String::new(),
+        Dimension::Threat => item.item.threat_id.clone(),
+        Dimension::Trigger => item.item.trigger_id.clone(),
+        Dimension::Sector => sector::section(&frozen.sector, &frozen.sector_scheme),
+        Dimension::SectorCode => sector::code(&frozen.sector, &frozen.sector_scheme),
+        Dimension::Province => frozen.province.clone(),
+        Dimension::SizeClass => frozen.size_class.clone(),
+        Dimension::PartyKind => frozen.party_kind.to_string(),
+        Dimension::Participation => {
+            if frozen.participant {
+                "participant".into()
+            } else {
+                "other".into()
+            }
+        }
+        Dimension::Urgency => item.item.urgency.to_string(),
+        Dimension::Channel => item.claim.channel.to_string(),
+        Dimension::Feed => item.item.feed.clone(),
+    }
+}
+
+fn numbers(name: &str, values: impl Iterator<Item = u32>) -> Column {
+    Series::new(name.into(), values.collect::<Vec<u32>>()).into_column()
+}
+
+fn numbered<'a, K: Ord + Clone>(
+    name: &str,
+    items: &'a [Item<'a>],
+    key: impl Fn(&'a Item<'a>) -> K,
+) -> Column {
+    let (codes, _) = number(items.iter().map(key));
+    Series::new(name.into(), codes).into_column()
+}
+
+/// A number for each distinct value, in the order of their first appearance.
+fn number<K: Ord + Clone>(values: impl Iterator<Item = K>) -> (Vec<u32>, Vec<K>) {
+    let mut known: BTreeMap<K, u32> = BTreeMap::new();
+    let mut names = Vec::new();
+    let codes = values
+        .map(|value| {
+            let next = known.len() as u32;
+            *known.entry(value.clone()).or_insert_with(|| {
+                names.push(value);
+                next
+            })
+        })
+        .collect();
+    (codes, names)
+}
+
+fn numbers_of(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u64>> {
+    let column = frame.column(name)?.u32()?;
+    Ok((0..column.len())
+        .map(|row| u64::from(column.get(row).unwrap_or_default()))
+        .collect())
+}
+
+/// A date as `20260312`: only the order of dates matters.
+fn day(date: jiff::civil::Date) -> i32 {
+    i32::from(date.year()) * 10_000 + i32::from(date.month()) * 100 + i32::from(date.day())
+}

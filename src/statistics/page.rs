@@ -1,0 +1,574 @@
+//! The tables as one page for a reader at the ministry, in Dutch.
+//!
+//! Every chart stands beside its table and a sentence that says the same. Nothing is loaded
+//! from elsewhere, and there is no script.
+
+use std::cmp::Reverse;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::{Cell, Counts, Dimension, INTERNAL, PeriodKind, SMALL_BELOW};
+use crate::diag::Failure;
+use crate::model::night::Night;
+
+/// Bars in a chart; the table has the rest.
+const MAX_BARS: usize = 12;
+/// Characters of a label in a chart: what fits beside the number on a screen of 360 pixels.
+const MAX_LABEL: usize = 36;
+/// Height of a bar with its label, in pixels.
+const BAR_STEP: usize = 44;
+
+/// A count, its name, and what it means.
+struct Term {
+    name: &'static str,
+    of: fn(&Counts) -> u64,
+    means: &'static str,
+}
+
+const FIVE_COUNTS: &[Term] = &[
+    Term {
+        name: "Aanleidingen",
+        of: |c| c.triggers,
+        means: "Gebeurtenissen waarover de dienst is gaan waarschuwen. Een aanleiding telt mee als een eerste waarschuwing in de periode haar noemt.",
+    },
+    Term {
+        name: "Bevindingen",
+        of: |c| c.findings,
+        means: "Verschillende plekken waar een dreiging is gezien: één bedrijf, één dreiging, één adres of naam en één poort. Dezelfde plek telt in een periode één keer.",
+    },
+    Term {
+        name: "Notificaties",
+        of: |c| c.notifications,
+        means: "Paren van een bedrijf en een aanleiding in een overgedragen brief. Herinneringen en rectificaties tellen apart.",
+    },
+    Term {
+        name: "Bedrijven",
+        of: |c| c.companies,
+        means: "Verschillende bedrijven die een brief kregen. Moeder en dochter tellen apart.",
+    },
+    Term {
+        name: "Adressen en namen",
+        of: |c| c.assets,
+        means: "Verschillende geregistreerde waarden (IP-adres, netwerk, AS-nummer of domeinnaam) waarop iets is gevonden.",
+    },
+];
+
+const OTHER_COUNTS: &[Term] = &[
+    Term {
+        name: "Brieven",
+        of: |c| c.letters,
+        means: "Brieven die zijn overgedragen aan post of mail. Een brief die na een weigering opnieuw ging, telt één keer.",
+    },
+    Term {
+        name: "Bedrijven die deelnemen",
+        of: |c| c.participants,
+        means: "Deel van de bedrijven dat deelnam op de nacht van de brief.",
+    },
+    Term {
+        name: "Eerste waarschuwingen",
+        of: |c| c.first_warnings,
+        means: "Notificaties over iets waarover dit bedrijf nog geen brief had.",
+    },
+    Term {
+        name: "Terugvallen",
+        of: |c| c.relapses,
+        means: "Notificaties over iets dat weg was en terug is.",
+    },
+    Term {
+        name: "Opschalingen",
+        of: |c| c.escalations,
+        means: "Notificaties die een eerdere herhalen langs een sterker kanaal.",
+    },
+    Term {
+        name: "Herinneringen",
+        of: |c| c.reminders,
+        means: "Paren van bedrijf en aanleiding in een brief die alleen herinnert.",
+    },
+    Term {
+        name: "Rectificaties",
+        of: |c| c.corrections,
+        means: "Paren van bedrijf en aanleiding in een brief die alleen iets intrekt.",
+    },
+    Term {
+        name: "Herhaalde verzendingen",
+        of: |c| c.attempts,
+        means: "Keren dat een brief opnieuw ging, nadat hij was teruggekomen.",
+    },
+];
+
+/// Dimension, anchor, heading, what one row is, whether its own order says more than its size.
+const SECTIONS: &[(Dimension, &str, &str, &str, bool)] = &[
+    (
+        Dimension::Threat,
+        "dreiging",
+        "Naar dreiging",
+        "Dreiging",
+        false,
+    ),
+    (
+        Dimension::Sector,
+        "sector",
+        "Naar sector",
+        "Sector (SBI)",
+        false,
+    ),
+    (
+        Dimension::Province,
+        "provincie",
+        "Naar provincie",
+        "Provincie of land",
+        false,
+    ),
+    (
+        Dimension::SizeClass,
+        "grootte",
+        "Naar grootte",
+        "Grootteklasse",
+        true,
+    ),
+    (
+        Dimension::PartyKind,
+        "soort",
+        "Naar soort bedrijf",
+        "Soort bedrijf",
+        false,
+    ),
+    (
+        Dimension::Participation,
+        "deelname",
+        "Naar deelname",
+        "Deelname",
+        false,
+    ),
+    (
+        Dimension::Urgency,
+        "urgentie",
+        "Naar urgentie",
+        "Urgentie",
+        true,
+    ),
+    (Dimension::Channel, "kanaal", "Naar kanaal", "Kanaal", false),
+    (
+        Dimension::Feed,
+        "bron",
+        "Naar bron",
+        "Bron van de waarneming",
+        false,
+    ),
+    (
+        Dimension::Trigger,
+        "aanleiding",
+        "Naar aanleiding",
+        "Aanleiding",
+        false,
+    ),
+];
+
+#[derive(Serialize)]
+struct Page {
+    sender: String,
+    internal: &'static str,
+    night: String,
+    night_iso: String,
+    month: String,
+    year: String,
+    five: Vec<KeyRow>,
+    others: Vec<KeyRow>,
+    sections: Vec<Section>,
+    small_below: u64,
+    n_small: usize,
+}
+
+#[derive(Serialize)]
+struct KeyRow {
+    name: &'static str,
+    means: &'static str,
+    night: String,
+    month: String,
+    year: String,
+}
+
+#[derive(Serialize)]
+struct Section {
+    id: &'static str,
+    heading: &'static str,
+    row_name: &'static str,
+    sentence: String,
+    sums: &'static str,
+    chart: Option<Chart>,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Chart {
+    height: usize,
+    title: String,
+    description: String,
+    bars: Vec<Bar>,
+    n_left_out: usize,
+}
+
+#[derive(Serialize)]
+struct Bar {
+    label: String,
+    value: String,
+    /// Hundredths of a per cent would be false precision; one decimal is a pixel.
+    width: String,
+    label_y: usize,
+    bar_y: usize,
+}
+
+#[derive(Serialize)]
+struct Row {
+    label: String,
+    numbers: Vec<Number>,
+}
+
+#[derive(Serialize)]
+struct Number {
+    text: String,
+    is_small: bool,
+    begins_group: bool,
+}
+
+/// The page that came with the program.
+const TEMPLATE: &str = include_str!("../../templates/statistics/page.html");
+
+/// Writes the page. `sender_name` is the name of the service.
+///
+/// # Errors
+/// As [`html_with`].
+pub fn html(cells: &[Cell], night: Night, sender_name: &str) -> Result<Vec<u8>, Failure> {
+    html_with(cells, night, sender_name, TEMPLATE)
+}
+
+/// Writes the page with another template (Tera) than the one that came with the program.
+///
+/// # Errors
+/// `FixJob`: the template is broken, with Tera's own words.
+pub fn html_with(
+    cells: &[Cell],
+    night: Night,
+    sender_name: &str,
+    template: &str,
+) -> Result<Vec<u8>, Failure> {
+    let broken = |e: tera::Error| {
+        Failure::fix_job(format!("the template cannot be used: {}", with_causes(&e)))
+            .at("templates/statistics/page.html", "")
+            .hint("compare it with the one that came with the program")
+    };
+    let mut tera = tera::Tera::default();
+    tera.add_raw_template("page.html", template)
+        .map_err(broken)?;
+    let page = page(cells, night, sender_name);
+    let context = tera::Context::from_serialize(&page).map_err(broken)?;
+    let html = tera.render("page.html", &context).map_err(broken)?;
+    Ok(html.into_bytes())
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+fn page(cells: &[Cell], night: Night, sender_name: &str) -> Page {
+    let date = night.date();
+    let total = |kind| {
+        cells
+            .iter()
+            .find(|c| c.period.kind == kind && c.dimension == Dimension::Total)
+            .map(|c| c.counts)
+            .unwrap_or_default()
+    };
+    let (in_night, in_month, in_year) = (
+        total(PeriodKind::Night),
+        total(PeriodKind::Month),
+        total(PeriodKind::Year),
+    );
+    let key_rows = |terms: &[Term]| -> Vec<KeyRow> {
+        terms
+            .iter()
+            .map(|term| KeyRow {
+                name: term.name,
+                means: term.means,
+                night: number((term.of)(&in_night)),
+                month: number((term.of)(&in_month)),
+                year: number((term.of)(&in_year)),
+            })
+            .collect()
+    };
+    let year = format!("{} tot en met {}", date.year(), day_and_month(date));
+    Page {
+        sender: sender_name.to_owned(),
+        internal: INTERNAL,
+        night: format!("{} {}", day_and_month(date), date.year()),
+        night_iso: date.to_string(),
+        month: format!("{} {}", month(date), date.year()),
+        five: key_rows(FIVE_COUNTS),
+        others: key_rows(OTHER_COUNTS),
+        sections: SECTIONS
+            .iter()
+            .map(|section| make_section(cells, section, in_year.companies, &year))
+            .collect(),
+        year,
+        small_below: SMALL_BELOW,
+        n_small: cells.iter().filter(|c| c.is_small()).count(),
+    }
+}
+
+/// The counts of one value in the three periods.
+struct Line<'a> {
+    value: &'a str,
+    label: &'a str,
+    night: Counts,
+    month: Counts,
+    year: Counts,
+}
+
+fn lines(cells: &[Cell], dimension: Dimension) -> Vec<Line<'_>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    // The year holds every value that a month or a night has.
+    let of = |kind| {
+        cells
+            .iter()
+            .filter(move |c| c.dimension == dimension && c.period.kind == kind)
+    };
+    for cell in of(PeriodKind::Year) {
+        let at = |kind| {
+            of(kind)
+                .find(|c| c.value == cell.value)
+                .map(|c| c.counts)
+                .unwrap_or_default()
+        };
+        lines.push(Line {
+            value: &cell.value,
+            label: &cell.label,
+            night: at(PeriodKind::Night),
+            month: at(PeriodKind::Month),
+            year: cell.counts,
+        });
+    }
+    lines
+}
+
+fn make_section(
+    cells: &[Cell],
+    &(dimension, id, heading, row_name, keeps_order): &(
+        Dimension,
+        &'static str,
+        &'static str,
+        &'static str,
+        bool,
+    ),
+    n_companies: u64,
+    year: &str,
+) -> Section {
+    let mut lines = lines(cells, dimension);
+    if keeps_order {
+        lines.sort_by_key(|l| (l.value.is_empty(), leading_number(l.value)));
+    } else {
+        lines.sort_by_key(|l| (l.value.is_empty(), Reverse(l.year.companies)));
+    }
+    let sentence = sentence(&lines, n_companies, year);
+    let sums = if dimension.is_partition() {
+        "Elke brief valt onder één rij: brieven tellen op tot het totaal."
+    } else {
+        "Een brief kan onder meer dan één rij vallen: de rijen tellen op tot meer dan het totaal."
+    };
+    Section {
+        id,
+        heading,
+        row_name,
+        chart: chart(&lines, row_name, year, &sentence),
+        sentence,
+        sums,
+        rows: lines.iter().map(row).collect(),
+    }
+}
+
+fn row(line: &Line<'_>) -> Row {
+    let mut numbers = Vec::new();
+    let mut push = |counts: &Counts, of: &[fn(&Counts) -> u64]| {
+        let is_small = counts.companies > 0 && counts.companies < SMALL_BELOW;
+        for (i, of) in of.iter().enumerate() {
+            numbers.push(Number {
+                text: number(of(counts)),
+                is_small: is_small && i == 0,
+                begins_group: i == 0,
+            });
+        }
+    };
+    push(
+        &line.year,
+        &[
+            |c| c.companies,
+            |c| c.notifications,
+            |c| c.letters,
+            |c| c.triggers,
+            |c| c.findings,
+            |c| c.assets,
+        ],
+    );
+    push(&line.month, &[|c| c.companies, |c| c.notifications]);
+    push(&line.night, &[|c| c.companies, |c| c.notifications]);
+    Row {
+        label: line.label.to_owned(),
+        numbers,
+    }
+}
+
+/// What the chart shows, in words.
+fn sentence(lines: &[Line<'_>], n_companies: u64, year: &str) -> String {
+    let most = lines.iter().map(|l| l.year.companies).max().unwrap_or(0);
+    if most == 0 || n_companies == 0 {
+        return format!("In {year} kreeg nog geen bedrijf een waarschuwing.");
+    }
+    let first: Vec<&str> = lines
+        .iter()
+        .filter(|l| l.year.companies == most)
+        .map(|l| l.label)
+        .collect();
+    let share = (most * 100 + n_companies / 2) / n_companies;
+    let of = format!(
+        "{} van de {} gewaarschuwde bedrijven ({share} %)",
+        number(most),
+        number(n_companies)
+    );
+    match first.as_slice() {
+        [only] => format!("In {year} komt „{only}” het meest voor: {of}."),
+        [a, b] => format!("In {year} komen „{a}” en „{b}” het meest voor: elk {of}."),
+        many => format!(
+            "In {year} delen {} waarden de eerste plaats: elk {of}.",
+            many.len()
+        ),
+    }
+}
+
+fn chart(lines: &[Line<'_>], row_name: &str, year: &str, sentence: &str) -> Option<Chart> {
+    let most = lines.iter().map(|l| l.year.companies).max().unwrap_or(0);
+    if most == 0 {
+        return None;
+    }
+    let shown = lines.iter().filter(|l| l.year.companies > 0);
+    let bars: Vec<Bar> = shown
+        .clone()
+        .take(MAX_BARS)
+        .enumerate()
+        .map(|(i, line)| {
+            let per_mille = line.year.companies * 1_000 / most;
+            Bar {
+                label: shortened(line.label),
+                value: number(line.year.companies),
+                width: format!("{}.{}", per_mille / 10, per_mille % 10),
+                label_y: i * BAR_STEP + 16,
+                bar_y: i * BAR_STEP + 23,
+            }
+        })
+        .collect();
+    Some(Chart {
+        height: bars.len() * BAR_STEP,
+        title: format!(
+            "Gewaarschuwde bedrijven per {}, {year}",
+            row_name.to_lowercase()
+        ),
+        description: sentence.to_owned(),
+        n_left_out: shown.count().saturating_sub(bars.len()),
+        bars,
+    })
+}
+
+fn shortened(label: &str) -> String {
+    if label.chars().count() <= MAX_LABEL {
+        return label.to_owned();
+    }
+    let mut short: String = label.chars().take(MAX_LABEL - 1).collect();
+    short.truncate(short.trim_end().len());
+    short.push('…');
+    short
+}
+
+/// A number as it is written in Dutch: `1.378`.
+fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('.');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// For classes such as `10-49` and `250+`; `urgent` comes before `normal`: texts run backwards.
+fn leading_number(value: &str) -> (u64, Reverse<String>) {
+    let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
+    (
+        digits.parse().unwrap_or(u64::MAX),
+        Reverse(value.to_owned()),
+    )
+}
+
+fn month(date: Date) -> &'static str {
+    const MONTHS: [&str; 12] = [
+        "januari",
+        "februari",
+        "maart",
+        "april",
+        "mei",
+        "juni",
+        "juli",
+        "augustus",
+        "september",
+        "oktober",
+        "november",
+        "december",
+    ];
+    usize::try_from(date.month() - 1)
+        .ok()
+        .and_then(|i| MONTHS.get(i))
+        .copied()
+        .unwrap_or_default()
+}
+
+fn day_and_month(date: Date) -> String {
+    format!("{} {}", date.day(), month(date))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_labels_are_dutch() {
+        for (value, want) in [
+            (0, "0"),
+            (999, "999"),
+            (1_378, "1.378"),
+            (1_000_000, "1.000.000"),
+        ] {
+            assert_eq!(number(value), want);
+        }
+        assert_eq!(shortened("kort"), "kort");
+        let long = "Productie en distributie van en handel in elektriciteit";
+        assert_eq!(shortened(long).chars().count(), MAX_LABEL);
+        assert_eq!(day_and_month(jiff::civil::date(2026, 3, 1)), "1 maart");
+    }
+
+    #[test]
+    fn classes_keep_their_order() {
+        let mut classes = ["250+", "10-49", "1", "50-249", "2-9"];
+        classes.sort_by_key(|c| leading_number(c));
+        assert_eq!(classes, ["1", "2-9", "10-49", "50-249", "250+"]);
+        let mut urgencies = ["normal", "urgent"];
+        urgencies.sort_by_key(|u| leading_number(u));
+        assert_eq!(urgencies, ["urgent", "normal"]);
+    }
+}
