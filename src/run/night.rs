@@ -103,6 +103,20 @@ pub fn run(
     moment: &Moment,
     progress: &dyn Progress,
 ) -> Result<Outcome, Failure> {
+    // The typesetter recurses deeper than the two MiB that a worker thread gets by default.
+    let workers = rayon::ThreadPoolBuilder::new()
+        .stack_size(32 << 20)
+        .build()
+        .map_err(|e| Failure::try_later(format!("no worker threads: {e}")))?;
+    workers.install(|| run_here(call, ask, moment, progress))
+}
+
+fn run_here(
+    call: &Call,
+    ask: &Ask,
+    moment: &Moment,
+    progress: &dyn Progress,
+) -> Result<Outcome, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &moment.run_id)?;
