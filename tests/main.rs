@@ -12,5 +12,6 @@
 )]
 
 mod harness;
+mod tidy;
 mod ingest;
 mod statistics;
