@@ -15,3 +15,4 @@ mod harness;
 mod tidy;
 mod ingest;
 mod statistics;
+mod matching;
