@@ -1,4 +1,5 @@
-//! Counts with polars: one frame of items, grouped once a period and dimension.
+//! Counts with polars: one frame of items, a row for each period that an item falls in,
+//! grouped once a dimension.
 //!
 //! Texts and hashes are numbered before they enter the frame, so that it holds small numbers
 //! only; numbers go back to texts when the groups come out.
@@ -16,6 +17,7 @@ use super::{Counts, Dimension, Period};
 /// The items as a frame, and the texts behind its numbers.
 pub(super) struct Frame {
     frame: DataFrame,
+    n_periods: usize,
     values: BTreeMap<Dimension, Vec<String>>,
     /// Threat of each trigger.
     threats: BTreeMap<String, String>,
@@ -26,10 +28,17 @@ impl Frame {
     ///
     /// # Errors
     /// Columns of different length, which cannot be.
-    pub fn new(items: &[Item<'_>]) -> PolarsResult<Self> {
-        let days = items.iter().map(|i| day(i.claim.night.date()));
+    pub fn new(items: &[Item<'_>], periods: &[Period]) -> PolarsResult<Self> {
+        let (numbers_of_periods, items): (Vec<u32>, Vec<Item<'_>>) = (0u32..)
+            .zip(periods)
+            .flat_map(|(number, period)| {
+                let inside = items.iter().filter(|i| period.contains(i.claim.night));
+                inside.map(move |i| (number, *i))
+            })
+            .unzip();
+        let items = items.as_slice();
         let mut columns = vec![
-            Series::new("day".into(), days.collect::<Vec<i32>>()).into_column(),
+            numbers("period", numbers_of_periods.into_iter()),
             numbers("rank", items.iter().map(|i| i.rank)),
             numbers("letter", items.iter().map(|i| i.letter)),
             numbered("company", items, |i| i.claim.party_ref),
@@ -55,6 +64,7 @@ impl Frame {
         let pair = |i: &Item<'_>| (i.item.trigger_id.clone(), i.item.threat_id.clone());
         Ok(Self {
             frame: DataFrame::new(items.len(), columns)?,
+            n_periods: periods.len(),
             values,
             threats: items.iter().map(pair).collect(),
         })
@@ -65,24 +75,17 @@ impl Frame {
         self.threats.get(trigger).map(String::as_str)
     }
 
-    /// The counts of a period by value. The total is there even where nothing was counted.
+    /// The counts of every period, in the order of the periods, by value. The total is there
+    /// even where nothing was counted.
     ///
     /// # Errors
     /// What polars reports.
-    pub fn count(
-        &self,
-        period: &Period,
-        dimension: Dimension,
-    ) -> PolarsResult<BTreeMap<String, Counts>> {
-        let inside = col("day")
-            .gt_eq(lit(day(period.from)))
-            .and(col("day").lt_eq(lit(day(period.until))));
+    pub fn count(&self, dimension: Dimension) -> PolarsResult<Vec<BTreeMap<String, Counts>>> {
         let grouped = self
             .frame
             .clone()
             .lazy()
-            .filter(inside)
-            .group_by([col(dimension.as_str())])
+            .group_by([col("period"), col(dimension.as_str())])
             .agg(aggregates())
             .collect()?;
         let names = self.values.get(&dimension);
@@ -91,21 +94,24 @@ impl Frame {
         for name in AGGREGATES {
             columns.insert(*name, numbers_of(&grouped, name)?);
         }
-        let mut counted = BTreeMap::new();
+        let periods = numbers_of(&grouped, "period")?;
+        let mut counted = vec![BTreeMap::new(); self.n_periods];
         if dimension == Dimension::Total {
-            counted.insert(String::new(), Counts::default());
+            for of_period in &mut counted {
+                of_period.insert(String::new(), Counts::default());
+            }
         }
-        for (row, code) in codes.iter().enumerate() {
+        let position = |number: &u64| usize::try_from(*number).ok();
+        for (row, (period, code)) in periods.iter().zip(&codes).enumerate() {
             let at = |name: &str| -> u64 {
                 let column = columns.get(name);
                 column.and_then(|c| c.get(row)).copied().unwrap_or_default()
             };
-            let name = usize::try_from(*code)
-                .ok()
-                .and_then(|code| names?.get(code))
-                .cloned()
-                .unwrap_or_default();
-            counted.insert(name, counts(at));
+            let name = position(code).and_then(|code| names?.get(code)).cloned();
+            let of_period = position(period).and_then(|period| counted.get_mut(period));
+            if let (Some(name), Some(of_period)) = (name, of_period) {
+                of_period.insert(name, counts(at));
+            }
         }
         Ok(counted)
     }
@@ -229,9 +235,4 @@ fn numbers_of(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u64>> {
     Ok((0..column.len())
         .map(|row| u64::from(column.get(row).unwrap_or_default()))
         .collect())
-}
-
-/// A date as `20260312`: only the order of dates matters.
-fn day(date: jiff::civil::Date) -> i32 {
-    i32::from(date.year()) * 10_000 + i32::from(date.month()) * 100 + i32::from(date.day())
 }

@@ -9,12 +9,14 @@
 //!
 //! Deliberately absent: disclosure control. Every output says that it is for internal use.
 
+mod chart;
 mod counted;
 mod export;
 mod group;
 mod label;
 mod page;
 mod sector;
+mod terms;
 
 use std::collections::BTreeMap;
 
@@ -205,26 +207,27 @@ impl Cell {
 /// `OurBug`: the counts cannot be computed.
 pub fn tables(input: &Input<'_>) -> Result<Vec<Cell>, Failure> {
     let items = counted::items(input);
-    let frame = group::Frame::new(&items)
+    let periods: Vec<Period> = PeriodKind::ALL
+        .iter()
+        .map(|&kind| Period::of(kind, input.night))
+        .collect();
+    let frame = group::Frame::new(&items, &periods)
         .map_err(|e| Failure::our_bug(format!("statistics cannot be counted: {e}")))?;
     let mut cells = Vec::new();
-    for &kind in PeriodKind::ALL {
-        let period = Period::of(kind, input.night);
-        for &dimension in Dimension::ALL {
-            let counted = frame
-                .count(&period, dimension)
-                .map_err(|e| Failure::our_bug(format!("statistics by {dimension}: {e}")))?;
-            for (value, counts) in counted {
-                let label = label::of(dimension, &value, &frame, input.threat_titles);
-                cells.push(Cell {
-                    period,
-                    dimension,
-                    value,
-                    label,
-                    counts,
-                });
-            }
+    for &dimension in Dimension::ALL {
+        let counted = frame
+            .count(dimension)
+            .map_err(|e| Failure::our_bug(format!("statistics by {dimension}: {e}")))?;
+        for (period, of_period) in periods.iter().zip(counted) {
+            cells.extend(of_period.into_iter().map(|(value, counts)| Cell {
+                period: *period,
+                dimension,
+                label: label::of(dimension, &value, &frame, input.threat_titles),
+                value,
+                counts,
+            }));
         }
     }
+    cells.sort_by(|a, b| (a.period, a.dimension, &a.value).cmp(&(b.period, b.dimension, &b.value)));
     Ok(cells)
 }

@@ -8,94 +8,11 @@ use std::cmp::Reverse;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::chart::{Chart, chart};
+use super::terms::{FIVE_COUNTS, OTHER_COUNTS, Term};
 use super::{Cell, Counts, Dimension, INTERNAL, PeriodKind, SMALL_BELOW};
 use crate::diag::Failure;
 use crate::model::night::Night;
-
-/// Bars in a chart; the table has the rest.
-const MAX_BARS: usize = 12;
-/// Characters of a label in a chart: what fits beside the number on a screen of 360 pixels.
-const MAX_LABEL: usize = 36;
-/// Height of a bar with its label, in pixels.
-const BAR_STEP: usize = 44;
-
-/// A count, its name, and what it means.
-struct Term {
-    name: &'static str,
-    of: fn(&Counts) -> u64,
-    means: &'static str,
-}
-
-const FIVE_COUNTS: &[Term] = &[
-    Term {
-        name: "Aanleidingen",
-        of: |c| c.triggers,
-        means: "Gebeurtenissen waarover de dienst is gaan waarschuwen. Een aanleiding telt mee als een eerste waarschuwing in de periode haar noemt.",
-    },
-    Term {
-        name: "Bevindingen",
-        of: |c| c.findings,
-        means: "Verschillende plekken waar een dreiging is gezien: één bedrijf, één dreiging, één adres of naam en één poort. Dezelfde plek telt in een periode één keer.",
-    },
-    Term {
-        name: "Notificaties",
-        of: |c| c.notifications,
-        means: "Paren van een bedrijf en een aanleiding in een overgedragen brief. Herinneringen en rectificaties tellen apart.",
-    },
-    Term {
-        name: "Bedrijven",
-        of: |c| c.companies,
-        means: "Verschillende bedrijven die een brief kregen. Moeder en dochter tellen apart.",
-    },
-    Term {
-        name: "Adressen en namen",
-        of: |c| c.assets,
-        means: "Verschillende geregistreerde waarden (IP-adres, netwerk, AS-nummer of domeinnaam) waarop iets is gevonden.",
-    },
-];
-
-const OTHER_COUNTS: &[Term] = &[
-    Term {
-        name: "Brieven",
-        of: |c| c.letters,
-        means: "Brieven die zijn overgedragen aan post of mail. Een brief die na een weigering opnieuw ging, telt één keer.",
-    },
-    Term {
-        name: "Bedrijven die deelnemen",
-        of: |c| c.participants,
-        means: "Deel van de bedrijven dat deelnam op de nacht van de brief.",
-    },
-    Term {
-        name: "Eerste waarschuwingen",
-        of: |c| c.first_warnings,
-        means: "Notificaties over iets waarover dit bedrijf nog geen brief had.",
-    },
-    Term {
-        name: "Terugvallen",
-        of: |c| c.relapses,
-        means: "Notificaties over iets dat weg was en terug is.",
-    },
-    Term {
-        name: "Opschalingen",
-        of: |c| c.escalations,
-        means: "Notificaties die een eerdere herhalen langs een sterker kanaal.",
-    },
-    Term {
-        name: "Herinneringen",
-        of: |c| c.reminders,
-        means: "Paren van bedrijf en aanleiding in een brief die alleen herinnert.",
-    },
-    Term {
-        name: "Rectificaties",
-        of: |c| c.corrections,
-        means: "Paren van bedrijf en aanleiding in een brief die alleen iets intrekt.",
-    },
-    Term {
-        name: "Herhaalde verzendingen",
-        of: |c| c.attempts,
-        means: "Keren dat een brief opnieuw ging, nadat hij was teruggekomen.",
-    },
-];
 
 /// Dimension, anchor, heading, what one row is, whether its own order says more than its size.
 const SECTIONS: &[(Dimension, &str, &str, &str, bool)] = &[
@@ -198,25 +115,6 @@ struct Section {
     sums: &'static str,
     chart: Option<Chart>,
     rows: Vec<Row>,
-}
-
-#[derive(Serialize)]
-struct Chart {
-    height: usize,
-    title: String,
-    description: String,
-    bars: Vec<Bar>,
-    n_left_out: usize,
-}
-
-#[derive(Serialize)]
-struct Bar {
-    label: String,
-    value: String,
-    /// Hundredths of a per cent would be false precision; one decimal is a pixel.
-    width: String,
-    label_y: usize,
-    bar_y: usize,
 }
 
 #[derive(Serialize)]
@@ -324,12 +222,12 @@ fn page(cells: &[Cell], night: Night, sender_name: &str) -> Page {
 }
 
 /// The counts of one value in the three periods.
-struct Line<'a> {
-    value: &'a str,
-    label: &'a str,
-    night: Counts,
-    month: Counts,
-    year: Counts,
+pub(super) struct Line<'a> {
+    pub value: &'a str,
+    pub label: &'a str,
+    pub night: Counts,
+    pub month: Counts,
+    pub year: Counts,
 }
 
 fn lines(cells: &[Cell], dimension: Dimension) -> Vec<Line<'_>> {
@@ -451,51 +349,8 @@ fn sentence(lines: &[Line<'_>], n_companies: u64, year: &str) -> String {
     }
 }
 
-fn chart(lines: &[Line<'_>], row_name: &str, year: &str, sentence: &str) -> Option<Chart> {
-    let most = lines.iter().map(|l| l.year.companies).max().unwrap_or(0);
-    if most == 0 {
-        return None;
-    }
-    let shown = lines.iter().filter(|l| l.year.companies > 0);
-    let bars: Vec<Bar> = shown
-        .clone()
-        .take(MAX_BARS)
-        .enumerate()
-        .map(|(i, line)| {
-            let per_mille = line.year.companies * 1_000 / most;
-            Bar {
-                label: shortened(line.label),
-                value: number(line.year.companies),
-                width: format!("{}.{}", per_mille / 10, per_mille % 10),
-                label_y: i * BAR_STEP + 16,
-                bar_y: i * BAR_STEP + 23,
-            }
-        })
-        .collect();
-    Some(Chart {
-        height: bars.len() * BAR_STEP,
-        title: format!(
-            "Gewaarschuwde bedrijven per {}, {year}",
-            row_name.to_lowercase()
-        ),
-        description: sentence.to_owned(),
-        n_left_out: shown.count().saturating_sub(bars.len()),
-        bars,
-    })
-}
-
-fn shortened(label: &str) -> String {
-    if label.chars().count() <= MAX_LABEL {
-        return label.to_owned();
-    }
-    let mut short: String = label.chars().take(MAX_LABEL - 1).collect();
-    short.truncate(short.trim_end().len());
-    short.push('…');
-    short
-}
-
 /// A number as it is written in Dutch: `1.378`.
-fn number(value: u64) -> String {
+pub(super) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -556,9 +411,6 @@ mod tests {
         ] {
             assert_eq!(number(value), want);
         }
-        assert_eq!(shortened("kort"), "kort");
-        let long = "Productie en distributie van en handel in elektriciteit";
-        assert_eq!(shortened(long).chars().count(), MAX_LABEL);
         assert_eq!(day_and_month(jiff::civil::date(2026, 3, 1)), "1 maart");
     }
 
