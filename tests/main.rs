@@ -12,6 +12,7 @@
 )]
 
 mod harness;
+mod s3;
 mod tidy;
 mod ingest;
 mod statistics;
