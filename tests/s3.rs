@@ -24,12 +24,19 @@ impl Drop for S3 {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 impl S3 {
     fn start() -> Option<Self> {
-        let is_there = Command::new("moto_server").arg("--help").output().is_ok_and(|o| o.status.success());
+        let is_there = Command::new("moto_server")
+            .arg("--help")
+            .output()
+            .is_ok_and(|o| o.status.success());
         if !needs("moto_server", is_there) {
             return None;
         }
@@ -43,7 +50,10 @@ impl S3 {
         let server = Self { process, port };
         let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "moto_server does not answer within a minute");
+            assert!(
+                Instant::now() < deadline,
+                "moto_server does not answer within a minute"
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
         Some(server)
@@ -67,7 +77,10 @@ impl S3 {
         let status = line.split(' ').nth(1).unwrap().parse().unwrap();
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest).unwrap();
-        let body = rest.windows(4).position(|w| w == b"\r\n\r\n").map_or_else(Vec::new, |at| rest[at + 4..].to_vec());
+        let body = rest
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .map_or_else(Vec::new, |at| rest[at + 4..].to_vec());
         (status, body)
     }
 
@@ -89,7 +102,10 @@ impl S3 {
             .args(arguments)
             .arg(root().join("jobs/nightly.toml"))
             .args(["--base", base])
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port))
+            .env(
+                "AWS_ENDPOINT_URL",
+                format!("http://127.0.0.1:{}", self.port),
+            )
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "k")
@@ -109,23 +125,50 @@ fn text(bytes: &[u8]) -> String {
 fn the_same_job_runs_on_s3_and_resumes_there() {
     let Some(server) = S3::start() else { return };
     assert_eq!(server.request("PUT", "/night", b"").0, 200);
-    for folder in ["register", "reference", "snapshots/2026-03-02", "snapshots/2026-03-03", "snapshots/2026-03-04", "snapshots/2026-03-05"] {
-        server.upload(&root().join("data-samples").join(folder), &format!("/night/base/data-samples/{folder}"));
+    for folder in [
+        "register",
+        "reference",
+        "snapshots/2026-03-02",
+        "snapshots/2026-03-03",
+        "snapshots/2026-03-04",
+        "snapshots/2026-03-05",
+    ] {
+        server.upload(
+            &root().join("data-samples").join(folder),
+            &format!("/night/base/data-samples/{folder}"),
+        );
     }
     let run = ["run", "--night", "2026-03-05"];
     let first = server.run("s3://night/base", &run);
     let said = text(&first.stdout);
-    assert_eq!(first.status.code(), Some(0), "{said}{}", text(&first.stderr));
+    assert_eq!(
+        first.status.code(),
+        Some(0),
+        "{said}{}",
+        text(&first.stderr)
+    );
     assert!(said.contains("s3://night/base/runs/2026-03-05/"), "{said}");
     assert!(!said.contains("\n0 new letters"), "{said}");
     let (_, listing) = server.request("GET", "/night?list-type=2&prefix=base/runs/", b"");
     let listing = text(&listing);
-    for name in ["manifest.json", "manifest.planned.json", "letters.plan.json", "decisions.parquet", "rejects.parquet", "statistics/statistics.html", "mail-merge/letters.xlsx"] {
+    for name in [
+        "manifest.json",
+        "manifest.planned.json",
+        "letters.plan.json",
+        "decisions.parquet",
+        "rejects.parquet",
+        "statistics/statistics.html",
+        "mail-merge/letters.xlsx",
+    ] {
         assert!(listing.contains(name), "{name} is not in the bucket");
     }
     let again = server.run("s3://night/base", &run);
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
-    assert!(text(&again.stdout).contains("\n0 new letters"), "{}", text(&again.stdout));
+    assert!(
+        text(&again.stdout).contains("\n0 new letters"),
+        "{}",
+        text(&again.stdout)
+    );
 }
 
 #[test]
@@ -134,7 +177,10 @@ fn a_bucket_that_is_not_there_is_named() {
     let run = server.run("s3://nowhere/base", &["check"]);
     let said = text(&run.stderr);
     assert_eq!(run.status.code(), Some(2), "{said}");
-    assert!(said.contains("s3://nowhere/base") && said.contains("hint:"), "{said}");
+    assert!(
+        said.contains("s3://nowhere/base") && said.contains("hint:"),
+        "{said}"
+    );
 }
 
 /// A server that answers every request with one status and body.
@@ -173,6 +219,9 @@ fn a_bucket_that_refuses_the_credentials_says_so() {
         .unwrap();
     let said = text(&run.stderr);
     assert_eq!(run.status.code(), Some(2), "{said}");
-    assert!(said.contains("refuses the credentials") && said.contains("hint:"), "{said}");
+    assert!(
+        said.contains("refuses the credentials") && said.contains("hint:"),
+        "{said}"
+    );
     assert!(!said.contains("wrong"), "a secret in a message: {said}");
 }

@@ -29,8 +29,17 @@ const RANK: &[(&str, u8)] = &[
 
 /// Rooms that touch neither files nor sockets nor the clock.
 const PURE: &[&str] = &[
-    "model", "ingest", "register", "plan", "matching", "enrich", "decide", "render", "report",
-    "statistics", "config",
+    "model",
+    "ingest",
+    "register",
+    "plan",
+    "matching",
+    "enrich",
+    "decide",
+    "render",
+    "report",
+    "statistics",
+    "config",
 ];
 
 const MAX_LINES: usize = 600;
@@ -51,12 +60,20 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 fn room_of(file: &Path) -> String {
     let inside = file.strip_prefix(root().join("src")).unwrap();
-    let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    let first = inside
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
     first.trim_end_matches(".rs").to_owned()
 }
 
 fn rank(room: &str) -> Option<u8> {
-    RANK.iter().find(|(name, _)| *name == room).map(|(_, rank)| *rank)
+    RANK.iter()
+        .find(|(name, _)| *name == room)
+        .map(|(_, rank)| *rank)
 }
 
 /// Rooms named in `crate::room` paths, also inside `crate::{a, b}`; comments are left out.
@@ -66,7 +83,11 @@ fn rooms_used(text: &str) -> Vec<String> {
         .map(|l| l.split("//").next().unwrap_or_default())
         .collect::<Vec<_>>()
         .join("\n");
-    let name = |s: &str| s.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let name = |s: &str| {
+        s.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
+    };
     let mut used = Vec::new();
     for rest in code.split("crate::").skip(1) {
         match rest.strip_prefix('{') {
@@ -101,7 +122,9 @@ fn rooms_only_look_down() {
         if room == "main" || room == "lib" {
             continue;
         }
-        let mine = rank(&room).unwrap_or_else(|| panic!("`{room}` has no rank\nhint: add it to RANK and to the table in lib.rs"));
+        let mine = rank(&room).unwrap_or_else(|| {
+            panic!("`{room}` has no rank\nhint: add it to RANK and to the table in lib.rs")
+        });
         for used in rooms_used(&fs::read_to_string(&file).unwrap()) {
             let Some(theirs) = rank(&used) else { continue };
             n_imports += 1;
@@ -112,29 +135,55 @@ fn rooms_only_look_down() {
             );
         }
     }
-    assert!(n_imports > 100, "the reader of imports sees {n_imports}: it is broken");
+    assert!(
+        n_imports > 100,
+        "the reader of imports sees {n_imports}: it is broken"
+    );
 }
 
 #[test]
 fn every_room_stands_in_the_map() {
     let map = fs::read_to_string(root().join("src/lib.rs")).unwrap();
     for (room, _) in RANK {
-        assert!(map.contains(&format!("pub mod {room};")), "`{room}` is not in lib.rs");
+        assert!(
+            map.contains(&format!("pub mod {room};")),
+            "`{room}` is not in lib.rs"
+        );
     }
     let declared = map.matches("pub mod ").count();
-    assert_eq!(declared, RANK.len(), "lib.rs has a room that RANK does not know");
+    assert_eq!(
+        declared,
+        RANK.len(),
+        "lib.rs has a room that RANK does not know"
+    );
 }
 
 #[test]
 fn pure_rooms_stay_pure() {
-    let forbidden = ["std::fs", "std::net::TcpStream", "std::net::UdpSocket", "std::env::", "std::process", "Instant::now", "SystemTime", "Timestamp::now", "tokio::", "object_store::", "getrandom"];
+    let forbidden = [
+        "std::fs",
+        "std::net::TcpStream",
+        "std::net::UdpSocket",
+        "std::env::",
+        "std::process",
+        "Instant::now",
+        "SystemTime",
+        "Timestamp::now",
+        "tokio::",
+        "object_store::",
+        "getrandom",
+    ];
     for file in rust_files(&root().join("src")) {
         if !PURE.contains(&room_of(&file).as_str()) {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();
         for word in forbidden {
-            assert!(!text.contains(word), "{}: a pure room may not use `{word}`", file.display());
+            assert!(
+                !text.contains(word),
+                "{}: a pure room may not use `{word}`",
+                file.display()
+            );
         }
     }
 }
@@ -144,7 +193,11 @@ fn files_stay_short() {
     for folder in ["src", "tests", "data-samples"] {
         for file in rust_files(&root().join(folder)) {
             let lines = fs::read_to_string(&file).unwrap().lines().count();
-            assert!(lines <= MAX_LINES, "{} has {lines} lines; {MAX_LINES} at most", file.display());
+            assert!(
+                lines <= MAX_LINES,
+                "{} has {lines} lines; {MAX_LINES} at most",
+                file.display()
+            );
         }
     }
 }
@@ -156,7 +209,10 @@ fn every_test_file_is_run() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
         if path.extension().is_some_and(|e| e == "rs") && stem != "main" {
-            assert!(main.contains(&format!("mod {stem};")), "tests/{stem}.rs is not in tests/main.rs");
+            assert!(
+                main.contains(&format!("mod {stem};")),
+                "tests/{stem}.rs is not in tests/main.rs"
+            );
         }
     }
 }

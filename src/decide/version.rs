@@ -26,7 +26,7 @@ pub fn is_in(range: &VersionRange, version: &str) -> Option<bool> {
 fn compare(scheme: VersionScheme, a: &str, b: &str) -> Option<Ordering> {
     match scheme {
         VersionScheme::Dotted => Some(compare_numbers(&numbers(a)?, &numbers(b)?)),
-        VersionScheme::ExchangeBuild => Some(compare_numbers(&build(a)?, &build(b)?)),
+        VersionScheme::ExchangeBuild => compare_builds(&build(a)?, &build(b)?),
         VersionScheme::Semver => compare_semver(a, b),
         VersionScheme::Debian => compare_debian(a, b),
     }
@@ -48,6 +48,13 @@ fn build(text: &str) -> Option<Vec<u64>> {
     let numbers = numbers(text)?;
     let is_build = (2..=4).contains(&numbers.len()) && numbers.first().is_some_and(|n| *n >= 8);
     is_build.then_some(numbers)
+}
+
+/// A scanner may name the first numbers of a build alone; where those equal the bound's, the rest
+/// would decide, and nobody knows it.
+fn compare_builds(found: &[u64], bound: &[u64]) -> Option<Ordering> {
+    let is_cut = found.len() < bound.len() && bound.starts_with(found);
+    (!is_cut).then(|| compare_numbers(found, bound))
 }
 
 /// Missing numbers count as zero: `1.2` equals `1.2.0`.
@@ -200,6 +207,13 @@ mod tests {
                 ExchangeBuild,
                 "15.2.1118.7",
                 "15.2.1118.12",
+                Some(Ordering::Less),
+            ),
+            (ExchangeBuild, "15.2.858", "15.2.858.1", None),
+            (
+                ExchangeBuild,
+                "15.2.857",
+                "15.2.858.1",
                 Some(Ordering::Less),
             ),
             (ExchangeBuild, "Exchange 2019", "15.2.1", None),

@@ -10,14 +10,13 @@ use crate::diag::Failure;
 pub(super) fn of(error: &Error, shown: &str) -> Failure {
     match error {
         Error::NotFound { source, .. } if source.to_string().contains("NoSuchBucket") => {
-            Failure::fix_data("the bucket does not exist")
-                .at(shown, "")
-                .hint("check the bucket in `base` or `--base`")
+            no_bucket(shown)
         }
         Error::NotFound { .. } => Failure::fix_data("the object is not there")
             .at(shown, "")
             .hint("deliver it, or mend the path in the job"),
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => refused(shown),
+        other if other.to_string().contains("NoSuchBucket") => no_bucket(shown),
         // Without credentials of its own the client looks for a cloud's metadata service.
         other if says_refused(&other.to_string()) => refused(shown),
         other => Failure::try_later(format!(
@@ -38,6 +37,12 @@ pub(super) fn of_io(error: &io::Error, shown: &str) -> Failure {
             .at(shown, "")
             .hint("check the disk's space and health, then run the same command again"),
     }
+}
+
+fn no_bucket(shown: &str) -> Failure {
+    Failure::fix_data("the bucket does not exist")
+        .at(shown, "")
+        .hint("check the bucket in `base` or `--base`")
 }
 
 fn refused(shown: &str) -> Failure {
