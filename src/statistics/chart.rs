@@ -100,7 +100,10 @@ mod tests {
         assert_eq!(shortened("kort"), "kort");
         let long = "Productie en distributie van en handel in elektriciteit";
         let short = shortened(long);
-        assert!(short.ends_with('…') && short.chars().count() <= MAX_LABEL, "{short}");
+        assert!(
+            short.ends_with('…') && short.chars().count() <= MAX_LABEL,
+            "{short}"
+        );
         assert_eq!(lower_first("Sector (SBI)"), "sector (SBI)");
     }
 }
