@@ -1,3 +1,7 @@
 //! The thin end: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nachtwacht::cli::main()
+}

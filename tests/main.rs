@@ -12,5 +12,8 @@
 )]
 
 mod harness;
+mod s3;
+mod tidy;
 mod ingest;
 mod statistics;
+mod matching;

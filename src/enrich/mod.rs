@@ -7,7 +7,9 @@ mod kev;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{DataFrame, IntoColumn, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, col};
+use polars::prelude::{
+    DataFrame, IntoColumn, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, col,
+};
 
 use crate::diag::Failure;
 use crate::model::letter::Fact;
@@ -31,7 +33,11 @@ pub fn facts(
         let joined = inner_join(&wanted, kev.frame().map_err(bug)?).map_err(bug)?;
         for (cve, since) in text_and_number(&joined, "since").map_err(bug)? {
             if let Some(since) = kev::date_of(since) {
-                let fact = Fact::Kev { cve: cve.clone(), since, as_of: kev.as_of };
+                let fact = Fact::Kev {
+                    cve: cve.clone(),
+                    since,
+                    as_of: kev.as_of,
+                };
                 facts.entry(cve).or_default().push(fact);
             }
         }
@@ -40,7 +46,11 @@ pub fn facts(
         let joined = inner_join(&wanted, epss.frame().map_err(bug)?).map_err(bug)?;
         for (cve, score) in text_and_number(&joined, "per_10_000").map_err(bug)? {
             if let Ok(per_10_000) = u16::try_from(score) {
-                let fact = Fact::Epss { cve: cve.clone(), per_10_000, as_of: epss.as_of };
+                let fact = Fact::Epss {
+                    cve: cve.clone(),
+                    per_10_000,
+                    as_of: epss.as_of,
+                };
                 facts.entry(cve).or_default().push(fact);
             }
         }
@@ -62,22 +72,30 @@ fn numbers(name: &str, values: impl Iterator<Item = i32>) -> Series {
 }
 
 fn frame(columns: Vec<Series>) -> Polars<DataFrame> {
-    let height = columns.first().map_or(0, Series::len);
-    DataFrame::new(height, columns.into_iter().map(IntoColumn::into_column).collect())
+    let height = columns.first().map_or(0, |c| c.len());
+    DataFrame::new(
+        height,
+        columns.into_iter().map(IntoColumn::into_column).collect(),
+    )
 }
 
 fn inner_join(left: &DataFrame, right: DataFrame) -> Polars<DataFrame> {
     left.clone()
         .lazy()
-        .join(right.lazy(), [col("cve")], [col("cve")], JoinArgs::new(JoinType::Inner))
+        .join(
+            right.lazy(),
+            [col("cve")],
+            [col("cve")],
+            JoinArgs::new(JoinType::Inner),
+        )
         .collect()
 }
 
 fn text_and_number(joined: &DataFrame, name: &str) -> Polars<Vec<(String, i32)>> {
     let (cves, values) = (joined.column("cve")?.str()?, joined.column(name)?.i32()?);
     Ok(cves
-        .into_iter()
-        .zip(values)
+        .iter()
+        .zip(values.iter())
         .filter_map(|(cve, value)| Some((cve?.to_owned(), value?)))
         .collect())
 }

@@ -419,6 +419,8 @@ impl<'a> Pass<'a> {
     fn finish(mut self) -> BatchMatches {
         let rejected = self.rejects();
         let mut matches = self.matches;
+        // An AS number alone is no subject: what it met in a rejected row does not count.
+        matches.retain(|m| rejected.binary_search_by_key(&m.row, |r| r.0).is_err());
         // Passes follow each other, so a row's matches lie apart; of two for one asset the
         // surer comes first and stays.
         matches.sort_unstable_by_key(|m| (m.row, m.asset, Reverse(m.confidence), m.by));

@@ -70,8 +70,9 @@ impl FromStr for Domain {
     }
 }
 
-/// UTS 46 with CheckBidi, CheckJoiners and the label rules of [`Domain`]; hyphens in the third
-/// and fourth place are let through, since content networks have them.
+/// UTS 46 with CheckBidi, CheckJoiners and the label rules of [`Domain`]. Hyphens in the third
+/// and fourth place are let through in ASCII labels, since content networks have them, but not
+/// in labels that punycode hides: `xn--xn---epa` would be a name within a name.
 fn read_with_uts46(text: &str) -> Result<Domain, ()> {
     let ascii = idna::domain_to_ascii(text).map_err(|_| ())?;
     // An ideographic full stop at the end is a dot only now.
@@ -82,12 +83,26 @@ fn read_with_uts46(text: &str) -> Result<Domain, ()> {
             && !l.ends_with('-')
             && l.bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+            && !hides_hyphens(l)
     };
     if ascii.len() <= MAX_NAME && ascii.split('.').all(is_label) && !ends_in_number(ascii) {
         Ok(Domain(ascii.into()))
     } else {
         Err(())
     }
+}
+
+/// Does an A-label decode to a text with hyphens where a label has none: at the start, at the
+/// end, or in the third and fourth place?
+fn hides_hyphens(label: &str) -> bool {
+    label
+        .strip_prefix("xn--")
+        .and_then(idna::punycode::decode_to_string)
+        .is_some_and(|text| {
+            text.starts_with('-')
+                || text.ends_with('-')
+                || text.chars().skip(2).take(2).eq(['-', '-'])
+        })
 }
 
 /// Longest name in bytes without the root's dot (RFC 1035, section 2.3.4).
@@ -293,6 +308,7 @@ mod tests {
             "*.a.example",
             "xn--a",
             "xn--zzzz---",
+            "xn--xn---epa.example",
             "a\u{0}.example",
             &long,
             &longer,

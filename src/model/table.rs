@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 
 use super::observation::utc_micros;
@@ -247,6 +247,18 @@ fn convert(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, arrow::error
         safe: true,
         ..CastOptions::default()
     };
-    // A zoneless timestamp is UTC already; its unit alone changes.
+    if let (DataType::Timestamp(unit, _), DataType::Timestamp(..)) = (array.data_type(), wanted) {
+        // The stored number is UTC whatever the zone says; a timestamp without zone is UTC too
+        // (DECISIONS, section 1). So the unit alone changes, and no zone has to be known.
+        let number = cast_with_options(array, &DataType::Int64, &options)?;
+        let bare = cast_with_options(&number, &DataType::Timestamp(*unit, None), &options)?;
+        let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let bare = cast_with_options(&bare, &micros, &options)?;
+        let utc = bare
+            .as_primitive::<TimestampMicrosecondType>()
+            .clone()
+            .with_timezone("UTC");
+        return Ok(Arc::new(utc));
+    }
     cast_with_options(array, wanted, &options)
 }

@@ -1,0 +1,244 @@
+//! Arguments and their help.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::diag::Failure;
+use crate::model::company::Language;
+use crate::model::decision::ItemKind;
+use crate::model::identity::Secret;
+use crate::model::letter::Form;
+use crate::model::night::Night;
+use crate::run::explain::Question;
+use crate::run::{ingest, preview};
+
+/// The nightly batch job of a national warning service.
+#[derive(Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  nachtwacht run jobs/nightly.toml                      tonight, or the newest snapshot's night
+  nachtwacht plan jobs/nightly.toml --night 2026-03-12  what a run would read and write
+  nachtwacht preview exposed-rdp --form pdf --out letter.pdf
+  nachtwacht explain --night 2026-03-12 --company kvk:00012345
+
+Exit codes: 0 done; 1 look at rejects or letters; 2 a person must mend something;
+3 try again later; 4 a bug of this program."
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// How progress and warnings are written to standard error
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub(super) log: LogForm,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogForm {
+    /// For people
+    Text,
+    /// One JSON object a line, for a log collector
+    Json,
+}
+
+#[derive(ClapArgs, Clone)]
+pub(super) struct JobArgs {
+    /// Job file
+    #[arg(default_value = "jobs/nightly.toml")]
+    pub(super) job: PathBuf,
+    /// Another base than the job's: a folder, file:///…, s3://bucket/prefix, gs://…, az://…
+    #[arg(long, value_name = "URL")]
+    pub(super) base: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Run a night from inputs to letters and statistics, or resume it
+    Run {
+        #[command(flatten)]
+        job: JobArgs,
+        /// The night's date; the job says which where this is absent
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        night: Option<Night>,
+        /// Plan a past night anew, with the inputs of today
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        revision: u32,
+        /// Stop after the plan of letters; nothing is claimed or sent
+        #[arg(long, value_parser = ["plan"])]
+        until: Option<String>,
+    },
+    /// Check a job, its threats and templates, and the inputs that it names
+    Check {
+        #[command(flatten)]
+        job: JobArgs,
+    },
+    /// Print what a run would read and write; touches nothing
+    Plan {
+        #[command(flatten)]
+        job: JobArgs,
+        /// The night's date
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        night: Option<Night>,
+        /// Revision of a past night
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        revision: u32,
+    },
+    /// Show a letter about a threat to a made-up company; needs no store
+    Preview(PreviewArgs),
+    /// Turn a feed's report (CSV, gzip, zip) into a snapshot
+    Ingest(IngestArgs),
+    /// Say why a company, a letter, an address or a name got what it got
+    Explain(ExplainArgs),
+}
+
+#[derive(ClapArgs)]
+pub(super) struct PreviewArgs {
+    /// Id of the threat, such as exposed-rdp
+    threat: String,
+    /// nl or en
+    #[arg(long, default_value = "nl")]
+    language: String,
+    /// txt, html or pdf
+    #[arg(long, default_value = "txt")]
+    form: String,
+    /// first, reminder or relapse
+    #[arg(long, default_value = "first")]
+    kind: String,
+    /// File to write; standard output where absent
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Job whose sender, threats and templates are used
+    #[arg(long, value_name = "FILE", default_value = "jobs/nightly.toml")]
+    job: PathBuf,
+}
+
+impl PreviewArgs {
+    pub(super) fn job_args(&self) -> JobArgs {
+        JobArgs {
+            job: self.job.clone(),
+            base: None,
+        }
+    }
+
+    pub(super) fn ask(&self) -> Result<preview::Ask, Failure> {
+        let wrong = |key: &str, found: &str, expected: &str| {
+            Failure::fix_job(format!("`{found}` is not one of {expected}"))
+                .at("", format!("--{key}"))
+        };
+        let language: Language = self
+            .language
+            .parse()
+            .map_err(|()| wrong("language", &self.language, "nl, en"))?;
+        let kind: ItemKind = self
+            .kind
+            .parse()
+            .map_err(|()| wrong("kind", &self.kind, "first, reminder, relapse"))?;
+        let form = Form::ALL
+            .iter()
+            .copied()
+            .find(|f| f.extension() == self.form);
+        let form = form.ok_or_else(|| wrong("form", &self.form, "txt, html, pdf"))?;
+        Ok(preview::Ask {
+            threat: self.threat.clone(),
+            language,
+            kind,
+            form,
+        })
+    }
+}
+
+#[derive(ClapArgs)]
+pub(super) struct IngestArgs {
+    /// Report as delivered: CSV, gzip or zip
+    file: PathBuf,
+    /// Snapshot to write, such as snapshots/2026-03-12/shadowserver/scan_rdp.parquet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Report type, where the file's name does not tell
+    #[arg(long)]
+    report: Option<String>,
+    /// Date of the snapshot, where the file's name does not tell
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    date: Option<Night>,
+    /// Feed
+    #[arg(long, default_value = "shadowserver")]
+    feed: String,
+    /// Environment variable that holds the key with which accounts are hashed
+    #[arg(long, value_name = "NAME", default_value = "NACHTWACHT_PARTY_KEY")]
+    key_env: String,
+}
+
+impl IngestArgs {
+    pub(super) fn into_ask(self, env: &BTreeMap<String, String>) -> Result<ingest::Ask, Failure> {
+        Ok(ingest::Ask {
+            account_key: env
+                .get(&self.key_env)
+                .map(|k| Secret::new(k.trim().as_bytes())),
+            file: self.file,
+            out: self.out,
+            report: self.report,
+            date: self.date,
+            feed: self.feed,
+        })
+    }
+}
+
+#[derive(ClapArgs)]
+pub(super) struct ExplainArgs {
+    /// The night; the newest run where absent
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(super) night: Option<Night>,
+    /// Company, such as kvk:00012345
+    #[arg(long)]
+    company: Option<String>,
+    /// Reference of a letter, such as NW-260312-…
+    #[arg(long)]
+    letter: Option<String>,
+    /// Address
+    #[arg(long)]
+    address: Option<String>,
+    /// Host or domain name
+    #[arg(long)]
+    name: Option<String>,
+    /// For programs
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) job: JobArgs,
+}
+
+impl ExplainArgs {
+    pub(super) fn question(&self) -> Result<Question, Failure> {
+        let wrong = |what: &str| {
+            Failure::fix_job(what.to_owned())
+                .hint("ask by one of `--company`, `--letter`, `--address`, `--name`")
+        };
+        match (&self.company, &self.letter, &self.address, &self.name) {
+            (Some(key), None, None, None) => {
+                let key = key.parse().map_err(|()| {
+                    wrong(&format!(
+                        "`{key}` is not a company key such as `kvk:00012345`"
+                    ))
+                })?;
+                Ok(Question::Company(key))
+            }
+            (None, Some(reference), None, None) => Ok(Question::Letter(
+                reference.parse().map_err(|e: String| wrong(&e))?,
+            )),
+            (None, None, Some(address), None) => {
+                let ip = crate::model::address::parse_ip(address)
+                    .map_err(|why| wrong(&format!("`{address}`: {why}")))?;
+                Ok(Question::Address(ip))
+            }
+            (None, None, None, Some(name)) => {
+                Ok(Question::Name(name.parse().map_err(|()| {
+                    wrong(&format!("`{name}` is not a domain name"))
+                })?))
+            }
+            _ => Err(wrong("one question at a time was expected")),
+        }
+    }
+}

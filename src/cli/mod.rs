@@ -1,0 +1,184 @@
+//! The terminal: arguments, help, progress, and what a failure looks like.
+//!
+//! Standard output carries data, standard error everything else.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the room that speaks to the terminal"
+)]
+
+mod args;
+mod bars;
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::diag::{Failure, Kind};
+use crate::ledger::crash;
+use crate::report::summary::{self, grouped};
+use crate::run::{self, Moment, load::Call, night};
+use args::{Args, Command, LogForm};
+
+/// Runs the program; the only caller is `main`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .collect();
+    if let Some(point) = env.get("NACHTWACHT_CRASH_AT") {
+        crash::arm(point.clone());
+    }
+    log_as(args.log);
+    match command(args, env) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            explain(&failure);
+            ExitCode::from(failure.kind.exit_code())
+        }
+    }
+}
+
+fn log_as(form: LogForm) {
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let _ = match form {
+        LogForm::Json => builder.json().try_init(),
+        LogForm::Text => builder.with_ansi(false).without_time().try_init(),
+    };
+}
+
+/// A failure for a person: what, where, who must act.
+fn explain(failure: &Failure) {
+    let who = match failure.kind {
+        Kind::FixJob => "the job or the call must be mended",
+        Kind::FixData => "the inputs must be mended",
+        Kind::TryLater => "try again later",
+        Kind::OurBug => "this is a bug of nachtwacht: please report it",
+    };
+    eprintln!("error: {who}\n");
+    for problem in &failure.problems {
+        eprintln!("  {}", problem.to_string().replace('\n', "\n  "));
+    }
+}
+
+fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
+    let moment = Moment::read()?;
+    let call = |job: args::JobArgs| Call {
+        job: job.job,
+        base: job.base,
+        env: env.clone(),
+    };
+    match args.command {
+        Command::Run {
+            job,
+            night,
+            revision,
+            until,
+        } => {
+            let until = if until.is_some() {
+                night::Until::Plan
+            } else {
+                night::Until::End
+            };
+            let ask = night::Ask {
+                night,
+                revision,
+                until,
+            };
+            let progress =
+                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+            let outcome = night::run(&call(job), &ask, &moment, progress.as_ref())?;
+            print!("{}", summary::text(&outcome.summary));
+            Ok(outcome.exit_code)
+        }
+        Command::Check { job } => {
+            let found = night::check(&call(job), &moment)?;
+            println!(
+                "the job is in order: night {} would read {} snapshots and {} other objects",
+                found.plan.night,
+                found.snapshots.len(),
+                found.inputs.len()
+            );
+            Ok(0)
+        }
+        Command::Plan {
+            job,
+            night,
+            revision,
+        } => {
+            let ask = night::Ask {
+                night,
+                revision,
+                until: night::Until::Plan,
+            };
+            print_plan(&night::preview(&call(job), &ask, &moment)?);
+            Ok(0)
+        }
+        Command::Preview(preview) => {
+            let bytes = run::preview::preview(&call(preview.job_args()), &preview.ask()?)?;
+            write_out(preview.out.as_deref(), &bytes)?;
+            Ok(0)
+        }
+        Command::Ingest(ask) => {
+            print!("{}", run::ingest::ingest(&ask.into_ask(&env)?)?);
+            Ok(0)
+        }
+        Command::Explain(ask) => {
+            let question = ask.question()?;
+            let answer = run::explain::explain(&call(ask.job), ask.night, &question, ask.json)?;
+            print!("{answer}");
+            Ok(0)
+        }
+    }
+}
+
+fn print_plan(found: &night::Preview) {
+    println!("night {}", found.plan.night);
+    println!(
+        "\nreads these snapshots (rows, bytes); of them `{}` in a first pass",
+        crate::model::observation::KEY_COLUMNS.join("`, `")
+    );
+    for (path, rows, bytes) in &found.snapshots {
+        println!(
+            "  {path:<60} {:>12} {:>14}",
+            grouped(*rows),
+            grouped(*bytes)
+        );
+    }
+    println!("\nreads these register and reference objects");
+    for input in &found.inputs {
+        println!("  {:<60} {:>27}", input.path, grouped(input.size));
+    }
+    println!(
+        "\n{} snapshots were consumed by earlier nights",
+        found.plan.n_consumed_before
+    );
+    for path in &found.plan.ignored {
+        println!("  ignored, since it is not `<date>/<feed>/<report>.parquet`: {path}");
+    }
+    println!("would write below\n  {}", found.writes);
+}
+
+/// Bytes to a file, or to standard output.
+fn write_out(path: Option<&std::path::Path>, bytes: &[u8]) -> Result<(), Failure> {
+    use std::io::Write;
+    let written = match path {
+        Some(path) => std::fs::write(path, bytes),
+        None => std::io::stdout().write_all(bytes),
+    };
+    written.map_err(|e| {
+        let shown = path.map_or_else(|| "standard output".into(), |p| p.display().to_string());
+        Failure::fix_job(format!("cannot be written: {e}")).at(shown, "")
+    })
+}

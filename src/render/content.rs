@@ -1,0 +1,443 @@
+//! One tree of finished sentences for a letter; every form lays out this tree.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::Mark;
+use super::look::Look;
+use super::visible::{Limit, host, value, visible};
+use super::words::Words;
+use crate::model::company::{Company, Language};
+use crate::model::decision::ItemKind;
+use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
+use crate::model::matches::Confidence;
+use crate::model::night::Micros;
+use crate::model::threat::{Certainty, Urgency};
+
+#[derive(Serialize)]
+pub(super) struct Content {
+    pub(super) language: String,
+    pub(super) font: String,
+    concept: bool,
+    concept_note: String,
+    night: DateParts,
+    pub(super) words: BTreeMap<String, String>,
+    sender: SenderText,
+    tagline: String,
+    pub(super) address: Vec<String>,
+    place_and_date: String,
+    pub(super) reference: String,
+    pub(super) subject: String,
+    salutation: String,
+    intro: Vec<String>,
+    pub(super) sections: Vec<SectionText>,
+    verify: Vec<String>,
+    help: Vec<String>,
+    closing: String,
+    tlp: String,
+    legal: String,
+    /// The letter as plain text; empty but for the fallback.
+    pub(super) plain: String,
+}
+
+#[derive(Serialize)]
+struct DateParts {
+    year: i16,
+    month: i8,
+    day: i8,
+}
+
+#[derive(Serialize)]
+struct SenderText {
+    name: String,
+    accent: String,
+    return_address: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct SectionText {
+    title: String,
+    urgency: String,
+    what: Vec<String>,
+    rows: Vec<RowText>,
+    notes: Vec<String>,
+    risk: String,
+    facts: Vec<String>,
+    do_now: Vec<String>,
+    check_for_abuse: Vec<String>,
+    references: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RowText {
+    where_: String,
+    what: String,
+    when: String,
+    sure: String,
+}
+
+/// Says a sentence; templates were proved at loading, so a failure here cannot happen and shows
+/// as the key in brackets rather than stopping a night.
+struct Voice<'a> {
+    words: &'a Words,
+    zone: &'a TimeZone,
+}
+
+impl Voice<'_> {
+    fn say(&self, key: &str, values: &[(&'static str, &str)]) -> String {
+        self.words
+            .say(key, values)
+            .unwrap_or_else(|_| format!("[{key}]"))
+    }
+
+    fn word(&self, key: &str) -> String {
+        self.words
+            .words
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| format!("[{key}]"))
+    }
+
+    fn day(&self, at: Micros) -> String {
+        crate::model::night::local_date(at, self.zone)
+            .map(|date| self.words.date(date))
+            .unwrap_or_default()
+    }
+
+    fn moment(&self, at: Micros) -> String {
+        let time = jiff::Timestamp::from_microsecond(at)
+            .map(|t| t.to_zoned_datetime(self.zone.clone()))
+            .map(|z| format!("{:02}:{:02}", z.hour(), z.minute()))
+            .unwrap_or_default();
+        format!("{}, {time}", self.day(at))
+    }
+}
+
+pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
+    let words = look.words(letter.language);
+    let voice = Voice {
+        words,
+        zone: look.zone(),
+    };
+    let sender = look.sender();
+    let (date, at) = (letter.night.date(), language_at(letter.language));
+    let pick = |texts: &[String; 2]| texts.get(at).cloned().unwrap_or_default();
+    let reference = letter.reference.to_string();
+    let contact: [(&'static str, &str); 5] = [
+        ("phone", &sender.phone),
+        ("email", &sender.email),
+        ("website", &sender.website),
+        ("privacy", &sender.privacy_notice),
+        ("reference", &reference),
+    ];
+    let legal_basis = pick(&sender.legal_basis);
+    let with_basis: Vec<(&'static str, &str)> = contact
+        .iter()
+        .copied()
+        .chain([("legal_basis", legal_basis.as_str())])
+        .collect();
+    let all = |keys: &[&str]| {
+        keys.iter()
+            .map(|k| voice.say(k, &contact))
+            .collect::<Vec<_>>()
+    };
+    Content {
+        language: letter.language.to_string(),
+        font: look.font().to_owned(),
+        concept: mark == Mark::Concept,
+        concept_note: voice.say("concept_note", &[]),
+        night: DateParts {
+            year: date.year(),
+            month: date.month(),
+            day: date.day(),
+        },
+        words: words.words.clone(),
+        sender: SenderText {
+            name: sender.name.clone(),
+            accent: sender.accent.clone(),
+            return_address: sender.return_address.clone(),
+        },
+        tagline: pick(&sender.tagline),
+        address: address(&letter.company, &letter.addressee, &voice),
+        place_and_date: format!("{}, {}", sender.town, words.date(date)),
+        subject: subject(letter, words),
+        salutation: voice.say("salutation", &[]),
+        intro: intro(letter, &voice),
+        sections: letter
+            .sections
+            .iter()
+            .map(|s| section(s, letter, &voice))
+            .collect(),
+        verify: all(&["verify_1", "verify_2", "verify_3", "verify_4"]),
+        help: all(&["help_1", "help_2"]),
+        closing: voice.say("closing", &[]),
+        tlp: tlp(letter, &voice),
+        legal: voice.say("legal", &with_basis),
+        plain: String::new(),
+        reference,
+    }
+}
+
+const fn language_at(language: Language) -> usize {
+    match language {
+        Language::Nl => 0,
+        Language::En => 1,
+    }
+}
+
+pub(super) fn subject(letter: &Letter, words: &Words) -> String {
+    let count = letter.sections.len().to_string();
+    let said = match letter.sections.as_slice() {
+        [only] => words.say(
+            "subject_one",
+            &[("title", &only.threat.text(letter.language).title)],
+        ),
+        _ => words.say("subject_many", &[("count", &count)]),
+    };
+    said.unwrap_or_default()
+}
+
+/// Lines for the window: name, for whom if it goes to the parent, street, `1234 AB  TOWN`,
+/// country if foreign (the notation of Dutch addresses by NEN 5825 and the postal operator).
+fn address(company: &Company, addressee: &Company, voice: &Voice<'_>) -> Vec<String> {
+    let Some(a) = addressee
+        .address
+        .as_ref()
+        .filter(|a| !a.shielded && !a.street.is_empty())
+    else {
+        return Vec::new();
+    };
+    let line = |text: &str| visible(text, Limit::Line);
+    let mut lines = vec![line(&addressee.name)];
+    if company.key != addressee.key {
+        lines.push(format!(
+            "{} {}",
+            voice.word("also_for"),
+            line(&company.name)
+        ));
+    }
+    let number = format!("{} {}{}", a.street, a.house_number, a.house_number_addition);
+    lines.push(line(&number));
+    let is_dutch = a.country.is_empty() || a.country.eq_ignore_ascii_case("NL");
+    let town = if is_dutch {
+        a.town.to_uppercase()
+    } else {
+        a.town.clone()
+    };
+    lines.push(format!("{}  {}", spaced(&line(&a.postcode)), line(&town)));
+    if !is_dutch {
+        lines.push(line(&a.country.to_uppercase()));
+    }
+    lines
+}
+
+/// `1234AB` as `1234 AB`; anything else as it is.
+fn spaced(postcode: &str) -> String {
+    match (postcode.get(..4), postcode.get(4..)) {
+        (Some(digits), Some(letters))
+            if letters.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            format!("{digits} {letters}")
+        }
+        _ => postcode.to_owned(),
+    }
+}
+
+fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
+    let n: usize = letter.sections.iter().map(|s| s.findings.len()).sum();
+    let count = n.to_string();
+    let spots = if n == 1 {
+        voice.say("spot_one", &[])
+    } else {
+        voice.say("spot_many", &[("count", &count)])
+    };
+    let company = visible(&letter.company.name, Limit::Line);
+    let mut intro = vec![voice.say("intro", &[("company", &company), ("spots", &spots)])];
+    if letter.sections.len() > 1 {
+        intro.push(voice.say("several", &[("count", &letter.sections.len().to_string())]));
+    }
+    intro.push(voice.say("intro_supplier", &[]));
+    intro
+}
+
+fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText {
+    let text = s.threat.text(letter.language);
+    let urgency = match s.threat.urgency {
+        Urgency::Urgent => "urgent",
+        Urgency::Normal => "normal",
+    };
+    SectionText {
+        title: text.title.clone(),
+        urgency: voice.word(urgency),
+        what: what(s, &text.what, voice),
+        rows: s.findings.iter().map(|f| row(f, voice)).collect(),
+        notes: notes(s, voice),
+        risk: text.risk.clone(),
+        facts: s.facts.iter().map(|f| fact(f, voice)).collect(),
+        do_now: text.do_now.clone(),
+        check_for_abuse: text.check_for_abuse.clone(),
+        references: s
+            .threat
+            .references
+            .iter()
+            .map(|r| r.title.clone())
+            .collect(),
+    }
+}
+
+fn what(s: &LetterSection, text: &str, voice: &Voice<'_>) -> Vec<String> {
+    let mut what = Vec::new();
+    let reminded = s.findings.iter().filter(|f| f.kind == ItemKind::Reminder);
+    if let Some(since) = reminded.map(|f| f.first_observed_at).min() {
+        what.push(voice.say("reminder", &[("since", &voice.day(since))]));
+    }
+    if s.findings.iter().any(|f| f.kind == ItemKind::Relapse) {
+        what.push(voice.say("relapse", &[]));
+    }
+    what.push(text.to_owned());
+    what
+}
+
+fn notes(s: &LetterSection, voice: &Voice<'_>) -> Vec<String> {
+    let mut feeds: Vec<String> = s
+        .findings
+        .iter()
+        .map(|f| visible(&f.feed, Limit::Field))
+        .collect();
+    feeds.sort();
+    feeds.dedup();
+    let last = s.findings.iter().map(|f| f.observed_at).max().unwrap_or(0);
+    let mut notes = vec![voice.say(
+        "source",
+        &[("feeds", &feeds.join(", ")), ("last", &voice.day(last))],
+    )];
+    if s.findings
+        .iter()
+        .any(|f| f.certainty == Certainty::Possible)
+    {
+        notes.push(voice.say("possible_note", &[]));
+    }
+    if s.findings.iter().any(|f| f.confidence != Confidence::High) {
+        notes.push(voice.say("unsure_note", &[]));
+    }
+    if s.findings.iter().any(has_name) {
+        notes.push(voice.say("dots_note", &[]));
+    }
+    notes
+}
+
+fn has_name(f: &LetterFinding) -> bool {
+    f.hostname.is_some() || f.ip.is_none()
+}
+
+fn row(f: &LetterFinding, voice: &Voice<'_>) -> RowText {
+    let mut place = match f.ip {
+        Some(ip) => ip.to_string(),
+        None => host(&f.target),
+    };
+    if let Some(port) = f.port {
+        let protocol = f
+            .protocol
+            .as_deref()
+            .map(|p| format!("/{}", value(p)))
+            .unwrap_or_default();
+        place = format!("{place}, {} {port}{protocol}", voice.word("port"));
+    }
+    if let Some(name) = f.hostname.as_deref().filter(|_| f.ip.is_some()) {
+        place = format!("{place} ({})", host(name));
+    }
+    let mut when = voice.moment(f.observed_at);
+    if voice.day(f.first_observed_at) != voice.day(f.observed_at) {
+        when = format!(
+            "{when}; {} {}",
+            voice.word("first_seen"),
+            voice.day(f.first_observed_at)
+        );
+    }
+    let key = match f.confidence {
+        Confidence::High => "sure_high",
+        Confidence::Medium => "sure_medium",
+        Confidence::Low => "sure_low",
+    };
+    let mut sure = voice.say(key, &[]);
+    if f.certainty == Certainty::Possible {
+        sure = format!("{sure}; {}", voice.say("possible", &[]));
+    }
+    RowText {
+        where_: place,
+        what: product(f),
+        when,
+        sure,
+    }
+}
+
+fn product(f: &LetterFinding) -> String {
+    let parts = [&f.product, &f.version]
+        .into_iter()
+        .flatten()
+        .map(|p| value(p));
+    let mut text = parts.collect::<Vec<_>>().join(" ");
+    if !f.cves.is_empty() {
+        let cves: Vec<String> = f.cves.iter().map(|c| value(c)).collect();
+        text = format!("{text} ({})", cves.join(", ")).trim().to_owned();
+    }
+    text
+}
+
+fn fact(fact: &Fact, voice: &Voice<'_>) -> String {
+    match fact {
+        Fact::Kev { cve, since, as_of } => voice.say(
+            "fact_kev",
+            &[
+                ("cve", cve),
+                ("since", &voice.words.date(*since)),
+                ("as_of", &voice.words.date(*as_of)),
+            ],
+        ),
+        Fact::Epss {
+            cve,
+            per_10_000,
+            as_of,
+        } => {
+            // Tenths of a percent, rounded down to what the score supports.
+            let percent = if *per_10_000 < 100 {
+                "<1".to_owned()
+            } else {
+                (per_10_000 / 100).to_string()
+            };
+            voice.say(
+                "fact_epss",
+                &[
+                    ("cve", cve),
+                    ("percent", &percent),
+                    ("as_of", &voice.words.date(*as_of)),
+                ],
+            )
+        }
+    }
+}
+
+/// The strictest TLP 2.0 label of the findings; without any it is AMBER.
+fn tlp(letter: &Letter, voice: &Voice<'_>) -> String {
+    const ORDER: [(&str, &str); 5] = [
+        ("TLP:RED", "tlp_red"),
+        ("TLP:AMBER+STRICT", "tlp_amber_strict"),
+        ("TLP:AMBER", "tlp_amber"),
+        ("TLP:GREEN", "tlp_green"),
+        ("TLP:CLEAR", "tlp_clear"),
+    ];
+    let labels: Vec<String> = letter
+        .sections
+        .iter()
+        .flat_map(|s| &s.findings)
+        .filter_map(|f| f.tlp.as_deref())
+        .map(|t| t.trim().to_uppercase())
+        .collect();
+    let strictest = ORDER
+        .iter()
+        .find(|(label, _)| labels.iter().any(|l| l == label));
+    let (label, key) = strictest.copied().unwrap_or(("TLP:AMBER", "tlp_amber"));
+    voice.say(key, &[("tlp", label)])
+}

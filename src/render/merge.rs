@@ -1,0 +1,150 @@
+//! Mail merge: one row a letter, for whoever prints and posts. Every cell is text.
+
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
+
+use super::visible::{Limit, visible};
+use super::{Look, subject};
+use crate::diag::Failure;
+use crate::model::letter::Letter;
+use crate::model::night::Night;
+use crate::model::threat::Urgency;
+
+/// A letter with the pages of its PDF.
+#[derive(Clone, Copy, Debug)]
+pub struct MergeLetter<'a> {
+    /// The letter.
+    pub letter: &'a Letter,
+    /// Pages of its PDF.
+    pub pages: u32,
+}
+
+/// Name and meaning (Dutch: its reader prints and posts in the Netherlands) of every column.
+const COLUMNS: &[(&str, &str)] = &[
+    (
+        "kenmerk",
+        "Kenmerk van de brief; uniek, blijft gelijk als de lijst anders wordt gesorteerd",
+    ),
+    ("naam", "Naam van het bedrijf of de instelling"),
+    ("straat", "Straat of postbus"),
+    ("huisnummer", "Huisnummer (KIX)"),
+    ("toevoeging", "Toevoeging bij het huisnummer (KIX)"),
+    ("postcode", "Postcode zonder spatie (KIX)"),
+    ("plaats", "Plaats in hoofdletters"),
+    ("land", "Landcode; leeg binnen Nederland"),
+    ("taal", "Taal van de brief: nl of en"),
+    ("onderwerp", "Onderwerp van de brief"),
+    ("urgentie", "urgent of normal; urgente brieven gaan eerst"),
+    ("aantal_bevindingen", "Aantal plekken in de brief"),
+    ("paginas", "Aantal pagina's van de pdf"),
+    ("bestand", "De pdf, gezien vanuit de map van deze nacht"),
+];
+
+/// The rows as CSV: UTF-8, a header, every value exactly as it is (the *printer* profile: meant
+/// for a program, not for a spreadsheet, where use the XLSX).
+///
+/// # Errors
+/// `OurBug` where the CSV cannot be written.
+pub fn csv(letters: &[MergeLetter<'_>], look: &Look, separator: u8) -> Result<Vec<u8>, Failure> {
+    let bug = |e: String| Failure::our_bug(format!("writing the mail merge: {e}"));
+    let mut writer = csv::WriterBuilder::new()
+        .delimiter(separator)
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    writer
+        .write_record(COLUMNS.iter().map(|(name, _)| *name))
+        .map_err(|e| bug(e.to_string()))?;
+    for letter in letters {
+        writer
+            .write_record(row(letter, look))
+            .map_err(|e| bug(e.to_string()))?;
+    }
+    writer.into_inner().map_err(|e| bug(e.to_string()))
+}
+
+/// The rows as XLSX: a sheet of texts, and a sheet that explains the columns. The same night
+/// gives the same bytes.
+///
+/// # Errors
+/// `OurBug` where the workbook cannot be written.
+pub fn xlsx(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Vec<u8>, Failure> {
+    workbook(letters, look, night)
+        .map_err(|e| Failure::our_bug(format!("writing the mail merge: {e}")))
+}
+
+fn workbook(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    let date = night.date();
+    let created = ExcelDateTime::from_ymd(
+        u16::try_from(date.year()).unwrap_or(1970),
+        u8::try_from(date.month()).unwrap_or(1),
+        u8::try_from(date.day()).unwrap_or(1),
+    )?;
+    book.set_properties(
+        &DocProperties::new()
+            .set_title(format!("Brieven {night}"))
+            .set_creation_datetime(&created),
+    );
+    let (text, bold) = (Format::new().set_num_format("@"), Format::new().set_bold());
+    let sheet = book.add_worksheet().set_name("brieven")?;
+    sheet.set_freeze_panes(1, 0)?;
+    for (at, (name, _)) in COLUMNS.iter().enumerate() {
+        let at = u16::try_from(at).unwrap_or(u16::MAX);
+        sheet.write_string_with_format(0, at, *name, &bold)?;
+        sheet.set_column_width(at, 20)?;
+    }
+    for (n, letter) in letters.iter().enumerate() {
+        for (at, cell) in row(letter, look).iter().enumerate() {
+            let (n, at) = (
+                u32::try_from(n + 1).unwrap_or(u32::MAX),
+                u16::try_from(at).unwrap_or(u16::MAX),
+            );
+            sheet.write_string_with_format(n, at, cell, &text)?;
+        }
+    }
+    let sheet = book.add_worksheet().set_name("uitleg")?;
+    sheet.set_column_width(0, 24)?;
+    sheet.set_column_width(1, 80)?;
+    for (n, (name, meaning)) in COLUMNS.iter().enumerate() {
+        let n = u32::try_from(n).unwrap_or(u32::MAX);
+        sheet.write_string_with_format(n, 0, *name, &bold)?;
+        sheet.write_string(n, 1, *meaning)?;
+    }
+    book.save_to_buffer()
+}
+
+fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
+    let letter = merged.letter;
+    let address = letter.addressee.address.clone().unwrap_or_default();
+    let line = |text: &str| visible(text, Limit::Line);
+    let is_dutch = address.country.is_empty() || address.country.eq_ignore_ascii_case("NL");
+    let is_urgent = letter
+        .sections
+        .iter()
+        .any(|s| s.threat.urgency == Urgency::Urgent);
+    let n_findings: usize = letter.sections.iter().map(|s| s.findings.len()).sum();
+    vec![
+        letter.reference.to_string(),
+        line(&letter.addressee.name),
+        line(&address.street),
+        line(&address.house_number),
+        line(&address.house_number_addition),
+        line(&address.postcode.replace(' ', "")),
+        line(&address.town.to_uppercase()),
+        if is_dutch {
+            String::new()
+        } else {
+            line(&address.country.to_uppercase())
+        },
+        letter.language.to_string(),
+        subject(letter, look),
+        (if is_urgent {
+            Urgency::Urgent
+        } else {
+            Urgency::Normal
+        })
+        .to_string(),
+        n_findings.to_string(),
+        merged.pages.to_string(),
+        format!("letters/{}.pdf", letter.reference),
+    ]
+}

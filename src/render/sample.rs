@@ -1,0 +1,258 @@
+//! The sample letter: for `preview`, and for the proof of templates.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::look::{Look, SampleThreat};
+use crate::diag::{Failure, Problem};
+use crate::model::company::{Channel, Company, CompanyKey, Language, PartyKind, PostalAddress};
+use crate::model::decision::{ContactReason, ItemKind, Recipient};
+use crate::model::identity::{FindingId, Item, LetterId, Reference, Secret, finding_form};
+use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
+use crate::model::matches::{Confidence, MatchedBy};
+use crate::model::night::Night;
+use crate::model::observation::Severity;
+use crate::model::threat::{
+    Certainty, ReferenceText, Threat, ThreatState, ThreatText, Trigger, Urgency,
+};
+
+const FILE: &str = "letter/sample.toml";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    night: String,
+    first_observed_at: String,
+    company: CompanyText,
+    finding: Vec<FindingText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompanyText {
+    key: String,
+    name: String,
+    street: String,
+    house_number: String,
+    #[serde(default)]
+    house_number_addition: String,
+    postcode: String,
+    town: String,
+    country: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FindingText {
+    ip: std::net::IpAddr,
+    port: u16,
+    protocol: String,
+    hostname: Option<String>,
+    product: Option<String>,
+    version: Option<String>,
+    #[serde(default)]
+    cve: Vec<String>,
+    observed_at: String,
+    confidence: String,
+    certainty: String,
+}
+
+/// A letter about `threat` to the company of `templates/letter/sample.toml`.
+///
+/// # Errors
+/// `FixJob` where the sample file cannot be read.
+pub fn sample_letter(
+    threat: &Arc<Threat>,
+    language: Language,
+    kind: ItemKind,
+    look: &Look,
+) -> Result<Letter, Failure> {
+    let wrong = |key: &str, what: String| Failure::fix_job(what).at(FILE, key);
+    let file: File =
+        toml::from_str(look.sample_text()).map_err(|e| wrong("", e.message().to_owned()))?;
+    let night: Night = file.night.parse().map_err(|e| wrong("night", e))?;
+    let key: CompanyKey = file
+        .company
+        .key
+        .parse()
+        .map_err(|()| wrong("company.key", "not a company key".into()))?;
+    let company = Arc::new(company(&file.company, key, language));
+    let mut findings = Vec::new();
+    for f in &file.finding {
+        findings.push(
+            finding(f, &file, threat, &company.key, kind).map_err(|p| wrong(&p.key, p.message))?,
+        );
+    }
+    let items: Vec<Item> = findings
+        .iter()
+        .map(|f| Item {
+            threat_id: threat.id.clone(),
+            trigger_id: "sample".into(),
+            finding_id: f.id,
+            kind,
+        })
+        .collect();
+    let id = LetterId::of(&company.key, &items);
+    Ok(Letter {
+        id,
+        reference: Reference::of(&Secret::new(b"samples-only:preview"), night, id),
+        night,
+        company: Arc::clone(&company),
+        addressee: company,
+        recipient: Recipient {
+            channel: Channel::Post,
+            value: String::new(),
+            role: String::new(),
+            why: ContactReason::PostalAddress,
+        },
+        language,
+        attempt: 1,
+        sections: vec![LetterSection {
+            threat: Arc::clone(threat),
+            trigger: Arc::new(Trigger {
+                id: "sample".into(),
+                threat_id: threat.id.clone(),
+                opened_on: night.date(),
+                source: "own".into(),
+                feeds: Vec::new(),
+            }),
+            facts: facts(&findings, night),
+            findings,
+        }],
+    })
+}
+
+fn company(c: &CompanyText, key: CompanyKey, language: Language) -> Company {
+    Company {
+        key,
+        party_kind: PartyKind::Participant,
+        name: c.name.clone(),
+        language,
+        sector: "1071".into(),
+        sector_scheme: "SBI2008".into(),
+        size_class: "2-9".into(),
+        province: "Utrecht".into(),
+        participant_since: None,
+        participant_until: None,
+        legal_basis: String::new(),
+        address: Some(PostalAddress {
+            street: c.street.clone(),
+            house_number: c.house_number.clone(),
+            house_number_addition: c.house_number_addition.clone(),
+            postcode: c.postcode.clone(),
+            town: c.town.clone(),
+            country: c.country.clone(),
+            shielded: false,
+        }),
+        parent: None,
+    }
+}
+
+fn finding(
+    f: &FindingText,
+    file: &File,
+    threat: &Threat,
+    key: &CompanyKey,
+    kind: ItemKind,
+) -> Result<LetterFinding, Problem> {
+    let confidence: Confidence = f
+        .confidence
+        .parse()
+        .map_err(|()| Problem::new("", "finding.confidence", "not one of low, medium, high"))?;
+    let certainty: Certainty = f
+        .certainty
+        .parse()
+        .map_err(|()| Problem::new("", "finding.certainty", "not one of vulnerable, possible"))?;
+    let moment = |text: &str| {
+        text.parse::<jiff::Timestamp>().map_err(|_| {
+            Problem::new(
+                "",
+                "observed_at",
+                format!("`{text}` is not a moment such as `2026-03-01T02:15:00Z`"),
+            )
+        })
+    };
+    let (seen, first) = (moment(&f.observed_at)?, moment(&file.first_observed_at)?);
+    let target = f.ip.to_string();
+    let form = finding_form(key, &threat.id, &target, Some(&f.protocol), Some(f.port));
+    let observed_at = seen.as_microsecond();
+    let is_first = kind == ItemKind::First;
+    Ok(LetterFinding {
+        id: FindingId::of(&form),
+        target: target.clone(),
+        ip: Some(f.ip),
+        hostname: f.hostname.clone(),
+        port: Some(f.port),
+        protocol: Some(f.protocol.clone()),
+        product: f.product.clone(),
+        version: f.version.clone().filter(|v| !v.is_empty()),
+        cves: f.cve.clone(),
+        severity: Some(Severity::High),
+        observed_at,
+        first_observed_at: if is_first {
+            observed_at
+        } else {
+            first.as_microsecond()
+        },
+        snapshot_date: seen.to_zoned_datetime(jiff::tz::TimeZone::UTC).date(),
+        feed: "shadowserver".into(),
+        report: "sample".into(),
+        tlp: None,
+        asset: target,
+        matched_by: MatchedBy::Address,
+        confidence,
+        certainty,
+        kind,
+    })
+}
+
+fn facts(findings: &[LetterFinding], night: Night) -> Vec<Fact> {
+    let cves = findings.iter().flat_map(|f| &f.cves);
+    cves.flat_map(|cve| {
+        [
+            Fact::Kev {
+                cve: cve.clone(),
+                since: jiff::civil::date(2021, 11, 3),
+                as_of: night.date(),
+            },
+            Fact::Epss {
+                cve: cve.clone(),
+                per_10_000: 9400,
+                as_of: night.date(),
+            },
+        ]
+    })
+    .collect()
+}
+
+/// A threat of every part, to prove templates with where no catalogue is at hand.
+pub(super) fn sample_threat() -> SampleThreat {
+    let words = ThreatText {
+        title: "title".into(),
+        what: "what".into(),
+        risk: "risk".into(),
+        do_now: vec!["do".into()],
+        check_for_abuse: vec!["check".into()],
+    };
+    Arc::new(Threat {
+        id: "sample".into(),
+        version: 1,
+        state: ThreatState::Active,
+        urgency: Urgency::Urgent,
+        min_confidence: Confidence::Low,
+        min_severity: Severity::Info,
+        remind_after_days: 28,
+        relapse_after_days: 14,
+        supersedes: Vec::new(),
+        when: Vec::new(),
+        tests: Vec::new(),
+        references: vec![ReferenceText {
+            title: "reference".into(),
+            url: String::new(),
+        }],
+        nl: words.clone(),
+        en: words,
+        sha256: String::new(),
+    })
+}
