@@ -13,5 +13,5 @@
 
 mod harness;
 mod ingest;
-mod statistics;
 mod matching;
+mod statistics;

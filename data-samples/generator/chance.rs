@@ -52,6 +52,8 @@ impl Chance {
 
     /// Hexadecimal digits.
     pub fn hex(&mut self, n_bytes: usize) -> String {
-        (0..n_bytes).map(|_| format!("{:02x}", self.below(256))).collect()
+        (0..n_bytes)
+            .map(|_| format!("{:02x}", self.below(256)))
+            .collect()
     }
 }

@@ -65,12 +65,16 @@ pub fn country(chance: &mut Chance) -> Country {
     handed_over_range(&mut country);
     for network in NETWORKS {
         let (first, last) = (network.first_v4(), network.last_v4());
-        country.announced.push((first.into(), last.into(), network.asn));
+        country
+            .announced
+            .push((first.into(), last.into(), network.asn));
     }
     country.announced.sort();
     for network in NETWORKS {
         let last = std::net::Ipv6Addr::from(u128::from(network.v6(0, 0)) | (u128::MAX >> 24));
-        country.announced.push((network.v6(0, 0).into(), last.into(), network.asn));
+        country
+            .announced
+            .push((network.v6(0, 0).into(), last.into(), network.asn));
     }
     country
 }
@@ -133,9 +137,19 @@ fn roman(suffix: &str) -> &'static str {
 fn address(town: &str, country: &str, chance: &mut Chance) -> Address {
     let post_box = chance.percent(8);
     Address {
-        street: if post_box { "Postbus" } else { names::street(chance) }.into(),
+        street: if post_box {
+            "Postbus"
+        } else {
+            names::street(chance)
+        }
+        .into(),
         house_number: (1 + chance.below(if post_box { 900 } else { 180 })).to_string(),
-        addition: if !post_box && chance.percent(12) { *chance.pick(&[&"A", &"B", &"bis", &"2hg"]) } else { "" }.into(),
+        addition: if !post_box && chance.percent(12) {
+            *chance.pick(&[&"A", &"B", &"bis", &"2hg"])
+        } else {
+            ""
+        }
+        .into(),
         postcode: names::postcode(chance),
         town: town.into(),
         country: country.into(),
@@ -156,7 +170,11 @@ fn dutch_firm(key: String, name: String, sector: &'static str, chance: &mut Chan
         key,
         name,
         kind: PartyKind::Registered,
-        language: if chance.percent(4) { Language::En } else { Language::Nl },
+        language: if chance.percent(4) {
+            Language::En
+        } else {
+            Language::Nl
+        },
         sector,
         size,
         province: province.into(),
@@ -180,7 +198,11 @@ fn trade_name(land: &mut Land, chance: &mut Chance) -> (String, String, &'static
         7 => " N.V.",
         _ => "",
     };
-    (format!("{} {name}{form}", trade.0), format!("{slug}.example"), trade.1)
+    (
+        format!("{} {name}{form}", trade.0),
+        format!("{slug}.example"),
+        trade.1,
+    )
 }
 
 fn mail(company: &str, value: String, role: &'static str, priority: u16) -> ContactRow {
@@ -206,30 +228,50 @@ fn participant(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Cou
     firm.kind = PartyKind::Participant;
     firm.legal_basis = "deelnemersovereenkomst";
     firm.size = chance.pick(&["10-49", "50-249", "50-249", "250+"]);
-    firm.since = Some(if i % 5 == 0 { "2021-10-01" } else { "2023-04-01" });
+    firm.since = Some(if i % 5 == 0 {
+        "2021-10-01"
+    } else {
+        "2023-04-01"
+    });
     firm.until = (i == 7).then_some("2026-03-06");
     let asset = |kind, value: String| AssetRow::new(&firm.key, kind, value, "form");
-    country.assets.push(asset(AssetKind::Domain, domain.clone()));
-    country.assets.push(asset(AssetKind::EmailDomain, domain.clone()));
+    country
+        .assets
+        .push(asset(AssetKind::Domain, domain.clone()));
+    country
+        .assets
+        .push(asset(AssetKind::EmailDomain, domain.clone()));
     let length = [24, 26, 27, 28, 29][i % 5];
     let (first, length) = land.block(length, chance);
     let n_hosts = (1_u32 << (32 - length)).min(24);
-    firm.hosts = (1..n_hosts - 1).map(|n| IpAddr::V4(Ipv4Addr::from(u32::from(first) + n))).collect();
+    firm.hosts = (1..n_hosts - 1)
+        .map(|n| IpAddr::V4(Ipv4Addr::from(u32::from(first) + n)))
+        .collect();
     if i % 7 == 3 {
         let last = Ipv4Addr::from(u32::from(first) + n_hosts - 2);
-        country.assets.push(asset(AssetKind::Range, format!("{first} - {last}")));
+        country
+            .assets
+            .push(asset(AssetKind::Range, format!("{first} - {last}")));
     } else {
-        country.assets.push(asset(AssetKind::Cidr, format!("{first}/{length}")));
+        country
+            .assets
+            .push(asset(AssetKind::Cidr, format!("{first}/{length}")));
     }
     if i % 3 == 0 {
         let network = &NETWORKS[i % N_ACCESS];
         let site = u16::try_from(16 + i).unwrap();
-        country.assets.push(asset(AssetKind::Cidr, format!("{}/48", network.v6(site, 0))));
-        firm.hosts.extend((1..5).map(|n| IpAddr::V6(network.v6(site, n))));
+        country.assets.push(asset(
+            AssetKind::Cidr,
+            format!("{}/48", network.v6(site, 0)),
+        ));
+        firm.hosts
+            .extend((1..5).map(|n| IpAddr::V6(network.v6(site, n))));
     }
     if i % 6 == 2 {
         // A branch: nested in what is registered above, or a line elsewhere.
-        country.assets.push(asset(AssetKind::Ip, firm.hosts[0].to_string()));
+        country
+            .assets
+            .push(asset(AssetKind::Ip, firm.hosts[0].to_string()));
         let line = land.line(chance);
         country.assets.push(asset(AssetKind::Ip, line.to_string()));
         firm.hosts.push(line.into());
@@ -238,14 +280,25 @@ fn participant(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Cou
         own_as(i - 40, &mut firm, country);
     }
     let key = firm.key.as_str();
-    country.contacts.push(ContactRow { has_bounced: i % 20 == 9, ..mail(key, format!("security@{domain}"), "security", 1) });
+    country.contacts.push(ContactRow {
+        has_bounced: i % 20 == 9,
+        ..mail(key, format!("security@{domain}"), "security", 1)
+    });
     if i % 2 == 0 {
-        country.contacts.push(mail(key, format!("directie@{domain}"), "director", 2));
+        country
+            .contacts
+            .push(mail(key, format!("directie@{domain}"), "director", 2));
     }
-    let phone = ContactRow { channel: Channel::Phone, ..mail(key, format!("+31 85 000 {:04}", i * 17), "security", 3) };
+    let phone = ContactRow {
+        channel: Channel::Phone,
+        ..mail(key, format!("+31 85 000 {:04}", i * 17), "security", 3)
+    };
     country.contacts.push(phone);
     if i % 4 == 1 {
-        country.contacts.push(ContactRow { channel: Channel::Post, ..mail(key, String::new(), "director", 4) });
+        country.contacts.push(ContactRow {
+            channel: Channel::Post,
+            ..mail(key, String::new(), "director", 4)
+        });
     }
     firm.domain = Some(domain);
     country.firms.push(firm);
@@ -254,10 +307,19 @@ fn participant(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Cou
 fn own_as(n: usize, firm: &mut Firm, country: &mut Country) {
     let asn = 64505 + u32::try_from(n).unwrap();
     let octet = u8::try_from(n + 1).unwrap();
-    let (first, last) = (Ipv4Addr::new(241, octet, 0, 0), Ipv4Addr::new(241, octet, 15, 255));
+    let (first, last) = (
+        Ipv4Addr::new(241, octet, 0, 0),
+        Ipv4Addr::new(241, octet, 15, 255),
+    );
     country.announced.push((first.into(), last.into(), asn));
-    country.assets.push(AssetRow::new(&firm.key, AssetKind::Asn, format!("AS{asn}"), "rir"));
-    firm.hosts.extend((1..20).map(|n| IpAddr::V4(Ipv4Addr::new(241, octet, 3, n * 9))));
+    country.assets.push(AssetRow::new(
+        &firm.key,
+        AssetKind::Asn,
+        format!("AS{asn}"),
+        "rir",
+    ));
+    firm.hosts
+        .extend((1..20).map(|n| IpAddr::V4(Ipv4Addr::new(241, octet, 3, n * 9))));
 }
 
 fn registered(land: &mut Land, chance: &mut Chance, country: &mut Country) {
@@ -270,15 +332,27 @@ fn registered(land: &mut Land, chance: &mut Chance, country: &mut Country) {
 }
 
 /// What a firm outside the circle of participants has: a site, perhaps mail, perhaps a line.
-fn site_and_line(firm: &mut Firm, domain: String, land: &mut Land, chance: &mut Chance, country: &mut Country) {
+fn site_and_line(
+    firm: &mut Firm,
+    domain: String,
+    land: &mut Land,
+    chance: &mut Chance,
+    country: &mut Country,
+) {
     let asset = |kind, value: String| AssetRow::new(&firm.key, kind, value, "register");
     if chance.percent(70) {
-        country.assets.push(asset(AssetKind::Domain, domain.clone()));
+        country
+            .assets
+            .push(asset(AssetKind::Domain, domain.clone()));
     } else {
-        country.assets.push(asset(AssetKind::Host, format!("www.{domain}")));
+        country
+            .assets
+            .push(asset(AssetKind::Host, format!("www.{domain}")));
     }
     if chance.percent(30) {
-        country.assets.push(asset(AssetKind::EmailDomain, domain.clone()));
+        country
+            .assets
+            .push(asset(AssetKind::EmailDomain, domain.clone()));
     }
     let web = shared_web(chance);
     if chance.percent(8) {
@@ -291,13 +365,19 @@ fn site_and_line(firm: &mut Firm, domain: String, land: &mut Land, chance: &mut 
         firm.hosts.push(line.into());
     } else if chance.percent(12) {
         let (first, length) = land.block(29, chance);
-        country.assets.push(asset(AssetKind::Cidr, format!("{first}/{length}")));
-        firm.hosts.extend((1..5).map(|n| IpAddr::V4(Ipv4Addr::from(u32::from(first) + n))));
+        country
+            .assets
+            .push(asset(AssetKind::Cidr, format!("{first}/{length}")));
+        firm.hosts
+            .extend((1..5).map(|n| IpAddr::V4(Ipv4Addr::from(u32::from(first) + n))));
     }
     if chance.percent(35) {
         let role = chance.pick(&["info", "director", "security"]);
         let has_bounced = chance.percent(6);
-        country.contacts.push(ContactRow { has_bounced, ..mail(&firm.key, format!("info@{domain}"), role, 1) });
+        country.contacts.push(ContactRow {
+            has_bounced,
+            ..mail(&firm.key, format!("info@{domain}"), role, 1)
+        });
     }
     firm.web = Some(web);
     firm.domain = Some(domain);
@@ -322,7 +402,12 @@ fn public_body(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Cou
     site_and_line(&mut firm, format!("{slug}.example"), land, chance, country);
     if firm.hosts.is_empty() {
         let line = land.line(chance);
-        country.assets.push(AssetRow::new(&firm.key, AssetKind::Ip, line.to_string(), "register"));
+        country.assets.push(AssetRow::new(
+            &firm.key,
+            AssetKind::Ip,
+            line.to_string(),
+            "register",
+        ));
         firm.hosts.push(line.into());
     }
     country.firms.push(firm);
@@ -334,12 +419,28 @@ fn child(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Country) 
     let mut firm = dutch_firm(land.kvk(chance), name, sector, chance);
     let parent = country.firms[i].clone();
     firm.parent = Some(parent.key.clone());
-    country.assets.push(AssetRow::new(&firm.key, AssetKind::Domain, domain.clone(), "register"));
-    let host = if i % 3 == 0 { parent.hosts[i % parent.hosts.len()] } else { land.line(chance).into() };
-    country.assets.push(AssetRow::new(&firm.key, AssetKind::Ip, host.to_string(), "register"));
+    country.assets.push(AssetRow::new(
+        &firm.key,
+        AssetKind::Domain,
+        domain.clone(),
+        "register",
+    ));
+    let host = if i % 3 == 0 {
+        parent.hosts[i % parent.hosts.len()]
+    } else {
+        land.line(chance).into()
+    };
+    country.assets.push(AssetRow::new(
+        &firm.key,
+        AssetKind::Ip,
+        host.to_string(),
+        "register",
+    ));
     firm.hosts.push(host);
     if i % 2 == 0 {
-        country.contacts.push(mail(&firm.key, format!("info@{domain}"), "info", 1));
+        country
+            .contacts
+            .push(mail(&firm.key, format!("info@{domain}"), "info", 1));
     } else if i % 4 == 1 {
         firm.address = None;
     }
@@ -352,8 +453,14 @@ fn child(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Country) 
 fn unregistered(land: &mut Land, chance: &mut Chance, country: &mut Country) {
     let (_, slug) = land.name(chance);
     let (domain, name) = match chance.below(12) {
-        0 => (format!("{slug}.sites.kasteelhosting.example"), format!("{slug} (website)")),
-        1 => (format!("{}-één.example", slug), format!("{slug} één (website)")),
+        0 => (
+            format!("{slug}.sites.kasteelhosting.example"),
+            format!("{slug} (website)"),
+        ),
+        1 => (
+            format!("{}-één.example", slug),
+            format!("{slug} één (website)"),
+        ),
         _ => (format!("{slug}.example"), format!("{slug} (website)")),
     };
     let ascii = domain.replace('é', "e");
@@ -362,9 +469,19 @@ fn unregistered(land: &mut Land, chance: &mut Chance, country: &mut Country) {
     firm.size = "";
     firm.province = String::new();
     firm.address = None;
-    country.assets.push(AssetRow::new(&firm.key, AssetKind::Domain, domain.clone(), "own"));
+    country.assets.push(AssetRow::new(
+        &firm.key,
+        AssetKind::Domain,
+        domain.clone(),
+        "own",
+    ));
     if chance.percent(45) {
-        country.contacts.push(mail(&firm.key, format!("webmaster@{ascii}"), "security_txt", 1));
+        country.contacts.push(mail(
+            &firm.key,
+            format!("webmaster@{ascii}"),
+            "security_txt",
+            1,
+        ));
     }
     firm.web = Some(shared_web(chance));
     firm.domain = Some(domain);
@@ -375,15 +492,35 @@ fn foreign(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Country
     let (name, slug) = land.name(chance);
     let domain = format!("{slug}.example");
     let (town, code) = names::ABROAD[i % names::ABROAD.len()];
-    let mut firm = dutch_firm(format!("vat:{code}0000{:05}", 10_000 + i * 37), format!("{name} International"), "6201", chance);
+    let mut firm = dutch_firm(
+        format!("vat:{code}0000{:05}", 10_000 + i * 37),
+        format!("{name} International"),
+        "6201",
+        chance,
+    );
     firm.language = Language::En;
     firm.province = code.into();
-    firm.address = Some(Address { shielded: false, ..address(town, code, chance) });
+    firm.address = Some(Address {
+        shielded: false,
+        ..address(town, code, chance)
+    });
     let [a, b, c, _] = NETWORKS[COLOCATION].v4;
     let host = Ipv4Addr::new(a, b, c + 1, u8::try_from(i + 4).unwrap());
-    country.assets.push(AssetRow::new(&firm.key, AssetKind::Domain, domain.clone(), "form"));
-    country.assets.push(AssetRow::new(&firm.key, AssetKind::Ip, host.to_string(), "form"));
-    country.contacts.push(mail(&firm.key, format!("security@{domain}"), "security", 1));
+    country.assets.push(AssetRow::new(
+        &firm.key,
+        AssetKind::Domain,
+        domain.clone(),
+        "form",
+    ));
+    country.assets.push(AssetRow::new(
+        &firm.key,
+        AssetKind::Ip,
+        host.to_string(),
+        "form",
+    ));
+    country
+        .contacts
+        .push(mail(&firm.key, format!("security@{domain}"), "security", 1));
     firm.hosts.push(host.into());
     firm.domain = Some(domain);
     country.firms.push(firm);
@@ -393,13 +530,25 @@ fn foreign(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Country
 fn network_owners(chance: &mut Chance, country: &mut Country) {
     for (i, network) in NETWORKS.iter().enumerate().take(9) {
         let slug = network.name.to_lowercase().replace(' ', "-");
-        let mut firm = dutch_firm(format!("asn:{}", network.asn), format!("{} B.V.", network.name), "61", chance);
+        let mut firm = dutch_firm(
+            format!("asn:{}", network.asn),
+            format!("{} B.V.", network.name),
+            "61",
+            chance,
+        );
         firm.kind = PartyKind::NetworkOwner;
         firm.size = "50-249";
         if i == HOSTING || i == COLOCATION {
-            country.assets.push(AssetRow::new(&firm.key, AssetKind::Asn, network.asn.to_string(), "rir"));
+            country.assets.push(AssetRow::new(
+                &firm.key,
+                AssetKind::Asn,
+                network.asn.to_string(),
+                "rir",
+            ));
         }
-        country.contacts.push(mail(&firm.key, format!("abuse@{slug}.example"), "abuse", 1));
+        country
+            .contacts
+            .push(mail(&firm.key, format!("abuse@{slug}.example"), "abuse", 1));
         country.firms.push(firm);
     }
 }

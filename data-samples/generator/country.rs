@@ -18,22 +18,71 @@ pub struct Network {
     pub v6: u16,
 }
 
-const fn network(asn: u32, name: &'static str, shared: &'static str, v4: [u8; 4], v4_length: u8, v6: u16) -> Network {
-    Network { asn, name, shared, v4, v4_length, v6 }
+const fn network(
+    asn: u32,
+    name: &'static str,
+    shared: &'static str,
+    v4: [u8; 4],
+    v4_length: u8,
+    v6: u16,
+) -> Network {
+    Network {
+        asn,
+        name,
+        shared,
+        v4,
+        v4_length,
+        v6,
+    }
 }
 
 /// Access networks come first: firms have their lines there.
 pub const NETWORKS: &[Network] = &[
-    network(64496, "Polderkabel Voorbeeldnet", "", [240, 0, 0, 0], 12, 0x000),
+    network(
+        64496,
+        "Polderkabel Voorbeeldnet",
+        "",
+        [240, 0, 0, 0],
+        12,
+        0x000,
+    ),
     network(64497, "Wadlicht Glas", "", [240, 16, 0, 0], 12, 0x100),
     network(64498, "Duinruis Telecom", "", [240, 32, 0, 0], 12, 0x200),
     network(64499, "Waterjuffer Access", "", [240, 48, 0, 0], 12, 0x300),
-    network(64500, "Kasteelhosting", "hosting", [240, 128, 0, 0], 16, 0x400),
+    network(
+        64500,
+        "Kasteelhosting",
+        "hosting",
+        [240, 128, 0, 0],
+        16,
+        0x400,
+    ),
     network(64501, "Wolkenpakhuis", "cloud", [240, 144, 0, 0], 16, 0x500),
     network(64502, "Spiegelrand", "cdn", [240, 160, 0, 0], 16, 0x600),
-    network(64503, "Zeeklei Rekencentrum", "", [240, 176, 0, 0], 16, 0x700),
-    network(64504, "Stichting Kenniskabel Voorbeeldland", "", [240, 192, 0, 0], 16, 0x800),
-    network(64510, "Vangnet Sinkhole", "sinkhole", [250, 0, 0, 0], 16, 0x900),
+    network(
+        64503,
+        "Zeeklei Rekencentrum",
+        "",
+        [240, 176, 0, 0],
+        16,
+        0x700,
+    ),
+    network(
+        64504,
+        "Stichting Kenniskabel Voorbeeldland",
+        "",
+        [240, 192, 0, 0],
+        16,
+        0x800,
+    ),
+    network(
+        64510,
+        "Vangnet Sinkhole",
+        "sinkhole",
+        [250, 0, 0, 0],
+        16,
+        0x900,
+    ),
     network(65536, "Ausgedachtes Netz", "", [244, 0, 0, 0], 10, 0xa00),
     network(65537, "Reseau Imaginaire", "", [244, 64, 0, 0], 10, 0xb00),
     network(65538, "Madeup Backbone", "", [244, 128, 0, 0], 9, 0xc00),
@@ -63,7 +112,11 @@ impl Network {
 
 /// The AS that announces an address, as in the table prefix → AS.
 pub fn asn_of(country: &Country, ip: IpAddr) -> Option<u32> {
-    country.announced.iter().find(|(first, last, _)| *first <= ip && ip <= *last).map(|(_, _, asn)| *asn)
+    country
+        .announced
+        .iter()
+        .find(|(first, last, _)| *first <= ip && ip <= *last)
+        .map(|(_, _, asn)| *asn)
 }
 
 #[derive(Clone, Default)]
@@ -89,7 +142,12 @@ pub struct AssetRow {
 }
 
 impl AssetRow {
-    pub fn new(company: &str, kind: AssetKind, value: impl Into<String>, source: &'static str) -> Self {
+    pub fn new(
+        company: &str,
+        kind: AssetKind,
+        value: impl Into<String>,
+        source: &'static str,
+    ) -> Self {
         Self {
             company: company.into(),
             kind: kind.as_str().into(),

@@ -9,8 +9,18 @@ use super::country::{Country, Firm};
 
 /// Nights of the samples, in order.
 pub const NIGHTS: [&str; 12] = [
-    "2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05", "2026-03-06", "2026-03-07",
-    "2026-03-08", "2026-03-09", "2026-03-10", "2026-03-11", "2026-03-12", "2026-03-13",
+    "2026-03-02",
+    "2026-03-03",
+    "2026-03-04",
+    "2026-03-05",
+    "2026-03-06",
+    "2026-03-07",
+    "2026-03-08",
+    "2026-03-09",
+    "2026-03-10",
+    "2026-03-11",
+    "2026-03-12",
+    "2026-03-13",
 ];
 
 /// What is wrong.
@@ -45,10 +55,46 @@ pub struct Finding {
 
 /// New findings by kind: night and number of firms. The nights are those of the reports.
 const NEW: &[(Kind, &[(usize, usize)])] = &[
-    (Kind::Rdp, &[(0, 20), (1, 5), (2, 3), (3, 5), (4, 6), (6, 10), (7, 3), (8, 5), (9, 4), (10, 4), (11, 5)]),
-    (Kind::ProxyShell, &[(0, 8), (2, 3), (4, 4), (7, 3), (9, 5), (11, 4)]),
-    (Kind::OldExchange, &[(0, 6), (2, 3), (4, 3), (7, 2), (9, 4), (11, 3)]),
-    (Kind::Botnet, &[(0, 6), (1, 4), (2, 2), (3, 3), (4, 3), (5, 9), (7, 3), (8, 5), (9, 4), (10, 5), (11, 3)]),
+    (
+        Kind::Rdp,
+        &[
+            (0, 20),
+            (1, 5),
+            (2, 3),
+            (3, 5),
+            (4, 6),
+            (6, 10),
+            (7, 3),
+            (8, 5),
+            (9, 4),
+            (10, 4),
+            (11, 5),
+        ],
+    ),
+    (
+        Kind::ProxyShell,
+        &[(0, 8), (2, 3), (4, 4), (7, 3), (9, 5), (11, 4)],
+    ),
+    (
+        Kind::OldExchange,
+        &[(0, 6), (2, 3), (4, 3), (7, 2), (9, 4), (11, 3)],
+    ),
+    (
+        Kind::Botnet,
+        &[
+            (0, 6),
+            (1, 4),
+            (2, 2),
+            (3, 3),
+            (4, 3),
+            (5, 9),
+            (7, 3),
+            (8, 5),
+            (9, 4),
+            (10, 5),
+            (11, 3),
+        ],
+    ),
     (Kind::BotnetV6, &[(1, 3), (4, 3), (8, 2), (11, 2)]),
     (Kind::Smb, &[(0, 5), (3, 4), (6, 8), (10, 4)]),
     (Kind::Fortinet, &[(2, 10), (7, 8), (10, 9)]),
@@ -64,7 +110,10 @@ pub fn findings(country: &Country, chance: &mut Chance) -> Vec<Finding> {
     for (kind, occasions) in NEW {
         for &(night, n_firms) in *occasions {
             for _ in 0..n_firms {
-                let Some(at) = exposed.iter().position(|&firm| suits(*kind, &country.firms[firm])) else {
+                let Some(at) = exposed
+                    .iter()
+                    .position(|&firm| suits(*kind, &country.firms[firm]))
+                else {
                     continue;
                 };
                 // Round robin: who had one goes to the end of the line.
@@ -95,7 +144,8 @@ fn exposed(country: &Country, chance: &mut Chance) -> Vec<usize> {
     order.retain(|&i| {
         let firm = &country.firms[i];
         let left = &mut left[quota(firm)];
-        let has_something = !firm.hosts.is_empty() || (firm.kind == PartyKind::Unregistered && firm.domain.is_some());
+        let has_something = !firm.hosts.is_empty()
+            || (firm.kind == PartyKind::Unregistered && firm.domain.is_some());
         let takes = has_something && *left > 0;
         *left -= usize::from(takes);
         takes
@@ -112,7 +162,14 @@ fn suits(kind: Kind, firm: &Firm) -> bool {
     }
 }
 
-fn add(kind: Kind, night: usize, firm: usize, country: &Country, chance: &mut Chance, findings: &mut Vec<Finding>) {
+fn add(
+    kind: Kind,
+    night: usize,
+    firm: usize,
+    country: &Country,
+    chance: &mut Chance,
+    findings: &mut Vec<Finding>,
+) {
     let at = &country.firms[firm];
     let domain = at.domain.clone().unwrap_or_default();
     // The first at a participant is often several systems at once.
@@ -123,7 +180,11 @@ fn add(kind: Kind, night: usize, firm: usize, country: &Country, chance: &mut Ch
         _ => 1,
     };
     // A third is mended within the fortnight; the rest stays.
-    let until = if chance.percent(34) { night + 2 + chance.at(6) } else { NIGHTS.len() };
+    let until = if chance.percent(34) {
+        night + 2 + chance.at(6)
+    } else {
+        NIGHTS.len()
+    };
     let wanted = |ip: &&IpAddr| ip.is_ipv6() == (kind == Kind::BotnetV6);
     let hosts: Vec<IpAddr> = at.hosts.iter().filter(wanted).copied().collect();
     let first = chance.next() as usize;
@@ -140,7 +201,15 @@ fn add(kind: Kind, night: usize, firm: usize, country: &Country, chance: &mut Ch
             Kind::Cms => at.web.map(IpAddr::V4),
             _ => Some(hosts[(first % hosts.len() + n) % hosts.len()]),
         };
-        findings.push(Finding { kind, firm, ip, name, from: night, until, variety: chance.next() });
+        findings.push(Finding {
+            kind,
+            firm,
+            ip,
+            name,
+            from: night,
+            until,
+            variety: chance.next(),
+        });
         if n + 1 == hosts.len() && kind != Kind::Leak {
             break;
         }

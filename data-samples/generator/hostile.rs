@@ -23,4 +23,11 @@ pub fn texts() -> Vec<String> {
 }
 
 /// Addresses as they should not be written.
-pub const BAD_ADDRESSES: [&str; 6] = ["999.1.1.1", "240.1.2", "0xf0.1.2.3", "240.01.02.03", "[3fff::1]", "3fff::1%eth0"];
+pub const BAD_ADDRESSES: [&str; 6] = [
+    "999.1.1.1",
+    "240.1.2",
+    "0xf0.1.2.3",
+    "240.01.02.03",
+    "[3fff::1]",
+    "3fff::1%eth0",
+];

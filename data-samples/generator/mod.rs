@@ -22,7 +22,14 @@ use chance::Chance;
 pub const SEED: u64 = 1642;
 
 /// The folders that belong to the generator; it removes what it did not write itself.
-pub const FOLDERS: &[&str] = &["register", "snapshots", "coverage", "reference", "keys", "raw"];
+pub const FOLDERS: &[&str] = &[
+    "register",
+    "snapshots",
+    "coverage",
+    "reference",
+    "keys",
+    "raw",
+];
 
 /// Every file by its path under the samples' folder.
 ///

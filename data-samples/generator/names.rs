@@ -158,5 +158,8 @@ pub fn postcode(chance: &mut Chance) -> String {
 pub fn fancy(chance: &mut Chance) -> (String, String) {
     let (adjective, adjective_ascii) = ADJECTIVES[chance.at(ADJECTIVES.len())];
     let (noun, noun_ascii) = NOUNS[chance.at(NOUNS.len())];
-    (format!("De {adjective} {noun}"), format!("{adjective_ascii}-{noun_ascii}"))
+    (
+        format!("De {adjective} {noun}"),
+        format!("{adjective_ascii}-{noun_ascii}"),
+    )
 }

@@ -36,23 +36,119 @@ const fn report(
     ports: &'static str,
     kinds: &'static [Kind],
 ) -> Report {
-    Report { feed, name, nights, n_noise, share_v6, ports, kinds }
+    Report {
+        feed,
+        name,
+        nights,
+        n_noise,
+        share_v6,
+        ports,
+        kinds,
+    }
 }
 
 /// Night 5 (7 March) has no `scan_rdp`, night 6 no sinkhole: gaps that nothing covers.
 /// Night 8 (10 March) has half a `scan_rdp`.
 const REPORTS: &[Report] = &[
-    report("shadowserver", "scan_rdp", &[0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11], 900, 4, "3389", &[Kind::Rdp]),
-    report("shadowserver", "scan_exchange", &[0, 2, 4, 7, 9, 11], 190, 0, "443", &[Kind::ProxyShell, Kind::OldExchange]),
-    report("shadowserver", "event4_sinkhole_http", &[0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11], 420, 0, "", &[Kind::Botnet]),
-    report("shadowserver", "event6_sinkhole_http", &[1, 4, 8, 11], 70, 100, "", &[Kind::BotnetV6]),
-    report("shadowserver", "scan_smb", &[0, 3, 6, 10], 360, 2, "445", &[Kind::Smb]),
-    report("shadowserver", "scan_ssl", &[3, 8], 1_500, 8, "443,8443,10443", &[]),
-    report("shadowserver", "device_id", &[2, 9], 2_700, 5, "80,443,8080", &[]),
-    report("partner", "fortinet_vpn_credentials", &[2, 7, 10], 260, 6, "", &[Kind::Fortinet]),
-    report("partner", "pulse_connect_secure", &[3, 7], 180, 0, "443", &[Kind::Pulse]),
-    report("partner", "leaked_credentials", &[5, 9], 240, 0, "", &[Kind::Leak]),
-    report("own", "cms_scan", &[1, 4, 8, 11], 150, 0, "443", &[Kind::Cms]),
+    report(
+        "shadowserver",
+        "scan_rdp",
+        &[0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11],
+        900,
+        4,
+        "3389",
+        &[Kind::Rdp],
+    ),
+    report(
+        "shadowserver",
+        "scan_exchange",
+        &[0, 2, 4, 7, 9, 11],
+        190,
+        0,
+        "443",
+        &[Kind::ProxyShell, Kind::OldExchange],
+    ),
+    report(
+        "shadowserver",
+        "event4_sinkhole_http",
+        &[0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11],
+        420,
+        0,
+        "",
+        &[Kind::Botnet],
+    ),
+    report(
+        "shadowserver",
+        "event6_sinkhole_http",
+        &[1, 4, 8, 11],
+        70,
+        100,
+        "",
+        &[Kind::BotnetV6],
+    ),
+    report(
+        "shadowserver",
+        "scan_smb",
+        &[0, 3, 6, 10],
+        360,
+        2,
+        "445",
+        &[Kind::Smb],
+    ),
+    report(
+        "shadowserver",
+        "scan_ssl",
+        &[3, 8],
+        1_500,
+        8,
+        "443,8443,10443",
+        &[],
+    ),
+    report(
+        "shadowserver",
+        "device_id",
+        &[2, 9],
+        2_700,
+        5,
+        "80,443,8080",
+        &[],
+    ),
+    report(
+        "partner",
+        "fortinet_vpn_credentials",
+        &[2, 7, 10],
+        260,
+        6,
+        "",
+        &[Kind::Fortinet],
+    ),
+    report(
+        "partner",
+        "pulse_connect_secure",
+        &[3, 7],
+        180,
+        0,
+        "443",
+        &[Kind::Pulse],
+    ),
+    report(
+        "partner",
+        "leaked_credentials",
+        &[5, 9],
+        240,
+        0,
+        "",
+        &[Kind::Leak],
+    ),
+    report(
+        "own",
+        "cms_scan",
+        &[1, 4, 8, 11],
+        150,
+        0,
+        "443",
+        &[Kind::Cms],
+    ),
 ];
 
 /// The night with half a scan, and the address from which nothing was scanned that night.
@@ -60,14 +156,23 @@ const HALF_NIGHT: usize = 8;
 const HALF: [u8; 4] = [240, 32, 0, 0];
 
 /// Writes snapshots and coverage.
-pub fn write(country: &Country, findings: &[Finding], seed: u64, files: &mut BTreeMap<String, Vec<u8>>) {
+pub fn write(
+    country: &Country,
+    findings: &[Finding],
+    seed: u64,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) {
     for report in REPORTS {
         let mut chance = Chance::of(seed, report.name);
         // People at home stay as vulnerable as companies do: a pool that changes slowly.
         let pool = noise::addresses(report.n_noise * 5 / 4, report.share_v6, &mut chance);
         for &night in report.nights {
             let mut rows = known(country, findings, report, night, &mut chance);
-            let n_noise = if is_half(report, night) { report.n_noise / 3 } else { report.n_noise };
+            let n_noise = if is_half(report, night) {
+                report.n_noise / 3
+            } else {
+                report.n_noise
+            };
             let mut pool = pool.clone();
             chance.shuffle(&mut pool);
             pool.truncate(n_noise);
@@ -79,14 +184,21 @@ pub fn write(country: &Country, findings: &[Finding], seed: u64, files: &mut BTr
             }));
             if is_half(report, night) {
                 let end = std::net::Ipv4Addr::from(HALF);
-                rows.retain(|row| row.ip.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip < end));
+                rows.retain(|row| {
+                    row.ip
+                        .parse::<std::net::Ipv4Addr>()
+                        .is_ok_and(|ip| ip < end)
+                });
             }
             special(country, report, night, &mut rows, &mut chance);
             store(report, night, rows, &mut chance, files);
         }
     }
     for night in 0..NIGHTS.len() {
-        files.insert(format!("coverage/{}.parquet", NIGHTS[night]), coverage(night));
+        files.insert(
+            format!("coverage/{}.parquet", NIGHTS[night]),
+            coverage(night),
+        );
     }
 }
 
@@ -103,18 +215,31 @@ fn day_before(night: usize) -> Micros {
     (i64::from(days(NIGHTS[night])) - 1) * 86_400_000_000
 }
 
-fn known(country: &Country, findings: &[Finding], report: &Report, night: usize, chance: &mut Chance) -> Vec<Row> {
+fn known(
+    country: &Country,
+    findings: &[Finding],
+    report: &Report,
+    night: usize,
+    chance: &mut Chance,
+) -> Vec<Row> {
     let mut known = Vec::new();
     for finding in findings {
-        if !report.kinds.contains(&finding.kind) || !(finding.from..finding.until).contains(&night) {
+        if !report.kinds.contains(&finding.kind) || !(finding.from..finding.until).contains(&night)
+        {
             continue;
         }
         let mut row = row_of(finding, report);
-        row.asn = finding.ip.and_then(|ip| asn_of(country, ip)).filter(|_| report.feed != "partner");
+        row.asn = finding
+            .ip
+            .and_then(|ip| asn_of(country, ip))
+            .filter(|_| report.feed != "partner");
         row.at = Some(seen_at(night, chance));
         if finding.kind == Kind::Botnet && chance.percent(40) {
             // An infected machine calls home more than once a day.
-            let again = Row { at: Some(seen_at(night, chance)), ..row.clone() };
+            let again = Row {
+                at: Some(seen_at(night, chance)),
+                ..row.clone()
+            };
             known.push(again);
         }
         known.push(row);
@@ -124,7 +249,13 @@ fn known(country: &Country, findings: &[Finding], report: &Report, night: usize,
 
 /// What a test looks for: both sides of a change of hands, hostile texts, rows that are no rows,
 /// names that prove little.
-fn special(country: &Country, report: &Report, night: usize, rows: &mut Vec<Row>, chance: &mut Chance) {
+fn special(
+    country: &Country,
+    report: &Report,
+    night: usize,
+    rows: &mut Vec<Row>,
+    chance: &mut Chance,
+) {
     match (report.name, night) {
         ("scan_rdp", 7 | 6) => {
             // 8 March begins in Amsterdam at 23:00 UTC on the 7th.
@@ -136,26 +267,47 @@ fn special(country: &Country, report: &Report, night: usize, rows: &mut Vec<Row>
             }
         }
         ("scan_rdp", 2) => hostile_rows(country, report, night, rows, chance),
-        ("scan_ssl", _) => rows.extend(rows::certificates(country, report, chance).into_iter().map(|row| Row {
-            at: Some(seen_at(night, chance)),
-            ..row
-        })),
+        ("scan_ssl", _) => rows.extend(
+            rows::certificates(country, report, chance)
+                .into_iter()
+                .map(|row| Row {
+                    at: Some(seen_at(night, chance)),
+                    ..row
+                }),
+        ),
         ("scan_exchange", 4) => {
             // Bad addresses and nothing else; and rows about nothing.
             for ip in hostile::BAD_ADDRESSES {
-                rows.push(Row { at: Some(seen_at(night, chance)), ip: ip.into(), ..noise_row(report, [240, 9, 9, 9].into(), chance) });
+                rows.push(Row {
+                    at: Some(seen_at(night, chance)),
+                    ip: ip.into(),
+                    ..noise_row(report, [240, 9, 9, 9].into(), chance)
+                });
             }
         }
         ("cms_scan", 4) => {
             for name in ["", "", "", "geen naam.example", "-.example"] {
-                rows.push(Row { at: Some(seen_at(night, chance)), hostname: name.into(), ..rows::site("", "6.4.1") });
+                rows.push(Row {
+                    at: Some(seen_at(night, chance)),
+                    hostname: name.into(),
+                    ..rows::site("", "6.4.1")
+                });
             }
         }
         ("fortinet_vpn_credentials", 7) => {
             for n in 0..2 {
-                rows.push(Row { ip: format!("240.9.8.{n}"), port: Some(10_443), ..rows::fortinet() });
+                rows.push(Row {
+                    ip: format!("240.9.8.{n}"),
+                    port: Some(10_443),
+                    ..rows::fortinet()
+                });
                 let at = Some(seen_at(night, chance));
-                rows.push(Row { at, ip: format!("240.9.8.{}", n + 4), port: Some(70_000), ..rows::fortinet() });
+                rows.push(Row {
+                    at,
+                    ip: format!("240.9.8.{}", n + 4),
+                    port: Some(70_000),
+                    ..rows::fortinet()
+                });
             }
         }
         _ => {}
@@ -163,8 +315,17 @@ fn special(country: &Country, report: &Report, night: usize, rows: &mut Vec<Row>
 }
 
 /// Hostile texts at firms that will get a letter.
-fn hostile_rows(country: &Country, report: &Report, night: usize, rows: &mut Vec<Row>, chance: &mut Chance) {
-    let mut firms = country.firms.iter().filter(|f| f.since.is_some() && f.until.is_none());
+fn hostile_rows(
+    country: &Country,
+    report: &Report,
+    night: usize,
+    rows: &mut Vec<Row>,
+    chance: &mut Chance,
+) {
+    let mut firms = country
+        .firms
+        .iter()
+        .filter(|f| f.since.is_some() && f.until.is_none());
     for (n, text) in hostile::texts().into_iter().enumerate() {
         let firm = firms.next().unwrap();
         let mut row = rows::rdp_at(&firm.hosts[1].to_string(), seen_at(night, chance));
@@ -172,7 +333,10 @@ fn hostile_rows(country: &Country, report: &Report, night: usize, rows: &mut Vec
         match n % 3 {
             0 => row.hostname = text,
             1 => row.product = text,
-            _ => (row.hostname, row.version) = (format!("www.{}", firm.domain.as_deref().unwrap()), text),
+            _ => {
+                (row.hostname, row.version) =
+                    (format!("www.{}", firm.domain.as_deref().unwrap()), text)
+            }
         }
         rows.push(row);
     }
@@ -184,12 +348,22 @@ fn hostile_rows(country: &Country, report: &Report, night: usize, rows: &mut Vec
     }
 }
 
-fn store(report: &Report, night: usize, mut rows: Vec<Row>, chance: &mut Chance, files: &mut BTreeMap<String, Vec<u8>>) {
+fn store(
+    report: &Report,
+    night: usize,
+    mut rows: Vec<Row>,
+    chance: &mut Chance,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) {
     chance.shuffle(&mut rows);
     for (n, row) in rows.iter_mut().enumerate() {
         row.source_row = n as u64;
     }
-    let snapshot = Snapshot { feed: report.feed, report: report.name, date: NIGHTS[night] };
+    let snapshot = Snapshot {
+        feed: report.feed,
+        report: report.name,
+        date: NIGHTS[night],
+    };
     let file = match report.feed {
         "partner" => snapshot.foreign_form(&rows),
         _ => snapshot.own_form(rows),
@@ -199,14 +373,29 @@ fn store(report: &Report, night: usize, mut rows: Vec<Row>, chance: &mut Chance,
 
 /// One row a report that came: what the feed says that it looked at.
 fn coverage(night: usize) -> Vec<u8> {
-    let came: Vec<&Report> = REPORTS.iter().filter(|r| r.nights.contains(&night)).collect();
+    let came: Vec<&Report> = REPORTS
+        .iter()
+        .filter(|r| r.nights.contains(&night))
+        .collect();
     let day = 86_400_000_000;
-    let nothing: ArrayRef = text(came.iter().map(|r| if is_half(r, night) { "240.0.0.0/11" } else { "" }));
+    let nothing: ArrayRef = text(came.iter().map(|r| {
+        if is_half(r, night) {
+            "240.0.0.0/11"
+        } else {
+            ""
+        }
+    }));
     let batch = table(vec![
         ("feed", text(came.iter().map(|r| r.feed))),
         ("report", text(came.iter().map(|r| r.name))),
-        ("scanned_from", moments(came.iter().map(|_| Some(day_before(night))))),
-        ("scanned_until", moments(came.iter().map(|_| Some(day_before(night) + day)))),
+        (
+            "scanned_from",
+            moments(came.iter().map(|_| Some(day_before(night)))),
+        ),
+        (
+            "scanned_until",
+            moments(came.iter().map(|_| Some(day_before(night) + day))),
+        ),
         ("network", nothing),
         ("ports", text(came.iter().map(|r| r.ports))),
         ("complete", truths(came.iter().map(|r| !is_half(r, night)))),

@@ -8,7 +8,15 @@ use super::country::{COLOCATION, HOSTING, NETWORKS};
 /// Where the noise of a report comes from: lines of people at home, firms that registered
 /// nothing, networks abroad, and a little at the networks that registered their AS number.
 pub fn addresses(n: usize, share_v6: u64, chance: &mut Chance) -> Vec<IpAddr> {
-    (0..n).map(|_| if chance.percent(share_v6) { v6(chance) } else { v4(chance).into() }).collect()
+    (0..n)
+        .map(|_| {
+            if chance.percent(share_v6) {
+                v6(chance)
+            } else {
+                v4(chance).into()
+            }
+        })
+        .collect()
 }
 
 fn v4(chance: &mut Chance) -> Ipv4Addr {
@@ -33,12 +41,16 @@ fn v4(chance: &mut Chance) -> Ipv4Addr {
 fn v6(chance: &mut Chance) -> IpAddr {
     let network = &NETWORKS[[0, 1, 2, 10, 11, 12][chance.at(6)]];
     let site = 0x4000 + u16::try_from(chance.below(0x4000)).unwrap();
-    network.v6(site, u16::try_from(1 + chance.below(9)).unwrap()).into()
+    network
+        .v6(site, u16::try_from(1 + chance.below(9)).unwrap())
+        .into()
 }
 
 /// Reverse names as providers give them.
 pub fn reverse_name(ip: IpAddr, chance: &mut Chance) -> String {
-    let IpAddr::V4(v4) = ip else { return String::new() };
+    let IpAddr::V4(v4) = ip else {
+        return String::new();
+    };
     if chance.percent(55) {
         return String::new();
     }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, FixedSizeBinaryBuilder, Int32Array, ListBuilder, StringArray, StringBuilder,
-    TimestampMicrosecondArray, TimestampMillisecondArray, UInt16Array, UInt32Array, UInt64Array,
+    ArrayRef, Date32Array, FixedSizeBinaryBuilder, Int32Array, ListBuilder, StringArray,
+    StringBuilder, TimestampMicrosecondArray, TimestampMillisecondArray, UInt16Array, UInt32Array,
+    UInt64Array,
 };
 use arrow::record_batch::RecordBatch;
 use nachtwacht::model::night::Micros;
@@ -55,25 +56,38 @@ pub struct Snapshot<'a> {
 
 impl Snapshot<'_> {
     pub fn path(&self) -> String {
-        format!("snapshots/{}/{}/{}.parquet", self.date, self.feed, self.report)
+        format!(
+            "snapshots/{}/{}/{}.parquet",
+            self.date, self.feed, self.report
+        )
     }
 
     /// As our own ingest writes it: every column, sorted by address, IPv4 before IPv6 before none.
     pub fn own_form(&self, mut rows: Vec<Row>) -> Vec<u8> {
         rows.sort_by_key(|r| (r.number().is_none(), r.number(), r.port, r.source_row));
-        let all = |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(|_| value))) };
+        let all = |value: &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|_| value)))
+        };
         let raw = format!("raw/{}-{}-voorbeeldland.csv", self.date, self.report);
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|r| r.at.unwrap())).with_timezone("UTC")),
+            Arc::new(
+                TimestampMicrosecondArray::from_iter_values(rows.iter().map(|r| r.at.unwrap()))
+                    .with_timezone("UTC"),
+            ),
             all(self.feed),
             all(self.report),
             text(rows.iter().map(|r| r.ip.as_str())),
-            Arc::new(UInt32Array::from_iter(rows.iter().map(|r| match r.number() {
-                Some(IpAddr::V4(v4)) => Some(u32::from(v4)),
-                _ => None,
-            }))),
+            Arc::new(UInt32Array::from_iter(rows.iter().map(
+                |r| match r.number() {
+                    Some(IpAddr::V4(v4)) => Some(u32::from(v4)),
+                    _ => None,
+                },
+            ))),
             v6(&rows),
-            Arc::new(UInt16Array::from_iter(rows.iter().map(|r| r.port.map(|p| u16::try_from(p).unwrap())))),
+            Arc::new(UInt16Array::from_iter(
+                rows.iter()
+                    .map(|r| r.port.map(|p| u16::try_from(p).unwrap())),
+            )),
             text(rows.iter().map(|r| r.protocol)),
             text(rows.iter().map(|r| r.hostname.as_str())),
             text(rows.iter().map(|r| r.hostname_source)),
@@ -91,8 +105,12 @@ impl Snapshot<'_> {
             text(rows.iter().map(|r| r.class)),
             text(rows.iter().map(|r| r.trigger)),
             all(&raw),
-            Arc::new(UInt64Array::from_iter(rows.iter().map(|r| Some(r.source_row)))),
-            Arc::new(Date32Array::from_iter(rows.iter().map(|_| Some(days(self.date))))),
+            Arc::new(UInt64Array::from_iter(
+                rows.iter().map(|r| Some(r.source_row)),
+            )),
+            Arc::new(Date32Array::from_iter(
+                rows.iter().map(|_| Some(days(self.date))),
+            )),
             text(rows.iter().map(|r| r.extra.as_str())),
         ];
         let batch = RecordBatch::try_new(Arc::clone(&OBSERVATIONS), columns).unwrap();
@@ -102,18 +120,34 @@ impl Snapshot<'_> {
     /// As a partner writes it: fewer columns, in another order and other types, unsorted,
     /// addresses as text alone, times without a zone, no schema version.
     pub fn foreign_form(&self, rows: &[Row]) -> Vec<u8> {
-        let all = |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(|_| value))) };
+        let all = |value: &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|_| value)))
+        };
         let joined: Vec<String> = rows.iter().map(|r| r.cve.join(";")).collect();
         let batch = table(vec![
             ("ip", text(rows.iter().map(|r| r.ip.as_str()))),
-            ("port", Arc::new(Int32Array::from_iter(rows.iter().map(|r| r.port)))),
-            ("observed_at", Arc::new(TimestampMillisecondArray::from_iter(rows.iter().map(|r| r.at.map(|at| at / 1_000))))),
+            (
+                "port",
+                Arc::new(Int32Array::from_iter(rows.iter().map(|r| r.port))),
+            ),
+            (
+                "observed_at",
+                Arc::new(TimestampMillisecondArray::from_iter(
+                    rows.iter().map(|r| r.at.map(|at| at / 1_000)),
+                )),
+            ),
             ("report", all(self.report)),
             ("feed", all(self.feed)),
             ("protocol", text(rows.iter().map(|r| r.protocol))),
             ("hostname", text(rows.iter().map(|r| r.hostname.as_str()))),
-            ("account_hash", text(rows.iter().map(|r| r.account_hash.as_str()))),
-            ("account_domain", text(rows.iter().map(|r| r.account_domain.as_str()))),
+            (
+                "account_hash",
+                text(rows.iter().map(|r| r.account_hash.as_str())),
+            ),
+            (
+                "account_domain",
+                text(rows.iter().map(|r| r.account_domain.as_str())),
+            ),
             ("tag", text(rows.iter().map(|r| r.tag.as_str()))),
             ("cve", text(joined.iter().map(String::as_str))),
             ("vendor", text(rows.iter().map(|r| r.vendor))),

@@ -42,12 +42,18 @@ pub fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
         .map(|(name, array)| Field::new(*name, array.data_type().clone(), true))
         .collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
-    RecordBatch::try_new(schema, columns.into_iter().map(|(_, array)| array).collect()).unwrap()
+    RecordBatch::try_new(
+        schema,
+        columns.into_iter().map(|(_, array)| array).collect(),
+    )
+    .unwrap()
 }
 
 /// A column of texts; an empty one is null.
 pub fn text<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringArray::from_iter(values.map(|v| (!v.is_empty()).then_some(v))))
+    Arc::new(StringArray::from_iter(
+        values.map(|v| (!v.is_empty()).then_some(v)),
+    ))
 }
 
 /// A column of dates written `YYYY-MM-DD`.
@@ -68,5 +74,8 @@ pub fn moments(values: impl Iterator<Item = Option<Micros>>) -> ArrayRef {
 /// Days since 1970.
 pub fn days(date: &str) -> i32 {
     let date: jiff::civil::Date = date.parse().unwrap();
-    jiff::civil::date(1970, 1, 1).until(date).unwrap().get_days()
+    jiff::civil::date(1970, 1, 1)
+        .until(date)
+        .unwrap()
+        .get_days()
 }

@@ -82,11 +82,20 @@ const KEY: &str = "samples-only:5b0c2f6d9e1a48c7b3f2e6d1907a4c58\n";
 pub fn write(files: &mut BTreeMap<String, Vec<u8>>) {
     let mut put = |path: &str, text: String| files.insert(path.into(), text.into_bytes());
     put("reference/kev/2026-03-01.json", kev());
-    put("reference/epss/2026-03-01.csv", epss("2026-03-01", |(_, first, _)| *first));
-    put("reference/epss/2026-03-08.csv", epss("2026-03-08", |(_, _, second)| *second));
+    put(
+        "reference/epss/2026-03-01.csv",
+        epss("2026-03-01", |(_, first, _)| *first),
+    );
+    put(
+        "reference/epss/2026-03-08.csv",
+        epss("2026-03-08", |(_, _, second)| *second),
+    );
     put("reference/public-suffix/2026-03-01.dat", SUFFIXES.into());
     put("reference/prefix-asn/2026-03-01.csv", prefix_asn());
-    put("reference/shared-infrastructure/2026-03-01.csv", shared_infrastructure());
+    put(
+        "reference/shared-infrastructure/2026-03-01.csv",
+        shared_infrastructure(),
+    );
     put("keys/samples-only.key", KEY.into());
 }
 
@@ -120,7 +129,8 @@ fn kev() -> String {
 }
 
 fn epss(day: &str, score: impl Fn(&(&str, u32, u32)) -> u32) -> String {
-    let mut text = format!("#model_version:samples,score_date:{day}T00:00:00+0000\ncve,epss,percentile\n");
+    let mut text =
+        format!("#model_version:samples,score_date:{day}T00:00:00+0000\ncve,epss,percentile\n");
     for row in EPSS {
         let score = score(row);
         writeln!(text, "{},0.{score:04}0,0.{}", row.0, 99_000 + score / 10).unwrap();
@@ -131,7 +141,11 @@ fn epss(day: &str, score: impl Fn(&(&str, u32, u32)) -> u32) -> String {
 fn prefix_asn() -> String {
     let mut rows: Vec<(std::net::IpAddr, std::net::IpAddr, u32)> = Vec::new();
     for network in NETWORKS {
-        rows.push((network.first_v4().into(), network.last_v4().into(), network.asn));
+        rows.push((
+            network.first_v4().into(),
+            network.last_v4().into(),
+            network.asn,
+        ));
         let last = std::net::Ipv6Addr::from(u128::from(network.v6(0, 0)) | (u128::MAX >> 24));
         rows.push((network.v6(0, 0).into(), last.into(), network.asn));
     }
@@ -139,18 +153,40 @@ fn prefix_asn() -> String {
         rows.push(([241, octet, 0, 0].into(), [241, octet, 15, 255].into(), asn));
     }
     rows.sort_unstable();
-    rows.iter().fold("start,end,asn\n".into(), |text, (first, last, asn)| format!("{text}{first},{last},{asn}\n"))
+    rows.iter()
+        .fold("start,end,asn\n".into(), |text, (first, last, asn)| {
+            format!("{text}{first},{last},{asn}\n")
+        })
 }
 
 fn shared_infrastructure() -> String {
     let mut text = String::from("network,kind,name\n");
     for network in NETWORKS.iter().filter(|n| !n.shared.is_empty()) {
-        writeln!(text, "{}/{},{},{}", network.first_v4(), network.v4_length, network.shared, network.name).unwrap();
-        writeln!(text, "{}/24,{},{}", network.v6(0, 0), network.shared, network.name).unwrap();
+        writeln!(
+            text,
+            "{}/{},{},{}",
+            network.first_v4(),
+            network.v4_length,
+            network.shared,
+            network.name
+        )
+        .unwrap();
+        writeln!(
+            text,
+            "{}/24,{},{}",
+            network.v6(0, 0),
+            network.shared,
+            network.name
+        )
+        .unwrap();
     }
     let hosting = NETWORKS[HOSTING].name;
     writeln!(text, "sites.kasteelhosting.example,hosting,{hosting}").unwrap();
-    writeln!(text, "dyn.waterjuffer-access.example,dynamic_dns,Waterjuffer Access").unwrap();
+    writeln!(
+        text,
+        "dyn.waterjuffer-access.example,dynamic_dns,Waterjuffer Access"
+    )
+    .unwrap();
     writeln!(text, "240.128.250.0-240.128.250.99,parking,{hosting}").unwrap();
     text
 }
@@ -169,7 +205,12 @@ pub fn raw(chance: &mut Chance, files: &mut BTreeMap<String, Vec<u8>>) {
     for n in 0..24 {
         let ip = match n {
             9 => "240.1.1".to_owned(),
-            _ => format!("240.{}.{}.{}", 8 + n % 3, chance.below(256), chance.below(256)),
+            _ => format!(
+                "240.{}.{}.{}",
+                8 + n % 3,
+                chance.below(256),
+                chance.below(256)
+            ),
         };
         let name = match n {
             4 => "KANTOOR \"\"OOST\"\", PC-4".to_owned(),
@@ -188,5 +229,8 @@ pub fn raw(chance: &mut Chance, files: &mut BTreeMap<String, Vec<u8>>) {
         }
         writeln!(text, "{line}").unwrap();
     }
-    files.insert("raw/2026-03-13-scan_rdp-voorbeeldland.csv".into(), text.into_bytes());
+    files.insert(
+        "raw/2026-03-13-scan_rdp-voorbeeldland.csv".into(),
+        text.into_bytes(),
+    );
 }

@@ -23,20 +23,42 @@ fn companies(country: &Country) -> Vec<u8> {
     let mut firms = country.firms.clone();
     // A number that lost its zero on the way through a spreadsheet, a firm that is there twice,
     // and one without a name.
-    let bad = |key: &str, name: &str| Firm { key: key.into(), name: name.into(), parent: None, ..firms[100].clone() };
-    let bad = [bad("kvk:9999999", "Garage De Vergeten Nul"), bad(&firms[5].key, "Garage De Dubbele Regel"), bad("kvk:00009998", "")];
+    let bad = |key: &str, name: &str| Firm {
+        key: key.into(),
+        name: name.into(),
+        parent: None,
+        ..firms[100].clone()
+    };
+    let bad = [
+        bad("kvk:9999999", "Garage De Vergeten Nul"),
+        bad(&firms[5].key, "Garage De Dubbele Regel"),
+        bad("kvk:00009998", ""),
+    ];
     firms.insert(1_200, bad[0].clone());
     firms.insert(1_800, bad[1].clone());
     firms.push(bad[2].clone());
     let none = Address::default();
-    let address = |f: fn(&Address) -> &str| text(firms.iter().map(|firm| f(firm.address.as_ref().unwrap_or(&none))));
+    let address = |f: fn(&Address) -> &str| {
+        text(
+            firms
+                .iter()
+                .map(|firm| f(firm.address.as_ref().unwrap_or(&none))),
+        )
+    };
     let batch = table(vec![
         ("company_key", text(firms.iter().map(|f| f.key.as_str()))),
         ("name", text(firms.iter().map(|f| f.name.as_str()))),
         ("party_kind", text(firms.iter().map(|f| f.kind.as_str()))),
         ("language", text(firms.iter().map(|f| f.language.as_str()))),
         ("sector", text(firms.iter().map(|f| f.sector))),
-        ("sector_scheme", text(firms.iter().map(|f| if f.sector.is_empty() { "" } else { "SBI2008" }))),
+        (
+            "sector_scheme",
+            text(
+                firms
+                    .iter()
+                    .map(|f| if f.sector.is_empty() { "" } else { "SBI2008" }),
+            ),
+        ),
         ("size_class", text(firms.iter().map(|f| f.size))),
         ("province", text(firms.iter().map(|f| f.province.as_str()))),
         ("participant_since", dates(firms.iter().map(|f| f.since))),
@@ -48,8 +70,22 @@ fn companies(country: &Country) -> Vec<u8> {
         ("postcode", address(|a| &a.postcode)),
         ("town", address(|a| &a.town)),
         ("country", address(|a| &a.country)),
-        ("address_shielded", truths(firms.iter().map(|f| f.address.as_ref().is_some_and(|a| a.shielded)))),
-        ("parent_company_key", text(firms.iter().map(|f| f.parent.as_deref().unwrap_or_default()))),
+        (
+            "address_shielded",
+            truths(
+                firms
+                    .iter()
+                    .map(|f| f.address.as_ref().is_some_and(|a| a.shielded)),
+            ),
+        ),
+        (
+            "parent_company_key",
+            text(
+                firms
+                    .iter()
+                    .map(|f| f.parent.as_deref().unwrap_or_default()),
+            ),
+        ),
     ]);
     bytes(&batch, &[])
 }
@@ -62,7 +98,12 @@ fn assets(country: &Country) -> Vec<u8> {
     after_until.valid_until = Some("2026-02-01".into());
     let bad = [
         AssetRow::new(owner(10), AssetKind::Domain, "nl", "form"),
-        AssetRow::new(owner(11), AssetKind::Domain, "sites.kasteelhosting.example", "form"),
+        AssetRow::new(
+            owner(11),
+            AssetKind::Domain,
+            "sites.kasteelhosting.example",
+            "form",
+        ),
         AssetRow::new(owner(12), AssetKind::Cidr, "0.0.0.0/0", "form"),
         AssetRow::new(owner(13), AssetKind::Cidr, "240.2.201.3/24", "form"),
         after_until,
@@ -74,13 +115,37 @@ fn assets(country: &Country) -> Vec<u8> {
         assets.insert(40 + i * 211, row);
     }
     let batch = table(vec![
-        ("company_key", text(assets.iter().map(|a| a.company.as_str()))),
+        (
+            "company_key",
+            text(assets.iter().map(|a| a.company.as_str())),
+        ),
         ("kind", text(assets.iter().map(|a| a.kind.as_str()))),
         ("value", text(assets.iter().map(|a| a.value.as_str()))),
-        ("valid_from", text(assets.iter().map(|a| a.valid_from.as_deref().unwrap_or("2023-04-01")))),
-        ("valid_until", text(assets.iter().map(|a| a.valid_until.as_deref().unwrap_or_default()))),
+        (
+            "valid_from",
+            text(
+                assets
+                    .iter()
+                    .map(|a| a.valid_from.as_deref().unwrap_or("2023-04-01")),
+            ),
+        ),
+        (
+            "valid_until",
+            text(
+                assets
+                    .iter()
+                    .map(|a| a.valid_until.as_deref().unwrap_or_default()),
+            ),
+        ),
         ("source", text(assets.iter().map(|a| a.source))),
-        ("confirmed_at", moments(assets.iter().map(|a| (a.source == "form").then_some(CONFIRMED_AT)))),
+        (
+            "confirmed_at",
+            moments(
+                assets
+                    .iter()
+                    .map(|a| (a.source == "form").then_some(CONFIRMED_AT)),
+            ),
+        ),
     ]);
     bytes(&batch, &[])
 }
@@ -99,13 +164,30 @@ fn contacts(country: &Country) -> Vec<u8> {
     let day = 86_400_000_000;
     let priorities: UInt16Array = contacts.iter().map(|c| Some(c.priority)).collect();
     let batch = table(vec![
-        ("company_key", text(contacts.iter().map(|c| c.company.as_str()))),
+        (
+            "company_key",
+            text(contacts.iter().map(|c| c.company.as_str())),
+        ),
         ("channel", text(contacts.iter().map(|c| c.channel.as_str()))),
         ("value", text(contacts.iter().map(|c| c.value.as_str()))),
         ("role", text(contacts.iter().map(|c| c.role))),
         ("priority", Arc::new(priorities)),
-        ("verified_at", moments(contacts.iter().map(|c| (c.priority == 1).then_some(CONFIRMED_AT)))),
-        ("bounced_at", moments(contacts.iter().map(|c| c.has_bounced.then_some(CONFIRMED_AT + 12 * day)))),
+        (
+            "verified_at",
+            moments(
+                contacts
+                    .iter()
+                    .map(|c| (c.priority == 1).then_some(CONFIRMED_AT)),
+            ),
+        ),
+        (
+            "bounced_at",
+            moments(
+                contacts
+                    .iter()
+                    .map(|c| c.has_bounced.then_some(CONFIRMED_AT + 12 * day)),
+            ),
+        ),
     ]);
     bytes(&batch, &[])
 }

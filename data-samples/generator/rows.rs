@@ -15,7 +15,13 @@ const VULNERABLE: (&str, &str) = ("vulnerable", "vulnerable-system");
 
 /// Exchange builds before the updates of April and May 2021 (Microsoft, "Exchange Server build
 /// numbers and release dates"): 2019 CU8 and CU9, 2016 CU19.
-const PROXYSHELL_BUILDS: [&str; 5] = ["15.2.721.2", "15.2.792.3", "15.1.2106.2", "15.1.2176.2", "15.2.858.2"];
+const PROXYSHELL_BUILDS: [&str; 5] = [
+    "15.2.721.2",
+    "15.2.792.3",
+    "15.1.2106.2",
+    "15.1.2176.2",
+    "15.2.858.2",
+];
 /// Exchange 2013 (support ended on 11 April 2023) and 2010 (13 October 2020).
 const OLD_BUILDS: [&str; 4] = ["15.0.1497.48", "15.0.1395.4", "15.0.1497.2", "14.3.513.0"];
 /// Exchange builds of supported lines, newest updates: what a near miss looks like.
@@ -32,16 +38,38 @@ fn pick<'a>(of: &[&'a str], variety: u64) -> &'a str {
 pub fn row_of(finding: &Finding, report: &Report) -> Row {
     let variety = finding.variety;
     let mut row = match finding.kind {
-        Kind::Rdp => Row { port: Some(if variety % 9 == 0 { 3390 } else { 3389 }), ..rdp() },
-        Kind::ProxyShell => exchange(pick(&PROXYSHELL_BUILDS, variety), "exchange;cve-2021-34473;cve-2021-34523;cve-2021-31207", &["CVE-2021-34473", "CVE-2021-34523", "CVE-2021-31207"]),
+        Kind::Rdp => Row {
+            port: Some(if variety % 9 == 0 { 3390 } else { 3389 }),
+            ..rdp()
+        },
+        Kind::ProxyShell => exchange(
+            pick(&PROXYSHELL_BUILDS, variety),
+            "exchange;cve-2021-34473;cve-2021-34523;cve-2021-31207",
+            &["CVE-2021-34473", "CVE-2021-34523", "CVE-2021-31207"],
+        ),
         Kind::OldExchange => exchange(pick(&OLD_BUILDS, variety), "exchange;end-of-life", &[]),
         Kind::Botnet | Kind::BotnetV6 => bot(variety),
-        Kind::Smb => Row { port: Some(445), protocol: "tcp", tag: "smb".into(), severity: "high", ..vulnerable() },
-        Kind::Fortinet => Row { port: Some(if variety % 2 == 0 { 10_443 } else { 443 }), ..fortinet() },
+        Kind::Smb => Row {
+            port: Some(445),
+            protocol: "tcp",
+            tag: "smb".into(),
+            severity: "high",
+            ..vulnerable()
+        },
+        Kind::Fortinet => Row {
+            port: Some(if variety % 2 == 0 { 10_443 } else { 443 }),
+            ..fortinet()
+        },
         Kind::Pulse => pulse(variety),
         Kind::Leak => Row {
             // The keyed hash of an account nobody has: 64 digits out of the finding's own number.
-            account_hash: format!("{:016x}{:016x}{:016x}{:016x}", variety, variety.rotate_left(17), !variety, variety.rotate_right(23)),
+            account_hash: format!(
+                "{:016x}{:016x}{:016x}{:016x}",
+                variety,
+                variety.rotate_left(17),
+                !variety,
+                variety.rotate_right(23)
+            ),
             account_domain: finding.name.clone(),
             tag: "credentials;infostealer".into(),
             severity: "high",
@@ -51,11 +79,22 @@ pub fn row_of(finding: &Finding, report: &Report) -> Row {
         Kind::Cms => site(&finding.name, pick(&OLD_WORDPRESS, variety)),
     };
     if let Some(ip) = finding.ip {
-        row.ip = if report.feed == "partner" { as_partners_write(ip, variety) } else { ip.to_string() };
+        row.ip = if report.feed == "partner" {
+            as_partners_write(ip, variety)
+        } else {
+            ip.to_string()
+        };
     }
-    if matches!(finding.kind, Kind::ProxyShell | Kind::OldExchange | Kind::Fortinet | Kind::Pulse) {
+    if matches!(
+        finding.kind,
+        Kind::ProxyShell | Kind::OldExchange | Kind::Fortinet | Kind::Pulse
+    ) {
         row.hostname.clone_from(&finding.name);
-        row.hostname_source = if variety % 3 == 0 { "certificate" } else { "ptr" };
+        row.hostname_source = if variety % 3 == 0 {
+            "certificate"
+        } else {
+            "ptr"
+        };
     }
     row
 }
@@ -70,16 +109,30 @@ fn as_partners_write(ip: IpAddr, variety: u64) -> String {
 }
 
 fn vulnerable() -> Row {
-    Row { taxonomy: VULNERABLE.0, class: VULNERABLE.1, ..Row::default() }
+    Row {
+        taxonomy: VULNERABLE.0,
+        class: VULNERABLE.1,
+        ..Row::default()
+    }
 }
 
 fn rdp() -> Row {
-    Row { port: Some(3389), protocol: "tcp", tag: "rdp".into(), severity: "high", ..vulnerable() }
+    Row {
+        port: Some(3389),
+        protocol: "tcp",
+        tag: "rdp".into(),
+        severity: "high",
+        ..vulnerable()
+    }
 }
 
 /// An open desktop at an address.
 pub fn rdp_at(ip: &str, at: Micros) -> Row {
-    Row { ip: ip.into(), at: Some(at), ..rdp() }
+    Row {
+        ip: ip.into(),
+        at: Some(at),
+        ..rdp()
+    }
 }
 
 fn exchange(version: &str, tag: &str, cve: &'static [&'static str]) -> Row {
@@ -161,7 +214,15 @@ pub fn noise_row(report: &Report, ip: IpAddr, chance: &mut Chance) -> Row {
         "device_id" => return device(ip, chance),
         _ => report.kinds[(variety >> 32) as usize % report.kinds.len()],
     };
-    let finding = Finding { kind, firm: 0, ip: Some(ip), name: String::new(), from: 0, until: 0, variety };
+    let finding = Finding {
+        kind,
+        firm: 0,
+        ip: Some(ip),
+        name: String::new(),
+        from: 0,
+        until: 0,
+        variety,
+    };
     let mut row = row_of(&finding, report);
     match kind {
         Kind::Leak => {
@@ -174,7 +235,10 @@ pub fn noise_row(report: &Report, ip: IpAddr, chance: &mut Chance) -> Row {
         }
         Kind::ProxyShell | Kind::OldExchange => {
             if variety % 4 == 0 {
-                row = Row { ip: row.ip, ..exchange(pick(&CURRENT_BUILDS, variety >> 8), "exchange", &[]) };
+                row = Row {
+                    ip: row.ip,
+                    ..exchange(pick(&CURRENT_BUILDS, variety >> 8), "exchange", &[])
+                };
                 row.severity = "info";
             }
         }
@@ -192,7 +256,11 @@ fn ssl(ip: IpAddr, chance: &mut Chance) -> Row {
         ip: ip.to_string(),
         port: Some(*[443, 443, 443, 8443, 10_443].get(chance.at(5)).unwrap()),
         protocol: "tcp",
-        hostname: if chance.percent(30) { format!("dienst-{}.example", chance.below(4_000)) } else { String::new() },
+        hostname: if chance.percent(30) {
+            format!("dienst-{}.example", chance.below(4_000))
+        } else {
+            String::new()
+        },
         hostname_source: "certificate",
         tag: "ssl".into(),
         severity: "info",
@@ -232,11 +300,30 @@ fn device(ip: IpAddr, chance: &mut Chance) -> Row {
 pub fn certificates(country: &Country, report: &Report, chance: &mut Chance) -> Vec<Row> {
     assert_eq!(report.name, "scan_ssl");
     let mut rows = Vec::new();
-    for (n, firm) in country.firms.iter().enumerate().filter(|(n, f)| f.web.is_some() && n % 23 == 0) {
-        let (Some(domain), Some(web)) = (&firm.domain, firm.web) else { continue };
-        let ip = firm.hosts.first().copied().filter(|_| n % 2 == 0).unwrap_or(web.into());
-        let hostname = if n % 3 == 0 { format!("*.{domain}") } else { format!("mail.{domain}") };
-        rows.push(Row { hostname, ..ssl(ip, chance) });
+    for (n, firm) in country
+        .firms
+        .iter()
+        .enumerate()
+        .filter(|(n, f)| f.web.is_some() && n % 23 == 0)
+    {
+        let (Some(domain), Some(web)) = (&firm.domain, firm.web) else {
+            continue;
+        };
+        let ip = firm
+            .hosts
+            .first()
+            .copied()
+            .filter(|_| n % 2 == 0)
+            .unwrap_or(web.into());
+        let hostname = if n % 3 == 0 {
+            format!("*.{domain}")
+        } else {
+            format!("mail.{domain}")
+        };
+        rows.push(Row {
+            hostname,
+            ..ssl(ip, chance)
+        });
     }
     rows
 }

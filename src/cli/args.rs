@@ -16,14 +16,18 @@ use crate::run::{ingest, preview};
 
 /// The nightly batch job of a national warning service.
 #[derive(Parser)]
-#[command(version, max_term_width = 100, after_help = "Examples:
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
   nachtwacht run jobs/nightly.toml                      tonight, or the newest snapshot's night
   nachtwacht plan jobs/nightly.toml --night 2026-03-12  what a run would read and write
   nachtwacht preview exposed-rdp --form pdf --out letter.pdf
   nachtwacht explain --night 2026-03-12 --company kvk:00012345
 
 Exit codes: 0 done; 1 look at rejects or letters; 2 a person must mend something;
-3 try again later; 4 a bug of this program.")]
+3 try again later; 4 a bug of this program."
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -113,18 +117,36 @@ pub(super) struct PreviewArgs {
 
 impl PreviewArgs {
     pub(super) fn job_args(&self) -> JobArgs {
-        JobArgs { job: self.job.clone(), base: None }
+        JobArgs {
+            job: self.job.clone(),
+            base: None,
+        }
     }
 
     pub(super) fn ask(&self) -> Result<preview::Ask, Failure> {
         let wrong = |key: &str, found: &str, expected: &str| {
-            Failure::fix_job(format!("`{found}` is not one of {expected}")).at("", format!("--{key}"))
+            Failure::fix_job(format!("`{found}` is not one of {expected}"))
+                .at("", format!("--{key}"))
         };
-        let language: Language = self.language.parse().map_err(|()| wrong("language", &self.language, "nl, en"))?;
-        let kind: ItemKind = self.kind.parse().map_err(|()| wrong("kind", &self.kind, "first, reminder, relapse"))?;
-        let form = Form::ALL.iter().copied().find(|f| f.extension() == self.form);
+        let language: Language = self
+            .language
+            .parse()
+            .map_err(|()| wrong("language", &self.language, "nl, en"))?;
+        let kind: ItemKind = self
+            .kind
+            .parse()
+            .map_err(|()| wrong("kind", &self.kind, "first, reminder, relapse"))?;
+        let form = Form::ALL
+            .iter()
+            .copied()
+            .find(|f| f.extension() == self.form);
         let form = form.ok_or_else(|| wrong("form", &self.form, "txt, html, pdf"))?;
-        Ok(preview::Ask { threat: self.threat.clone(), language, kind, form })
+        Ok(preview::Ask {
+            threat: self.threat.clone(),
+            language,
+            kind,
+            form,
+        })
     }
 }
 
@@ -152,7 +174,9 @@ pub(super) struct IngestArgs {
 impl IngestArgs {
     pub(super) fn into_ask(self, env: &BTreeMap<String, String>) -> Result<ingest::Ask, Failure> {
         Ok(ingest::Ask {
-            account_key: env.get(&self.key_env).map(|k| Secret::new(k.trim().as_bytes())),
+            account_key: env
+                .get(&self.key_env)
+                .map(|k| Secret::new(k.trim().as_bytes())),
             file: self.file,
             out: self.out,
             report: self.report,
@@ -189,22 +213,30 @@ pub(super) struct ExplainArgs {
 impl ExplainArgs {
     pub(super) fn question(&self) -> Result<Question, Failure> {
         let wrong = |what: &str| {
-            Failure::fix_job(what.to_owned()).hint("ask by one of `--company`, `--letter`, `--address`, `--name`")
+            Failure::fix_job(what.to_owned())
+                .hint("ask by one of `--company`, `--letter`, `--address`, `--name`")
         };
         match (&self.company, &self.letter, &self.address, &self.name) {
             (Some(key), None, None, None) => {
-                let key = key.parse().map_err(|()| wrong(&format!("`{key}` is not a company key such as `kvk:00012345`")))?;
+                let key = key.parse().map_err(|()| {
+                    wrong(&format!(
+                        "`{key}` is not a company key such as `kvk:00012345`"
+                    ))
+                })?;
                 Ok(Question::Company(key))
             }
-            (None, Some(reference), None, None) => {
-                Ok(Question::Letter(reference.parse().map_err(|e: String| wrong(&e))?))
-            }
+            (None, Some(reference), None, None) => Ok(Question::Letter(
+                reference.parse().map_err(|e: String| wrong(&e))?,
+            )),
             (None, None, Some(address), None) => {
-                let ip = crate::model::address::parse_ip(address).map_err(|why| wrong(&format!("`{address}`: {why}")))?;
+                let ip = crate::model::address::parse_ip(address)
+                    .map_err(|why| wrong(&format!("`{address}`: {why}")))?;
                 Ok(Question::Address(ip))
             }
             (None, None, None, Some(name)) => {
-                Ok(Question::Name(name.parse().map_err(|()| wrong(&format!("`{name}` is not a domain name")))?))
+                Ok(Question::Name(name.parse().map_err(|()| {
+                    wrong(&format!("`{name}` is not a domain name"))
+                })?))
             }
             _ => Err(wrong("one question at a time was expected")),
         }

@@ -8,7 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::run::progress::Progress;
 
 pub(super) fn progress(is_terminal: bool) -> Box<dyn Progress> {
-    if is_terminal { Box::new(Bars::default()) } else { Box::new(Lines::default()) }
+    if is_terminal {
+        Box::new(Bars::default())
+    } else {
+        Box::new(Lines::default())
+    }
 }
 
 #[derive(Default)]
@@ -27,7 +31,9 @@ impl Bars {
 impl Progress for Bars {
     fn begin(&self, stage: &'static str, total: u64) {
         let bar = ProgressBar::new(total).with_message(stage);
-        if let Ok(style) = ProgressStyle::with_template("{msg:<18} [{bar:32}] {pos:>7}/{len:<7} {elapsed}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg:<18} [{bar:32}] {pos:>7}/{len:<7} {elapsed}")
+        {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.enable_steady_tick(Duration::from_millis(200));

@@ -1,7 +1,11 @@
 //! The terminal: arguments, help, progress, and what a failure looks like.
 //!
 //! Standard output carries data, standard error everything else.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that speaks to the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the room that speaks to the terminal"
+)]
 
 mod args;
 mod bars;
@@ -45,7 +49,9 @@ pub fn main() -> ExitCode {
 }
 
 fn log_as(form: LogForm) {
-    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false);
     let _ = match form {
         LogForm::Json => builder.json().try_init(),
         LogForm::Text => builder.with_ansi(false).without_time().try_init(),
@@ -68,12 +74,30 @@ fn explain(failure: &Failure) {
 
 fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
     let moment = Moment::read()?;
-    let call = |job: args::JobArgs| Call { job: job.job, base: job.base, env: env.clone() };
+    let call = |job: args::JobArgs| Call {
+        job: job.job,
+        base: job.base,
+        env: env.clone(),
+    };
     match args.command {
-        Command::Run { job, night, revision, until } => {
-            let until = if until.is_some() { night::Until::Plan } else { night::Until::End };
-            let ask = night::Ask { night, revision, until };
-            let progress = bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+        Command::Run {
+            job,
+            night,
+            revision,
+            until,
+        } => {
+            let until = if until.is_some() {
+                night::Until::Plan
+            } else {
+                night::Until::End
+            };
+            let ask = night::Ask {
+                night,
+                revision,
+                until,
+            };
+            let progress =
+                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
             let outcome = night::run(&call(job), &ask, &moment, progress.as_ref())?;
             print!("{}", summary::text(&outcome.summary));
             Ok(outcome.exit_code)
@@ -88,8 +112,16 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             );
             Ok(0)
         }
-        Command::Plan { job, night, revision } => {
-            let ask = night::Ask { night, revision, until: night::Until::Plan };
+        Command::Plan {
+            job,
+            night,
+            revision,
+        } => {
+            let ask = night::Ask {
+                night,
+                revision,
+                until: night::Until::Plan,
+            };
             print_plan(&night::preview(&call(job), &ask, &moment)?);
             Ok(0)
         }
@@ -113,15 +145,25 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
 
 fn print_plan(found: &night::Preview) {
     println!("night {}", found.plan.night);
-    println!("\nreads these snapshots (rows, bytes); of them `{}` in a first pass", crate::model::observation::KEY_COLUMNS.join("`, `"));
+    println!(
+        "\nreads these snapshots (rows, bytes); of them `{}` in a first pass",
+        crate::model::observation::KEY_COLUMNS.join("`, `")
+    );
     for (path, rows, bytes) in &found.snapshots {
-        println!("  {path:<60} {:>12} {:>14}", grouped(*rows), grouped(*bytes));
+        println!(
+            "  {path:<60} {:>12} {:>14}",
+            grouped(*rows),
+            grouped(*bytes)
+        );
     }
     println!("\nreads these register and reference objects");
     for input in &found.inputs {
         println!("  {:<60} {:>27}", input.path, grouped(input.size));
     }
-    println!("\n{} snapshots were consumed by earlier nights", found.plan.n_consumed_before);
+    println!(
+        "\n{} snapshots were consumed by earlier nights",
+        found.plan.n_consumed_before
+    );
     for path in &found.plan.ignored {
         println!("  ignored, since it is not `<date>/<feed>/<report>.parquet`: {path}");
     }

@@ -29,7 +29,9 @@ pub(super) fn compose(input: &Input<'_>, decisions: &mut [Decision]) -> Vec<Draf
     let mut letters = Vec::with_capacity(of_company.len());
     for rows in of_company.values() {
         let chosen: Vec<&Decision> = rows.iter().filter_map(|i| decisions.get(*i)).collect();
-        let Some(first) = chosen.first() else { continue };
+        let Some(first) = chosen.first() else {
+            continue;
+        };
         let contact = book.choose(&first.company);
         letters.push(draft(input, &chosen, contact));
     }
@@ -52,7 +54,10 @@ fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
             kind: i.kind,
         })
         .collect();
-    let company = chosen.first().map_or_else(|| Arc::clone(&contact.addressee), |d| Arc::clone(&d.company));
+    let company = chosen.first().map_or_else(
+        || Arc::clone(&contact.addressee),
+        |d| Arc::clone(&d.company),
+    );
     let id = LetterId::of(&company.key, &named);
     Drafted {
         letter: Letter {
@@ -109,13 +114,17 @@ fn sections(input: &Input<'_>, chosen: &[&Decision]) -> Vec<LetterSection> {
     let worst = |s: &LetterSection| s.findings.iter().filter_map(|f| f.severity).min();
     sections.sort_by(|a, b| {
         let key = |s: &LetterSection| (s.threat.urgency, worst(s).is_none(), worst(s));
-        key(a).cmp(&key(b)).then_with(|| a.threat.id.cmp(&b.threat.id))
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| a.threat.id.cmp(&b.threat.id))
     });
     sections
 }
 
 fn section(input: &Input<'_>, rows: &[&Decision]) -> Option<LetterSection> {
-    let newest = rows.iter().max_by_key(|d| d.trigger.as_ref().map(|t| (t.opened_on, t.id.clone())))?;
+    let newest = rows
+        .iter()
+        .max_by_key(|d| d.trigger.as_ref().map(|t| (t.opened_on, t.id.clone())))?;
     let (threat, trigger) = (newest.threat.clone()?, newest.trigger.clone()?);
     let cves: BTreeSet<&String> = rows.iter().flat_map(|d| &d.hit.observation.cves).collect();
     let facts: BTreeSet<Fact> = cves
@@ -187,12 +196,20 @@ fn over_the_limit(input: &Input<'_>, letters: &mut [Drafted]) -> BTreeSet<Compan
         .map(|l| {
             let is_urgent = l.items.iter().any(|i| i.urgency == Urgency::Urgent);
             let oldest = l.items.iter().map(|i| i.first_observed_at).min();
-            (!is_urgent, oldest.unwrap_or(i64::MAX), l.letter.company.key.clone())
+            (
+                !is_urgent,
+                oldest.unwrap_or(i64::MAX),
+                l.letter.company.key.clone(),
+            )
         })
         .collect();
     order.sort();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let over: BTreeSet<CompanyKey> = order.into_iter().skip(limit).map(|(_, _, key)| key).collect();
+    let over: BTreeSet<CompanyKey> = order
+        .into_iter()
+        .skip(limit)
+        .map(|(_, _, key)| key)
+        .collect();
     for drafted in letters.iter_mut() {
         if over.contains(&drafted.letter.company.key) {
             drafted.is_sendable = false;
@@ -201,14 +218,25 @@ fn over_the_limit(input: &Input<'_>, letters: &mut [Drafted]) -> BTreeSet<Compan
     over
 }
 
-fn mark(decisions: &mut [Decision], rows: &[usize], drafted: &Drafted, over: &BTreeSet<CompanyKey>) {
+fn mark(
+    decisions: &mut [Decision],
+    rows: &[usize],
+    drafted: &Drafted,
+    over: &BTreeSet<CompanyKey>,
+) {
     for i in rows {
-        let Some(d) = decisions.get_mut(*i) else { continue };
+        let Some(d) = decisions.get_mut(*i) else {
+            continue;
+        };
         d.letter = Some(drafted.letter.id);
         d.recipient = Some(drafted.letter.recipient.clone());
         if !drafted.is_sendable {
             let is_over = over.contains(&drafted.letter.company.key);
-            d.reason = if is_over { Reason::OverMaxLetters } else { Reason::NoContact };
+            d.reason = if is_over {
+                Reason::OverMaxLetters
+            } else {
+                Reason::NoContact
+            };
         }
     }
 }

@@ -70,7 +70,11 @@ impl Book<'_> {
                 why => why,
             };
             // A mail to the parent still shows the company's own address: it is about the company.
-            let addressee = if contact.channel == Channel::Post { owner } else { company };
+            let addressee = if contact.channel == Channel::Post {
+                owner
+            } else {
+                company
+            };
             return Some(Chosen {
                 recipient: Recipient {
                     channel: contact.channel,

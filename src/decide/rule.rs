@@ -124,7 +124,11 @@ pub fn observation_of(row: &[(String, String)]) -> Result<Observation, String> {
             column::TLP => o.tlp = some(),
             column::CLASSIFICATION_TAXONOMY => o.classification_taxonomy = some(),
             column::CLASSIFICATION_TYPE => o.classification_type = some(),
-            _ => return Err(format!("`{name}` is not a column of observations that a rule can use")),
+            _ => {
+                return Err(format!(
+                    "`{name}` is not a column of observations that a rule can use"
+                ));
+            }
         }
     }
     Ok(o)

@@ -41,7 +41,12 @@ fn best_by_company(hits: &[Hit]) -> Vec<&Hit> {
             MatchedBy::Account => 3,
             MatchedBy::Asn => 4,
         };
-        (Reverse(hit.how.confidence), by, !hit.how.is_most_specific, hit.how.asset)
+        (
+            Reverse(hit.how.confidence),
+            by,
+            !hit.how.is_most_specific,
+            hit.how.asset,
+        )
     };
     let mut best: BTreeMap<_, &Hit> = BTreeMap::new();
     for hit in hits {
@@ -82,7 +87,14 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
             company: Arc::clone(company),
             threat: Some(Arc::clone(threat)),
             certainty,
-            reason: reason(input, threat, hit, company.party_kind, trigger.is_some(), finding),
+            reason: reason(
+                input,
+                threat,
+                hit,
+                company.party_kind,
+                trigger.is_some(),
+                finding,
+            ),
             trigger,
             finding: Some(finding),
             target,
@@ -219,7 +231,11 @@ fn settle_doubles(decisions: &mut [Decision]) {
         }
         if latest.get(&finding).is_some_and(|(kept, _)| *kept != i) {
             let same_feed = feeds.get(&finding) == Some(&d.hit.observation.feed);
-            d.reason = if same_feed { Reason::SecondRow } else { Reason::SecondFeed };
+            d.reason = if same_feed {
+                Reason::SecondRow
+            } else {
+                Reason::SecondFeed
+            };
         }
     }
 }
@@ -227,15 +243,28 @@ fn settle_doubles(decisions: &mut [Decision]) {
 /// A threat that another one of the same company makes superfluous at the same spot is left out.
 fn settle_superseded(decisions: &mut [Decision]) {
     let spot = |d: &Decision| {
-        (d.company.key.clone(), d.target.clone(), d.hit.observation.port)
+        (
+            d.company.key.clone(),
+            d.target.clone(),
+            d.hit.observation.port,
+        )
     };
     let mut weaker: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for d in decisions.iter().filter(|d| d.outcome() == Outcome::InLetters) {
+    for d in decisions
+        .iter()
+        .filter(|d| d.outcome() == Outcome::InLetters)
+    {
         if let Some(threat) = d.threat.as_ref().filter(|t| !t.supersedes.is_empty()) {
-            weaker.entry(spot(d)).or_default().extend(threat.supersedes.iter().cloned());
+            weaker
+                .entry(spot(d))
+                .or_default()
+                .extend(threat.supersedes.iter().cloned());
         }
     }
-    for d in decisions.iter_mut().filter(|d| d.outcome() == Outcome::InLetters) {
+    for d in decisions
+        .iter_mut()
+        .filter(|d| d.outcome() == Outcome::InLetters)
+    {
         let ids = weaker.get(&spot(d));
         if let (Some(ids), Some(threat)) = (ids, &d.threat)
             && ids.contains(&threat.id)

@@ -77,8 +77,16 @@ impl Outbox for Files {
 
     fn trace(&self, dispatch: &Dispatch<'_>) -> Result<Trace, Failure> {
         let path = self.release_path(dispatch);
-        let is_there = self.place.list(&format!("{}outbox", self.folder))?.iter().any(|o| o.path == path);
-        Ok(if is_there { Trace::HandedOver } else { Trace::NotHandedOver })
+        let is_there = self
+            .place
+            .list(&format!("{}outbox", self.folder))?
+            .iter()
+            .any(|o| o.path == path);
+        Ok(if is_there {
+            Trace::HandedOver
+        } else {
+            Trace::NotHandedOver
+        })
     }
 
     fn hand_over(&self, dispatch: &Dispatch<'_>) -> Result<ReceiptState, Failure> {
@@ -97,7 +105,8 @@ impl Outbox for Files {
             "files_sha256": dispatch.files,
         });
         let bytes = format!("{release:#}\n");
-        self.place.create_same(&self.release_path(dispatch), bytes.as_bytes())?;
+        self.place
+            .create_same(&self.release_path(dispatch), bytes.as_bytes())?;
         Ok(ReceiptState::HandedOver)
     }
 }

@@ -34,7 +34,8 @@ pub fn read_epss(csv_bytes: &[u8], object: &str, named_day: Date) -> Result<Epss
     let headers = reader.headers().map_err(not_epss)?.clone();
     let position = |name: &str| {
         headers.iter().position(|h| h == name).ok_or_else(|| {
-            Failure::fix_data("the column is missing; expected `cve,epss,percentile`").at(object, name)
+            Failure::fix_data("the column is missing; expected `cve,epss,percentile`")
+                .at(object, name)
         })
     };
     let (cve_at, score_at) = (position("cve")?, position("epss")?);

@@ -43,8 +43,11 @@ pub fn read_kev(json: &[u8], object: &str, as_of: Date) -> Result<Kev, Failure> 
     let mut rows = Vec::with_capacity(file.vulnerabilities.len());
     for (i, row) in file.vulnerabilities.into_iter().enumerate() {
         let date = row.date_added.parse::<Date>().map_err(|_| {
-            Failure::fix_data(format!("`{}` is not a date such as `2026-03-01`", row.date_added))
-                .at(object, format!("vulnerabilities[{i}].dateAdded"))
+            Failure::fix_data(format!(
+                "`{}` is not a date such as `2026-03-01`",
+                row.date_added
+            ))
+            .at(object, format!("vulnerabilities[{i}].dateAdded"))
         })?;
         rows.push((row.cve_id.to_uppercase(), date));
     }
@@ -69,5 +72,7 @@ fn days_of(date: Date) -> i32 {
 }
 
 pub(super) fn date_of(days: i32) -> Option<Date> {
-    EPOCH.checked_add(jiff::Span::new().try_days(days).ok()?).ok()
+    EPOCH
+        .checked_add(jiff::Span::new().try_days(days).ok()?)
+        .ok()
 }

@@ -33,7 +33,11 @@ pub fn facts(
         let joined = inner_join(&wanted, kev.frame().map_err(bug)?).map_err(bug)?;
         for (cve, since) in text_and_number(&joined, "since").map_err(bug)? {
             if let Some(since) = kev::date_of(since) {
-                let fact = Fact::Kev { cve: cve.clone(), since, as_of: kev.as_of };
+                let fact = Fact::Kev {
+                    cve: cve.clone(),
+                    since,
+                    as_of: kev.as_of,
+                };
                 facts.entry(cve).or_default().push(fact);
             }
         }
@@ -42,7 +46,11 @@ pub fn facts(
         let joined = inner_join(&wanted, epss.frame().map_err(bug)?).map_err(bug)?;
         for (cve, score) in text_and_number(&joined, "per_10_000").map_err(bug)? {
             if let Ok(per_10_000) = u16::try_from(score) {
-                let fact = Fact::Epss { cve: cve.clone(), per_10_000, as_of: epss.as_of };
+                let fact = Fact::Epss {
+                    cve: cve.clone(),
+                    per_10_000,
+                    as_of: epss.as_of,
+                };
                 facts.entry(cve).or_default().push(fact);
             }
         }
@@ -65,13 +73,21 @@ fn numbers(name: &str, values: impl Iterator<Item = i32>) -> Series {
 
 fn frame(columns: Vec<Series>) -> Polars<DataFrame> {
     let height = columns.first().map_or(0, |c| c.len());
-    DataFrame::new(height, columns.into_iter().map(IntoColumn::into_column).collect())
+    DataFrame::new(
+        height,
+        columns.into_iter().map(IntoColumn::into_column).collect(),
+    )
 }
 
 fn inner_join(left: &DataFrame, right: DataFrame) -> Polars<DataFrame> {
     left.clone()
         .lazy()
-        .join(right.lazy(), [col("cve")], [col("cve")], JoinArgs::new(JoinType::Inner))
+        .join(
+            right.lazy(),
+            [col("cve")],
+            [col("cve")],
+            JoinArgs::new(JoinType::Inner),
+        )
         .collect()
 }
 

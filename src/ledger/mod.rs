@@ -51,7 +51,9 @@ impl ClaimStore for InPlace {
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, Failure> {
         let objects = self.place.list(&format!("{}{prefix}", self.prefix))?;
-        let names = objects.iter().filter_map(|o| o.path.strip_prefix(&self.prefix));
+        let names = objects
+            .iter()
+            .filter_map(|o| o.path.strip_prefix(&self.prefix));
         Ok(names.map(str::to_owned).collect())
     }
 
@@ -89,7 +91,10 @@ impl Ledger {
     /// `FixData` naming the damaged or missing object, or a store that races; `TryLater` where
     /// the store is not there.
     pub fn open(place: &Place, prefix: &str, run_id: &str) -> Result<Self, Failure> {
-        let store = InPlace { place: place.clone(), prefix: prefix.to_owned() };
+        let store = InPlace {
+            place: place.clone(),
+            prefix: prefix.to_owned(),
+        };
         Self::open_store(Box::new(store), run_id)
     }
 
@@ -115,7 +120,10 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open`], but for the proof.
     pub fn read_only(place: &Place, prefix: &str) -> Result<LedgerView, Failure> {
-        let store = InPlace { place: place.clone(), prefix: prefix.to_owned() };
+        let store = InPlace {
+            place: place.clone(),
+            prefix: prefix.to_owned(),
+        };
         let mut ledger = Self {
             store: Box::new(store),
             run_id: String::new(),
@@ -138,10 +146,16 @@ impl Ledger {
         let names = self.store.list("")?;
         let mut numbers: Vec<u64> = names.iter().filter_map(|n| number(n)).collect();
         numbers.sort_unstable();
-        for seq in numbers.into_iter().filter(|n| *n > self.view.last_seq).collect::<Vec<_>>() {
+        for seq in numbers
+            .into_iter()
+            .filter(|n| *n > self.view.last_seq)
+            .collect::<Vec<_>>()
+        {
             let expected = self.view.last_seq + 1;
             if seq != expected {
-                return Err(self.damage(expected, "the object is missing, and later ones are there"));
+                return Err(
+                    self.damage(expected, "the object is missing, and later ones are there")
+                );
             }
             let bytes = self.store.read(&name(seq))?;
             self.take(seq, &bytes)?;
@@ -150,17 +164,24 @@ impl Ledger {
     }
 
     fn take(&mut self, seq: u64, bytes: &[u8]) -> Result<v1::Header, Failure> {
-        let (header, records) =
-            v1::read(bytes).map_err(|message| self.damage(seq, &message))?;
+        let (header, records) = v1::read(bytes).map_err(|message| self.damage(seq, &message))?;
         if header.seq != seq {
-            return Err(self.damage(seq, &format!("the object says that it is number {}", header.seq)));
+            return Err(self.damage(
+                seq,
+                &format!("the object says that it is number {}", header.seq),
+            ));
         }
         if header.prev_sha256 != self.last_sha256 {
-            return Err(self.damage(seq, "the object before it is not the one that it was written after"));
+            return Err(self.damage(
+                seq,
+                "the object before it is not the one that it was written after",
+            ));
         }
         self.last_sha256 = v1::sha256(bytes);
         self.view.last_seq = seq;
-        self.view.records.extend(records.into_iter().map(|record| Numbered { seq, record }));
+        self.view
+            .records
+            .extend(records.into_iter().map(|record| Numbered { seq, record }));
         Ok(header)
     }
 
@@ -194,7 +215,10 @@ impl Ledger {
             crash::point("after_append");
             if created == Ok(Created::Ours) {
                 self.take(seq, &bytes)?;
-                return Ok(Appended { seq, n_records: records.len() });
+                return Ok(Appended {
+                    seq,
+                    n_records: records.len(),
+                });
             }
             // Exists, or an error that may hide a success: only the object itself tells.
             let there = match (self.store.read(&name(seq)), created) {
@@ -203,12 +227,18 @@ impl Ledger {
             };
             let header = self.take(seq, &there)?;
             if header.write_id == write_id {
-                return Ok(Appended { seq, n_records: records.len() });
+                return Ok(Appended {
+                    seq,
+                    n_records: records.len(),
+                });
             }
             self.refresh()?;
             records = recheck(&self.view, records);
         }
-        Ok(Appended { seq: self.view.last_seq, n_records: 0 })
+        Ok(Appended {
+            seq: self.view.last_seq,
+            n_records: 0,
+        })
     }
 
     /// Keeps which company a keyed hash means: one erasable object a company, written once.
@@ -217,7 +247,9 @@ impl Ledger {
     /// The store is not there.
     pub fn put_party(&self, party: PartyRef, company: &CompanyKey) -> Result<(), Failure> {
         let text = format!("{{\"v\":1,\"party_ref\":\"{party}\",\"company_key\":\"{company}\"}}\n");
-        self.store.create(&format!("parties/{party}.json"), text.as_bytes()).map(|_| ())
+        self.store
+            .create(&format!("parties/{party}.json"), text.as_bytes())
+            .map(|_| ())
     }
 }
 

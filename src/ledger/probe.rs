@@ -12,7 +12,10 @@ pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<(), Failure>
     let first = store.create(&twice, b"1")?;
     let second = store.create(&twice, b"2")?;
     if first != Created::Ours || second != Created::Exists {
-        return Err(refuse(store, "a second create of the same object was accepted"));
+        return Err(refuse(
+            store,
+            "a second create of the same object was accepted",
+        ));
     }
     let race = format!("probe/{run_id}-race");
     let wins: Vec<Result<Created, Failure>> = std::thread::scope(|scope| {
@@ -24,7 +27,10 @@ pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<(), Failure>
             .collect();
         racers
             .into_iter()
-            .map(|r| r.join().unwrap_or_else(|_| Err(Failure::our_bug("the probe of the store panicked"))))
+            .map(|r| {
+                r.join()
+                    .unwrap_or_else(|_| Err(Failure::our_bug("the probe of the store panicked")))
+            })
             .collect()
     });
     let mut n_won = 0;
@@ -34,7 +40,10 @@ pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<(), Failure>
     if n_won == 1 {
         Ok(())
     } else {
-        Err(refuse(store, &format!("of four creates at once {n_won} were accepted; expected one")))
+        Err(refuse(
+            store,
+            &format!("of four creates at once {n_won} were accepted; expected one"),
+        ))
     }
 }
 

@@ -117,17 +117,28 @@ pub(super) fn write(
 
 /// Reads an object; the message says what is wrong with it.
 pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
-    let cut = bytes.iter().position(|b| *b == b'\n').ok_or("it has no header line")?;
+    let cut = bytes
+        .iter()
+        .position(|b| *b == b'\n')
+        .ok_or("it has no header line")?;
     let (head, body) = bytes.split_at(cut + 1);
-    let header: Header = serde_json::from_slice(head).map_err(|e| format!("its header cannot be read: {e}"))?;
+    let header: Header =
+        serde_json::from_slice(head).map_err(|e| format!("its header cannot be read: {e}"))?;
     if header.v != 1 {
-        return Err(format!("it has version {}; this program reads version 1", header.v));
+        return Err(format!(
+            "it has version {}; this program reads version 1",
+            header.v
+        ));
     }
     if sha256(body) != header.body_sha256 {
         return Err("its records are not those that were written (flipped bit, or cut)".into());
     }
     let mut records = Vec::with_capacity(header.records.min(1024));
-    for (i, text) in body.split(|b| *b == b'\n').filter(|l| !l.is_empty()).enumerate() {
+    for (i, text) in body
+        .split(|b| *b == b'\n')
+        .filter(|l| !l.is_empty())
+        .enumerate()
+    {
         let line: Line =
             serde_json::from_slice(text).map_err(|e| format!("record {i} cannot be read: {e}"))?;
         records.push(record(line).map_err(|what| format!("record {i}: {what} cannot be read"))?);
@@ -135,7 +146,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
     if records.len() == header.records {
         Ok((header, records))
     } else {
-        Err(format!("it has {} records; its header says {}", records.len(), header.records))
+        Err(format!(
+            "it has {} records; its header says {}",
+            records.len(),
+            header.records
+        ))
     }
 }
 
@@ -172,7 +187,11 @@ fn line(record: &Record) -> Line {
             state: r.state.to_string(),
             outbox: r.outbox.clone(),
         },
-        Record::Final { night, revision, run_id } => Line::Final {
+        Record::Final {
+            night,
+            revision,
+            run_id,
+        } => Line::Final {
             night: night.to_string(),
             revision: *revision,
             run_id: run_id.clone(),
@@ -181,7 +200,11 @@ fn line(record: &Record) -> Line {
 }
 
 fn object(o: &PinnedObject) -> Object {
-    Object { path: o.path.clone(), size: o.size, sha256: o.sha256.clone() }
+    Object {
+        path: o.path.clone(),
+        size: o.size,
+        sha256: o.sha256.clone(),
+    }
 }
 
 fn item_line(i: &ClaimItem) -> ItemLine {
@@ -203,22 +226,43 @@ fn parsed<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, &'s
 }
 
 fn record(line: Line) -> Result<Record, &'static str> {
-    let pinned = |o: Object| PinnedObject { path: o.path, size: o.size, sha256: o.sha256 };
+    let pinned = |o: Object| PinnedObject {
+        path: o.path,
+        size: o.size,
+        sha256: o.sha256,
+    };
     Ok(match line {
-        Line::Night { night, revision, run_id, ledger_seq, job_sha256, snapshots, inputs } => {
-            Record::Night(PinnedNight {
-                night: parsed(&night, "night")?,
-                revision,
-                run_id,
-                ledger_seq,
-                job_sha256,
-                snapshots: snapshots.into_iter().map(pinned).collect(),
-                inputs: inputs.into_iter().map(pinned).collect(),
-            })
-        }
+        Line::Night {
+            night,
+            revision,
+            run_id,
+            ledger_seq,
+            job_sha256,
+            snapshots,
+            inputs,
+        } => Record::Night(PinnedNight {
+            night: parsed(&night, "night")?,
+            revision,
+            run_id,
+            ledger_seq,
+            job_sha256,
+            snapshots: snapshots.into_iter().map(pinned).collect(),
+            inputs: inputs.into_iter().map(pinned).collect(),
+        }),
         Line::Claim {
-            letter_id, reference, night, party_ref, party_kind, participant, sector,
-            sector_scheme, size_class, province, channel, attempt, items,
+            letter_id,
+            reference,
+            night,
+            party_ref,
+            party_kind,
+            participant,
+            sector,
+            sector_scheme,
+            size_class,
+            province,
+            channel,
+            attempt,
+            items,
         } => Record::Claim(Claim {
             letter_id: parsed(&letter_id, "letter_id")?,
             reference: parsed(&reference, "reference")?,
@@ -236,16 +280,28 @@ fn record(line: Line) -> Result<Record, &'static str> {
             attempt,
             items: items.into_iter().map(item).collect::<Result<_, _>>()?,
         }),
-        Line::Receipt { letter_id, night, attempt, state, outbox } => Record::Receipt(Receipt {
+        Line::Receipt {
+            letter_id,
+            night,
+            attempt,
+            state,
+            outbox,
+        } => Record::Receipt(Receipt {
             letter_id: parsed(&letter_id, "letter_id")?,
             night: parsed(&night, "night")?,
             attempt,
             state: parsed(&state, "state")?,
             outbox,
         }),
-        Line::Final { night, revision, run_id } => {
-            Record::Final { night: parsed(&night, "night")?, revision, run_id }
-        }
+        Line::Final {
+            night,
+            revision,
+            run_id,
+        } => Record::Final {
+            night: parsed(&night, "night")?,
+            revision,
+            run_id,
+        },
     })
 }
 

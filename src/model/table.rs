@@ -254,7 +254,10 @@ fn convert(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, arrow::error
         let bare = cast_with_options(&number, &DataType::Timestamp(*unit, None), &options)?;
         let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
         let bare = cast_with_options(&bare, &micros, &options)?;
-        let utc = bare.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC");
+        let utc = bare
+            .as_primitive::<TimestampMicrosecondType>()
+            .clone()
+            .with_timezone("UTC");
         return Ok(Arc::new(utc));
     }
     cast_with_options(array, wanted, &options)

@@ -98,7 +98,10 @@ pub fn plan(
     ledger: &LedgerView,
 ) -> Result<Plan, Failure> {
     forward_only(night, revision, ledger)?;
-    let due: Vec<&SnapshotObject> = snapshots.iter().filter(|s| s.date <= night.date()).collect();
+    let due: Vec<&SnapshotObject> = snapshots
+        .iter()
+        .filter(|s| s.date <= night.date())
+        .collect();
     let problems = contract(&due, max_age_days, night);
     if let Some(failure) = Failure::from_problems(Kind::FixData, problems) {
         return Err(failure);
@@ -140,9 +143,14 @@ fn contract(
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (feed, max_age) in max_age_days {
-        let newest = due.iter().filter(|s| &s.feed == feed).max_by_key(|s| s.date);
+        let newest = due
+            .iter()
+            .filter(|s| &s.feed == feed)
+            .max_by_key(|s| s.date);
         let Some(newest) = newest else {
-            let message = format!("no snapshot on or before {night}; the job expects one every {max_age} days");
+            let message = format!(
+                "no snapshot on or before {night}; the job expects one every {max_age} days"
+            );
             problems.push(
                 Problem::new(format!("feed `{feed}`"), "", message)
                     .hint("deliver the feed, or take it out of `[feeds]`"),
@@ -168,8 +176,9 @@ fn contract(
     for feed in unknown {
         let message = format!("the snapshots hold feed `{feed}`, which the job does not know");
         problems.push(
-            Problem::new(format!("feed `{feed}`"), "", message)
-                .hint(format!("add `[feeds.{feed}]` with `max_age_days` to the job, or move the objects away")),
+            Problem::new(format!("feed `{feed}`"), "", message).hint(format!(
+                "add `[feeds.{feed}]` with `max_age_days` to the job, or move the objects away"
+            )),
         );
     }
     problems
@@ -194,7 +203,10 @@ mod tests {
     use crate::model::ledger_record::{Numbered, PinnedNight, PinnedObject, Record};
 
     fn listed(path: &str) -> Listed {
-        Listed { path: path.into(), size: 1 }
+        Listed {
+            path: path.into(),
+            size: 1,
+        }
     }
 
     fn night(text: &str) -> Night {
@@ -207,17 +219,30 @@ mod tests {
 
     #[test]
     fn only_paths_of_the_agreed_form_are_snapshots() {
-        let listing = ["s/2026-03-01/a/x.parquet", "s/2026-03-01/a/b/x.parquet", "s/readme.md", "s/2026-3-1/a/x.parquet"]
-            .map(listed);
+        let listing = [
+            "s/2026-03-01/a/x.parquet",
+            "s/2026-03-01/a/b/x.parquet",
+            "s/readme.md",
+            "s/2026-3-1/a/x.parquet",
+        ]
+        .map(listed);
         let (found, ignored) = snapshots(&listing, "s/");
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].feed.as_str(), found[0].report.as_str()), ("a", "x"));
+        assert_eq!(
+            (found[0].feed.as_str(), found[0].report.as_str()),
+            ("a", "x")
+        );
         assert_eq!(ignored.len(), 3);
     }
 
     #[test]
     fn a_night_takes_what_no_earlier_night_took() {
-        let listing = ["s/2026-03-01/a/x.parquet", "s/2026-03-02/a/x.parquet", "s/2026-03-03/a/x.parquet"].map(listed);
+        let listing = [
+            "s/2026-03-01/a/x.parquet",
+            "s/2026-03-02/a/x.parquet",
+            "s/2026-03-03/a/x.parquet",
+        ]
+        .map(listed);
         let (found, _) = snapshots(&listing, "s/");
         let pin = PinnedNight {
             night: night("2026-03-01"),
@@ -225,10 +250,20 @@ mod tests {
             run_id: "r".into(),
             ledger_seq: 0,
             job_sha256: String::new(),
-            snapshots: vec![PinnedObject { path: listing[0].path.clone(), size: 1, sha256: String::new() }],
+            snapshots: vec![PinnedObject {
+                path: listing[0].path.clone(),
+                size: 1,
+                sha256: String::new(),
+            }],
             inputs: vec![],
         };
-        let ledger = LedgerView { last_seq: 1, records: vec![Numbered { seq: 1, record: Record::Night(pin) }] };
+        let ledger = LedgerView {
+            last_seq: 1,
+            records: vec![Numbered {
+                seq: 1,
+                record: Record::Night(pin),
+            }],
+        };
         let plan = plan(&found, vec![], &ages(), night("2026-03-02"), 0, &ledger).unwrap();
         assert_eq!(plan.snapshots.len(), 1);
         assert_eq!(plan.snapshots[0].date, night("2026-03-02").date());
@@ -238,12 +273,28 @@ mod tests {
     #[test]
     fn a_stale_missing_or_unknown_feed_stops_the_night_by_name() {
         let (found, _) = snapshots(&[listed("s/2026-03-01/b/x.parquet")], "s");
-        let failure = plan(&found, vec![], &ages(), night("2026-03-01"), 0, &LedgerView::default()).unwrap_err();
+        let failure = plan(
+            &found,
+            vec![],
+            &ages(),
+            night("2026-03-01"),
+            0,
+            &LedgerView::default(),
+        )
+        .unwrap_err();
         let text = failure.to_string();
         assert!(text.contains("feed `a`: no snapshot"), "{text}");
         assert!(text.contains("feed `b`"), "{text}");
         let (found, _) = snapshots(&[listed("s/2026-03-01/a/x.parquet")], "s");
-        let failure = plan(&found, vec![], &ages(), night("2026-03-04"), 0, &LedgerView::default()).unwrap_err();
+        let failure = plan(
+            &found,
+            vec![],
+            &ages(),
+            night("2026-03-04"),
+            0,
+            &LedgerView::default(),
+        )
+        .unwrap_err();
         assert!(failure.to_string().contains("3 days older"), "{failure}");
     }
 
@@ -251,7 +302,10 @@ mod tests {
     fn the_newest_reference_on_or_before_the_night_is_taken() {
         let listing = ["r/2026-03-01.json", "r/2026-03-09.json", "r/readme"].map(listed);
         let (found, date) = dated(&listing, night("2026-03-05")).unwrap();
-        assert_eq!((found.path.as_str(), date), ("r/2026-03-01.json", night("2026-03-01").date()));
+        assert_eq!(
+            (found.path.as_str(), date),
+            ("r/2026-03-01.json", night("2026-03-01").date())
+        );
         assert!(dated(&listing, night("2026-02-01")).is_none());
     }
 }

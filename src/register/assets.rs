@@ -47,7 +47,12 @@ pub fn assets(
     read_rows(batches, object, COLUMNS, |row| {
         let asset = asset(row, companies, suffixes, zone, settings)?;
         let valid = (asset.valid.from, asset.valid.until);
-        if !seen.insert((asset.company.clone(), asset.kind, asset.canonical.clone(), valid)) {
+        if !seen.insert((
+            asset.company.clone(),
+            asset.kind,
+            asset.canonical.clone(),
+            valid,
+        )) {
             return Err(("value", RejectReason::DuplicateRow, asset.original));
         }
         Ok(asset)
@@ -63,7 +68,11 @@ fn asset(
 ) -> Result<Asset, Refusal> {
     let company = row.company()?;
     if !companies.contains(&company) {
-        return Err(("company_key", RejectReason::UnknownCompany, company.to_string()));
+        return Err((
+            "company_key",
+            RejectReason::UnknownCompany,
+            company.to_string(),
+        ));
     }
     let kind_text = row.text("kind").unwrap_or_default();
     let kind = kind_text
@@ -71,8 +80,8 @@ fn asset(
         .parse()
         .map_err(|()| ("kind", RejectReason::UnknownAssetKind, kind_text.to_owned()))?;
     let original = row.text("value").unwrap_or_default();
-    let (value, canonical) =
-        value(kind, original, suffixes, settings).map_err(|why| ("value", why, original.to_owned()))?;
+    let (value, canonical) = value(kind, original, suffixes, settings)
+        .map_err(|why| ("value", why, original.to_owned()))?;
     Ok(Asset {
         company,
         kind,
@@ -92,9 +101,11 @@ fn validity(row: &Row<'_>, zone: &TimeZone) -> Result<Validity, Refusal> {
         until: row.bound("valid_until", zone)?,
     };
     match (valid.from, valid.until) {
-        (Some(from), Some(until)) if until <= from => {
-            Err(("valid_until", RejectReason::BadInterval, row.text("valid_until").unwrap_or_default().to_owned()))
-        }
+        (Some(from), Some(until)) if until <= from => Err((
+            "valid_until",
+            RejectReason::BadInterval,
+            row.text("valid_until").unwrap_or_default().to_owned(),
+        )),
         _ => Ok(valid),
     }
 }
@@ -112,7 +123,10 @@ fn value(
     match kind {
         AssetKind::Ip => {
             let ip = parse_ip(text)?;
-            Ok((usable_nets(vec![IpNet::from(ip)], settings)?, ip.to_string()))
+            Ok((
+                usable_nets(vec![IpNet::from(ip)], settings)?,
+                ip.to_string(),
+            ))
         }
         AssetKind::Cidr => {
             let net = parse_prefix(text)?;
@@ -120,7 +134,10 @@ fn value(
         }
         AssetKind::Range => {
             let nets = parse_range(text)?;
-            let ends = nets.first().map(IpNet::network).zip(nets.last().map(IpNet::broadcast));
+            let ends = nets
+                .first()
+                .map(IpNet::network)
+                .zip(nets.last().map(IpNet::broadcast));
             let (first, last) = ends.ok_or(RejectReason::BadRange)?;
             Ok((usable_nets(nets, settings)?, format!("{first}-{last}")))
         }
@@ -149,7 +166,12 @@ fn usable_nets(nets: Vec<IpNet>, settings: &Settings) -> Result<AssetValue, Reje
     if total > size(widest) {
         return Err(RejectReason::PrefixTooWide);
     }
-    let is_accepted = |net: &IpNet| settings.accepted_reserved.iter().any(|space| space.contains(net));
+    let is_accepted = |net: &IpNet| {
+        settings
+            .accepted_reserved
+            .iter()
+            .any(|space| space.contains(net))
+    };
     if nets.iter().any(|net| is_reserved(net) && !is_accepted(net)) {
         return Err(RejectReason::ReservedRange);
     }
@@ -158,7 +180,9 @@ fn usable_nets(nets: Vec<IpNet>, settings: &Settings) -> Result<AssetValue, Reje
 
 /// Addresses behind this many free bits; one less than all of IPv6, which is all the same here.
 fn size(free_bits: u8) -> u128 {
-    1_u128.checked_shl(u32::from(free_bits)).unwrap_or(u128::MAX)
+    1_u128
+        .checked_shl(u32::from(free_bits))
+        .unwrap_or(u128::MAX)
 }
 
 /// `64500` or `AS64500`; dotted AS numbers (RFC 5396, `1.10`) are refused as easily misread.
@@ -176,7 +200,9 @@ fn asn(text: &str, settings: &Settings) -> Result<u32, RejectReason> {
     let number = digits.parse::<u32>().ok().filter(|_| is_plain);
     match number.ok_or(RejectReason::BadAsn)? {
         0 | 23_456 | 64_512..=65_535 | 4_200_000_000.. => Err(RejectReason::BadAsn),
-        64_496..=64_511 | 65_536..=65_551 if settings.accepted_reserved.is_empty() => Err(RejectReason::BadAsn),
+        64_496..=64_511 | 65_536..=65_551 if settings.accepted_reserved.is_empty() => {
+            Err(RejectReason::BadAsn)
+        }
         number => Ok(number),
     }
 }
@@ -188,5 +214,9 @@ fn usable_name(kind: AssetKind, text: &str, suffixes: &SuffixList) -> Result<Dom
         AssetKind::Host => suffixes.is_registry_suffix(&name),
         _ => suffixes.is_public_suffix(&name),
     };
-    if is_refused { Err(RejectReason::PublicSuffix) } else { Ok(name) }
+    if is_refused {
+        Err(RejectReason::PublicSuffix)
+    } else {
+        Ok(name)
+    }
 }

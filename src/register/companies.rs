@@ -47,7 +47,11 @@ pub fn companies(batches: &[RecordBatch], object: &str) -> Result<Kept<Company>,
     let mut kept = read_rows(batches, object, COLUMNS, |row| {
         let company = company(row)?;
         if !keys.insert(company.key.clone()) {
-            return Err(("company_key", RejectReason::DuplicateCompany, company.key.to_string()));
+            return Err((
+                "company_key",
+                RejectReason::DuplicateCompany,
+                company.key.to_string(),
+            ));
         }
         rows_of.insert(company.key.clone(), row.number);
         Ok(company)
@@ -69,7 +73,10 @@ pub fn companies(batches: &[RecordBatch], object: &str) -> Result<Kept<Company>,
     }
     kept.rejects.sort_by_key(|reject| reject.row);
     if kept.rows.is_empty() {
-        let message = format!("no company is left of {} rows; expected one at least", kept.read);
+        let message = format!(
+            "no company is left of {} rows; expected one at least",
+            kept.read
+        );
         return Err(Failure::fix_data(message)
             .at(object, "")
             .hint("look at the reasons in `rejects.parquet`, or deliver the register again"));
@@ -88,11 +95,19 @@ fn company(row: &Row<'_>) -> Result<Company, Refusal> {
     if let (Some(since), Some(until)) = (participant_since, participant_until)
         && until <= since
     {
-        return Err(("participant_until", RejectReason::BadInterval, until.to_string()));
+        return Err((
+            "participant_until",
+            RejectReason::BadInterval,
+            until.to_string(),
+        ));
     }
     Ok(Company {
         key,
-        party_kind: row.one_of("party_kind", PartyKind::Registered, RejectReason::UnknownPartyKind)?,
+        party_kind: row.one_of(
+            "party_kind",
+            PartyKind::Registered,
+            RejectReason::UnknownPartyKind,
+        )?,
         name,
         language: row.one_of("language", Language::Nl, RejectReason::UnknownLanguage)?,
         sector: row.line("sector"),
@@ -126,9 +141,15 @@ fn address(row: &Row<'_>) -> Option<PostalAddress> {
         house_number_addition: row.line("house_number_addition"),
         postcode: row.line("postcode"),
         town: row.line("town"),
-        country: if country.is_empty() { "NL".to_owned() } else { country },
+        country: if country.is_empty() {
+            "NL".to_owned()
+        } else {
+            country
+        },
         shielded: row.truth("address_shielded"),
     };
-    let is_known = [&address.street, &address.postcode, &address.town].iter().any(|part| !part.is_empty());
+    let is_known = [&address.street, &address.postcode, &address.town]
+        .iter()
+        .any(|part| !part.is_empty());
     is_known.then_some(address)
 }

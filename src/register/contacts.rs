@@ -35,7 +35,11 @@ pub fn contacts(
     let mut seen = BTreeSet::new();
     read_rows(batches, object, COLUMNS, |row| {
         let contact = contact(row, companies)?;
-        if !seen.insert((contact.company.clone(), contact.channel, contact.value.clone())) {
+        if !seen.insert((
+            contact.company.clone(),
+            contact.channel,
+            contact.value.clone(),
+        )) {
             return Err(("value", RejectReason::DuplicateRow, contact.value));
         }
         Ok(contact)
@@ -45,14 +49,27 @@ pub fn contacts(
 fn contact(row: &Row<'_>, companies: &BTreeSet<CompanyKey>) -> Result<Contact, Refusal> {
     let company = row.company()?;
     if !companies.contains(&company) {
-        return Err(("company_key", RejectReason::UnknownCompany, company.to_string()));
+        return Err((
+            "company_key",
+            RejectReason::UnknownCompany,
+            company.to_string(),
+        ));
     }
     let channel_text = row.text("channel").unwrap_or_default();
-    let channel = channel_text
-        .to_ascii_lowercase()
-        .parse()
-        .map_err(|()| ("channel", RejectReason::UnknownChannel, channel_text.to_owned()))?;
-    let refused = |why| ("value", why, row.text("value").unwrap_or_default().to_owned());
+    let channel = channel_text.to_ascii_lowercase().parse().map_err(|()| {
+        (
+            "channel",
+            RejectReason::UnknownChannel,
+            channel_text.to_owned(),
+        )
+    })?;
+    let refused = |why| {
+        (
+            "value",
+            why,
+            row.text("value").unwrap_or_default().to_owned(),
+        )
+    };
     let value = match (channel, row.text("value")) {
         (Channel::Post, _) => String::new(),
         (_, None) => return Err(refused(RejectReason::EmptyValue)),

@@ -16,9 +16,13 @@ pub fn mail_address(text: &str) -> Result<String, RejectReason> {
     let bad = RejectReason::BadEmail;
     let (local, domain) = text.rsplit_once('@').ok_or(bad)?;
     let is_local = local.len() <= 64
-        && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_byte));
+        && local
+            .split('.')
+            .all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_byte));
     // UTS 46 would map some blanks and dots away: nothing may be mapped away in an address.
-    let is_name = domain.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.'))
+    let is_name = domain
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '-' | '.'))
         && domain.contains('.')
         && !domain.ends_with('.');
     if !is_local || !is_name {
@@ -44,8 +48,14 @@ mod tests {
     #[test]
     fn only_one_plain_mailbox_passes() {
         let table = [
-            ("security@voorbeeld.example", Some("security@voorbeeld.example")),
-            ("Jan.de-Vries+nw@Voorbeeld.EXAMPLE", Some("Jan.de-Vries+nw@voorbeeld.example")),
+            (
+                "security@voorbeeld.example",
+                Some("security@voorbeeld.example"),
+            ),
+            (
+                "Jan.de-Vries+nw@Voorbeeld.EXAMPLE",
+                Some("Jan.de-Vries+nw@voorbeeld.example"),
+            ),
             ("info@één.example", Some("info@xn--n-9faa.example")),
             ("", None),
             ("info", None),

@@ -55,7 +55,11 @@ impl SuffixList {
                 continue;
             };
             if list.add(rule, section).is_err() {
-                problems.push(Problem::new(object, format!("line {}", i + 1), "not a rule such as `co.uk`, `*.ck` or `!www.ck`"));
+                problems.push(Problem::new(
+                    object,
+                    format!("line {}", i + 1),
+                    "not a rule such as `co.uk`, `*.ck` or `!www.ck`",
+                ));
             }
         }
         for (section, name) in [(Section::Icann, "ICANN"), (Section::Private, "PRIVATE")] {
@@ -116,7 +120,11 @@ impl SuffixList {
             }
             if found.is_none() {
                 let wildcard = parent.and_then(|parent| self.wildcard.get(parent));
-                found = self.exact.get(rest).or(wildcard).map(|section| (rest, Some(*section)));
+                found = self
+                    .exact
+                    .get(rest)
+                    .or(wildcard)
+                    .map(|section| (rest, Some(*section)));
             }
             match parent {
                 Some(parent) => rest = parent,

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use arrow::array::{Array, BooleanArray, Date32Array, StringArray, TimestampMicrosecondArray, UInt16Array};
+use arrow::array::{
+    Array, BooleanArray, Date32Array, StringArray, TimestampMicrosecondArray, UInt16Array,
+};
 use arrow::record_batch::RecordBatch;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -49,26 +51,39 @@ impl<'a> Row<'a> {
     pub(super) fn line(&self, name: &str) -> String {
         let text = self.text(name).unwrap_or_default();
         let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-        words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+        words
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// One of a closed list, in any case; the default where it is null.
-    pub(super) fn one_of<T: FromStr>(&self, name: &'static str, default: T, why: RejectReason) -> Result<T, Refusal> {
+    pub(super) fn one_of<T: FromStr>(
+        &self,
+        name: &'static str,
+        default: T,
+        why: RejectReason,
+    ) -> Result<T, Refusal> {
         let Some(text) = self.text(name) else {
             return Ok(default);
         };
-        text.to_ascii_lowercase().parse().map_err(|_| (name, why, text.to_owned()))
+        text.to_ascii_lowercase()
+            .parse()
+            .map_err(|_| (name, why, text.to_owned()))
     }
 
     pub(super) fn truth(&self, name: &str) -> bool {
-        self.column::<BooleanArray>(name).is_some_and(|(array, at)| array.value(at))
+        self.column::<BooleanArray>(name)
+            .is_some_and(|(array, at)| array.value(at))
     }
 
     pub(super) fn number(&self, name: &'static str) -> Result<Option<u16>, Refusal> {
         if self.misfits.contains(&(self.at, name)) {
             return Err((name, RejectReason::BadNumber, String::new()));
         }
-        Ok(self.column::<UInt16Array>(name).map(|(array, at)| array.value(at)))
+        Ok(self
+            .column::<UInt16Array>(name)
+            .map(|(array, at)| array.value(at)))
     }
 
     /// A moment; one outside the calendar is a misfit of the reader, and refused.
@@ -76,7 +91,9 @@ impl<'a> Row<'a> {
         if self.misfits.contains(&(self.at, name)) {
             return Err((name, RejectReason::BadDate, String::new()));
         }
-        Ok(self.column::<TimestampMicrosecondArray>(name).map(|(array, at)| array.value(at)))
+        Ok(self
+            .column::<TimestampMicrosecondArray>(name)
+            .map(|(array, at)| array.value(at)))
     }
 
     /// A calendar date of a date column.
@@ -90,7 +107,11 @@ impl<'a> Row<'a> {
     }
 
     /// A date, an instant or text that is one of them, see [`super::time::bound`].
-    pub(super) fn bound(&self, name: &'static str, zone: &TimeZone) -> Result<Option<Micros>, Refusal> {
+    pub(super) fn bound(
+        &self,
+        name: &'static str,
+        zone: &TimeZone,
+    ) -> Result<Option<Micros>, Refusal> {
         if self.misfits.contains(&(self.at, name)) {
             return Err((name, RejectReason::BadDate, String::new()));
         }
@@ -105,7 +126,8 @@ impl<'a> Row<'a> {
             None => (ID, self.text(ID).map(|id| format!("kvk:{id}"))),
         };
         let text = text.unwrap_or_default();
-        text.parse().map_err(|()| (column, RejectReason::BadCompanyKey, text))
+        text.parse()
+            .map_err(|()| (column, RejectReason::BadCompanyKey, text))
     }
 }
 
@@ -129,11 +151,18 @@ pub(super) fn read_rows<T>(
     columns: &[Column],
     mut read: impl FnMut(&Row<'_>) -> Result<T, Refusal>,
 ) -> Result<Kept<T>, Failure> {
-    let mut kept = Kept { rows: Vec::new(), rejects: Vec::new(), read: 0 };
+    let mut kept = Kept {
+        rows: Vec::new(),
+        rejects: Vec::new(),
+        read: 0,
+    };
     for batch in batches {
-        let has_id_alone = batch.column_by_name(KEY).is_none() && batch.column_by_name(ID).is_some();
+        let has_id_alone =
+            batch.column_by_name(KEY).is_none() && batch.column_by_name(ID).is_some();
         let key = Column::needed(if has_id_alone { ID } else { KEY }, ColumnType::Text);
-        let columns: Vec<Column> = std::iter::once(key).chain(columns.iter().copied()).collect();
+        let columns: Vec<Column> = std::iter::once(key)
+            .chain(columns.iter().copied())
+            .collect();
         let canonical = canonical(batch, &columns, object)?;
         for at in 0..canonical.batch.num_rows() {
             let row = Row {

@@ -15,7 +15,12 @@ use crate::model::night::{Micros, local_midnight};
 ///
 /// # Errors
 /// The value as found, where it is no date, no instant, or outside the calendar.
-pub(super) fn bound(batch: &RecordBatch, column: &str, row: usize, zone: &TimeZone) -> Result<Option<Micros>, String> {
+pub(super) fn bound(
+    batch: &RecordBatch,
+    column: &str,
+    row: usize,
+    zone: &TimeZone,
+) -> Result<Option<Micros>, String> {
     let Some(array) = batch.column_by_name(column).filter(|a| a.is_valid(row)) else {
         return Ok(None);
     };
@@ -28,9 +33,14 @@ pub(super) fn bound(batch: &RecordBatch, column: &str, row: usize, zone: &TimeZo
         let moment = date_of(days).and_then(|date| local_midnight(date, zone).ok());
         return moment.map(Some).ok_or_else(|| days.to_string());
     }
-    match any.downcast_ref::<StringArray>().map(|texts| texts.value(row).trim()) {
+    match any
+        .downcast_ref::<StringArray>()
+        .map(|texts| texts.value(row).trim())
+    {
         None | Some("") => Ok(None),
-        Some(text) => from_text(text, zone).map(Some).ok_or_else(|| text.to_owned()),
+        Some(text) => from_text(text, zone)
+            .map(Some)
+            .ok_or_else(|| text.to_owned()),
     }
 }
 
@@ -62,8 +72,14 @@ mod tests {
             ("2026-03-08", Some(utc("2026-03-07T23:00:00Z"))),
             ("2026-07-01", Some(utc("2026-06-30T22:00:00Z"))),
             ("2026-03-01T00:00:00Z", Some(utc("2026-03-01T00:00:00Z"))),
-            ("2026-03-01T00:00:00+01:00", Some(utc("2026-02-28T23:00:00Z"))),
-            ("2026-03-01T00:00:00.25Z", Some(utc("2026-03-01T00:00:00.25Z"))),
+            (
+                "2026-03-01T00:00:00+01:00",
+                Some(utc("2026-02-28T23:00:00Z")),
+            ),
+            (
+                "2026-03-01T00:00:00.25Z",
+                Some(utc("2026-03-01T00:00:00.25Z")),
+            ),
             ("2026-03-01T00:00:00", None),
             ("2026-02-30", None),
             ("2026-2-3", None),

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::Mark;
 use super::look::Look;
 use super::visible::{Limit, host, value, visible};
 use super::words::Words;
-use super::Mark;
 use crate::model::company::{Company, Language};
 use crate::model::decision::ItemKind;
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
@@ -87,11 +87,17 @@ struct Voice<'a> {
 
 impl Voice<'_> {
     fn say(&self, key: &str, values: &[(&'static str, &str)]) -> String {
-        self.words.say(key, values).unwrap_or_else(|_| format!("[{key}]"))
+        self.words
+            .say(key, values)
+            .unwrap_or_else(|_| format!("[{key}]"))
     }
 
     fn word(&self, key: &str) -> String {
-        self.words.words.get(key).cloned().unwrap_or_else(|| format!("[{key}]"))
+        self.words
+            .words
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| format!("[{key}]"))
     }
 
     fn day(&self, at: Micros) -> String {
@@ -111,7 +117,10 @@ impl Voice<'_> {
 
 pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
     let words = look.words(letter.language);
-    let voice = Voice { words, zone: look.zone() };
+    let voice = Voice {
+        words,
+        zone: look.zone(),
+    };
     let sender = look.sender();
     let (date, at) = (letter.night.date(), language_at(letter.language));
     let pick = |texts: &[String; 2]| texts.get(at).cloned().unwrap_or_default();
@@ -124,15 +133,26 @@ pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
         ("reference", &reference),
     ];
     let legal_basis = pick(&sender.legal_basis);
-    let with_basis: Vec<(&'static str, &str)> =
-        contact.iter().copied().chain([("legal_basis", legal_basis.as_str())]).collect();
-    let all = |keys: &[&str]| keys.iter().map(|k| voice.say(k, &contact)).collect::<Vec<_>>();
+    let with_basis: Vec<(&'static str, &str)> = contact
+        .iter()
+        .copied()
+        .chain([("legal_basis", legal_basis.as_str())])
+        .collect();
+    let all = |keys: &[&str]| {
+        keys.iter()
+            .map(|k| voice.say(k, &contact))
+            .collect::<Vec<_>>()
+    };
     Content {
         language: letter.language.to_string(),
         font: look.font().to_owned(),
         concept: mark == Mark::Concept,
         concept_note: voice.say("concept_note", &[]),
-        night: DateParts { year: date.year(), month: date.month(), day: date.day() },
+        night: DateParts {
+            year: date.year(),
+            month: date.month(),
+            day: date.day(),
+        },
         words: words.words.clone(),
         sender: SenderText {
             name: sender.name.clone(),
@@ -145,7 +165,11 @@ pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
         subject: subject(letter, words),
         salutation: voice.say("salutation", &[]),
         intro: intro(letter, &voice),
-        sections: letter.sections.iter().map(|s| section(s, letter, &voice)).collect(),
+        sections: letter
+            .sections
+            .iter()
+            .map(|s| section(s, letter, &voice))
+            .collect(),
         verify: all(&["verify_1", "verify_2", "verify_3", "verify_4"]),
         help: all(&["help_1", "help_2"]),
         closing: voice.say("closing", &[]),
@@ -166,7 +190,10 @@ const fn language_at(language: Language) -> usize {
 pub(super) fn subject(letter: &Letter, words: &Words) -> String {
     let count = letter.sections.len().to_string();
     let said = match letter.sections.as_slice() {
-        [only] => words.say("subject_one", &[("title", &only.threat.text(letter.language).title)]),
+        [only] => words.say(
+            "subject_one",
+            &[("title", &only.threat.text(letter.language).title)],
+        ),
         _ => words.say("subject_many", &[("count", &count)]),
     };
     said.unwrap_or_default()
@@ -175,18 +202,30 @@ pub(super) fn subject(letter: &Letter, words: &Words) -> String {
 /// Lines for the window: name, for whom if it goes to the parent, street, `1234 AB  TOWN`,
 /// country if foreign (the notation of Dutch addresses by NEN 5825 and the postal operator).
 fn address(company: &Company, addressee: &Company, voice: &Voice<'_>) -> Vec<String> {
-    let Some(a) = addressee.address.as_ref().filter(|a| !a.shielded && !a.street.is_empty()) else {
+    let Some(a) = addressee
+        .address
+        .as_ref()
+        .filter(|a| !a.shielded && !a.street.is_empty())
+    else {
         return Vec::new();
     };
     let line = |text: &str| visible(text, Limit::Line);
     let mut lines = vec![line(&addressee.name)];
     if company.key != addressee.key {
-        lines.push(format!("{} {}", voice.word("also_for"), line(&company.name)));
+        lines.push(format!(
+            "{} {}",
+            voice.word("also_for"),
+            line(&company.name)
+        ));
     }
     let number = format!("{} {}{}", a.street, a.house_number, a.house_number_addition);
     lines.push(line(&number));
     let is_dutch = a.country.is_empty() || a.country.eq_ignore_ascii_case("NL");
-    let town = if is_dutch { a.town.to_uppercase() } else { a.town.clone() };
+    let town = if is_dutch {
+        a.town.to_uppercase()
+    } else {
+        a.town.clone()
+    };
     lines.push(format!("{}  {}", spaced(&line(&a.postcode)), line(&town)));
     if !is_dutch {
         lines.push(line(&a.country.to_uppercase()));
@@ -209,7 +248,11 @@ fn spaced(postcode: &str) -> String {
 fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     let n: usize = letter.sections.iter().map(|s| s.findings.len()).sum();
     let count = n.to_string();
-    let spots = if n == 1 { voice.say("spot_one", &[]) } else { voice.say("spot_many", &[("count", &count)]) };
+    let spots = if n == 1 {
+        voice.say("spot_one", &[])
+    } else {
+        voice.say("spot_many", &[("count", &count)])
+    };
     let company = visible(&letter.company.name, Limit::Line);
     let mut intro = vec![voice.say("intro", &[("company", &company), ("spots", &spots)])];
     if letter.sections.len() > 1 {
@@ -235,7 +278,12 @@ fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText
         facts: s.facts.iter().map(|f| fact(f, voice)).collect(),
         do_now: text.do_now.clone(),
         check_for_abuse: text.check_for_abuse.clone(),
-        references: s.threat.references.iter().map(|r| r.title.clone()).collect(),
+        references: s
+            .threat
+            .references
+            .iter()
+            .map(|r| r.title.clone())
+            .collect(),
     }
 }
 
@@ -253,12 +301,22 @@ fn what(s: &LetterSection, text: &str, voice: &Voice<'_>) -> Vec<String> {
 }
 
 fn notes(s: &LetterSection, voice: &Voice<'_>) -> Vec<String> {
-    let mut feeds: Vec<String> = s.findings.iter().map(|f| visible(&f.feed, Limit::Field)).collect();
+    let mut feeds: Vec<String> = s
+        .findings
+        .iter()
+        .map(|f| visible(&f.feed, Limit::Field))
+        .collect();
     feeds.sort();
     feeds.dedup();
     let last = s.findings.iter().map(|f| f.observed_at).max().unwrap_or(0);
-    let mut notes = vec![voice.say("source", &[("feeds", &feeds.join(", ")), ("last", &voice.day(last))])];
-    if s.findings.iter().any(|f| f.certainty == Certainty::Possible) {
+    let mut notes = vec![voice.say(
+        "source",
+        &[("feeds", &feeds.join(", ")), ("last", &voice.day(last))],
+    )];
+    if s.findings
+        .iter()
+        .any(|f| f.certainty == Certainty::Possible)
+    {
         notes.push(voice.say("possible_note", &[]));
     }
     if s.findings.iter().any(|f| f.confidence != Confidence::High) {
@@ -280,7 +338,11 @@ fn row(f: &LetterFinding, voice: &Voice<'_>) -> RowText {
         None => host(&f.target),
     };
     if let Some(port) = f.port {
-        let protocol = f.protocol.as_deref().map(|p| format!("/{}", value(p))).unwrap_or_default();
+        let protocol = f
+            .protocol
+            .as_deref()
+            .map(|p| format!("/{}", value(p)))
+            .unwrap_or_default();
         place = format!("{place}, {} {port}{protocol}", voice.word("port"));
     }
     if let Some(name) = f.hostname.as_deref().filter(|_| f.ip.is_some()) {
@@ -288,7 +350,11 @@ fn row(f: &LetterFinding, voice: &Voice<'_>) -> RowText {
     }
     let mut when = voice.moment(f.observed_at);
     if voice.day(f.first_observed_at) != voice.day(f.observed_at) {
-        when = format!("{when}; {} {}", voice.word("first_seen"), voice.day(f.first_observed_at));
+        when = format!(
+            "{when}; {} {}",
+            voice.word("first_seen"),
+            voice.day(f.first_observed_at)
+        );
     }
     let key = match f.confidence {
         Confidence::High => "sure_high",
@@ -299,11 +365,19 @@ fn row(f: &LetterFinding, voice: &Voice<'_>) -> RowText {
     if f.certainty == Certainty::Possible {
         sure = format!("{sure}; {}", voice.say("possible", &[]));
     }
-    RowText { where_: place, what: product(f), when, sure }
+    RowText {
+        where_: place,
+        what: product(f),
+        when,
+        sure,
+    }
 }
 
 fn product(f: &LetterFinding) -> String {
-    let parts = [&f.product, &f.version].into_iter().flatten().map(|p| value(p));
+    let parts = [&f.product, &f.version]
+        .into_iter()
+        .flatten()
+        .map(|p| value(p));
     let mut text = parts.collect::<Vec<_>>().join(" ");
     if !f.cves.is_empty() {
         let cves: Vec<String> = f.cves.iter().map(|c| value(c)).collect();
@@ -322,12 +396,24 @@ fn fact(fact: &Fact, voice: &Voice<'_>) -> String {
                 ("as_of", &voice.words.date(*as_of)),
             ],
         ),
-        Fact::Epss { cve, per_10_000, as_of } => {
+        Fact::Epss {
+            cve,
+            per_10_000,
+            as_of,
+        } => {
             // Tenths of a percent, rounded down to what the score supports.
-            let percent = if *per_10_000 < 100 { "<1".to_owned() } else { (per_10_000 / 100).to_string() };
+            let percent = if *per_10_000 < 100 {
+                "<1".to_owned()
+            } else {
+                (per_10_000 / 100).to_string()
+            };
             voice.say(
                 "fact_epss",
-                &[("cve", cve), ("percent", &percent), ("as_of", &voice.words.date(*as_of))],
+                &[
+                    ("cve", cve),
+                    ("percent", &percent),
+                    ("as_of", &voice.words.date(*as_of)),
+                ],
             )
         }
     }
@@ -349,7 +435,9 @@ fn tlp(letter: &Letter, voice: &Voice<'_>) -> String {
         .filter_map(|f| f.tlp.as_deref())
         .map(|t| t.trim().to_uppercase())
         .collect();
-    let strictest = ORDER.iter().find(|(label, _)| labels.iter().any(|l| l == label));
+    let strictest = ORDER
+        .iter()
+        .find(|(label, _)| labels.iter().any(|l| l == label));
     let (label, key) = strictest.copied().unwrap_or(("TLP:AMBER", "tlp_amber"));
     voice.say(key, &[("tlp", label)])
 }

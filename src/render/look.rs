@@ -39,14 +39,25 @@ impl Look {
     ///
     /// # Errors
     /// `FixJob` with every problem, naming file and line.
-    pub fn load(files: &[(String, Vec<u8>)], sender: Sender, zone: TimeZone) -> Result<Self, Failure> {
-        let files: Files<'_> = files.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+    pub fn load(
+        files: &[(String, Vec<u8>)],
+        sender: Sender,
+        zone: TimeZone,
+    ) -> Result<Self, Failure> {
+        let files: Files<'_> = files
+            .iter()
+            .map(|(n, b)| (n.as_str(), b.as_slice()))
+            .collect();
         let mut problems = Vec::new();
         let tera = tera_of(&files, &mut problems);
         let words = ["nl", "en"].map(|code| words(&files, code, &mut problems));
         let fonts = Fonts::load(&files);
         let typst = |name| text(&files, name).map(str::to_owned);
-        let sources = (typst("letter/letter.typ"), typst("letter/plain.typ"), text(&files, "letter/sample.toml"));
+        let sources = (
+            typst("letter/letter.typ"),
+            typst("letter/plain.typ"),
+            text(&files, "letter/sample.toml"),
+        );
         let mut keep = |found: Result<_, Problem>| found.map_err(|p| problems.push(p)).ok();
         let (main, plain) = (keep(sources.0), keep(sources.1));
         let sample = sources.2.map_err(|p| problems.push(p)).ok();
@@ -58,27 +69,45 @@ impl Look {
             }
             _ => None,
         };
-        let [Some(nl), Some(en)] = words else { return Err(failure(problems)) };
+        let [Some(nl), Some(en)] = words else {
+            return Err(failure(problems));
+        };
         let (Some(tera), Some(fonts), Some(sample)) = (tera, fonts, sample) else {
             return Err(failure(problems));
         };
-        let look = Self { tera, words: [nl, en], sender, zone, fonts, sample: sample.to_owned() };
+        let look = Self {
+            tera,
+            words: [nl, en],
+            sender,
+            zone,
+            fonts,
+            sample: sample.to_owned(),
+        };
         look.prove(&mut problems);
-        if problems.is_empty() { Ok(look) } else { Err(failure(problems)) }
+        if problems.is_empty() {
+            Ok(look)
+        } else {
+            Err(failure(problems))
+        }
     }
 
     /// Takes sample letters through every template.
     fn prove(&self, problems: &mut Vec<Problem>) {
         for language in [Language::Nl, Language::En] {
             for kind in [ItemKind::First, ItemKind::Reminder, ItemKind::Relapse] {
-                let letter = match sample::sample_letter(&sample::sample_threat(), language, kind, self) {
-                    Ok(letter) => letter,
-                    Err(failure) => return problems.extend(failure.problems),
-                };
+                let letter =
+                    match sample::sample_letter(&sample::sample_threat(), language, kind, self) {
+                        Ok(letter) => letter,
+                        Err(failure) => return problems.extend(failure.problems),
+                    };
                 let content = content::content(&letter, self, Mark::Concept);
                 let file = format!("letter/strings.{language}.toml");
                 for key in unsaid(&content) {
-                    problems.push(Problem::new(&file, key.as_str(), "the sentence is missing, or names a field that does not exist"));
+                    problems.push(Problem::new(
+                        &file,
+                        key.as_str(),
+                        "the sentence is missing, or names a field that does not exist",
+                    ));
                 }
                 for (form, name) in [(Form::Text, TEXT), (Form::Html, HTML)] {
                     if let Err(e) = self.tera(form, &content) {
@@ -121,20 +150,33 @@ impl Look {
 
     pub(super) fn tera(&self, form: Form, content: &Content) -> Result<String, RenderError> {
         let name = if form == Form::Html { HTML } else { TEXT };
-        let error = |e: tera::Error| RenderError { form, message: first_line(&e.to_string()) };
+        let error = |e: tera::Error| RenderError {
+            form,
+            message: first_line(&e.to_string()),
+        };
         let context = Context::from_serialize(content).map_err(error)?;
         self.tera.render(name, &context).map_err(error)
     }
 
-    pub(super) fn typeset(&self, source: &str, content: &Content, plain: &str) -> Result<Typeset, RenderError> {
-        let error = |message: String| RenderError { form: Form::Pdf, message };
+    pub(super) fn typeset(
+        &self,
+        source: &str,
+        content: &Content,
+        plain: &str,
+    ) -> Result<Typeset, RenderError> {
+        let error = |message: String| RenderError {
+            form: Form::Pdf,
+            message,
+        };
         let mut json = serde_json::to_value(content).map_err(|e| error(e.to_string()))?;
         if let Some(map) = json.as_object_mut() {
             map.insert("plain".into(), plain.into());
         }
         self.fonts.show_only_known(&mut json);
         let json = serde_json::to_vec(&json).map_err(|e| error(e.to_string()))?;
-        self.fonts.typeset(source, json, &content.reference).map_err(error)
+        self.fonts
+            .typeset(source, json, &content.reference)
+            .map_err(error)
     }
 }
 
@@ -144,7 +186,10 @@ fn unsaid(content: &Content) -> Vec<String> {
         match value {
             serde_json::Value::String(text) => {
                 let key = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-                if let Some(key) = key.filter(|k| k.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')) {
+                if let Some(key) = key.filter(|k| {
+                    k.bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                }) {
                     found.push(key.to_owned());
                 }
             }
@@ -164,14 +209,17 @@ fn unsaid(content: &Content) -> Vec<String> {
 
 fn text<'a>(files: &Files<'a>, name: &str) -> Result<&'a str, Problem> {
     let bytes = files.get(name).ok_or_else(|| {
-        Problem::new(name, "", "the template is missing").hint("see `templates` in the job: the folder that holds `letter/`")
+        Problem::new(name, "", "the template is missing")
+            .hint("see `templates` in the job: the folder that holds `letter/`")
     })?;
     std::str::from_utf8(bytes).map_err(|_| Problem::new(name, "", "the template is not UTF-8 text"))
 }
 
 fn words(files: &Files<'_>, code: &str, problems: &mut Vec<Problem>) -> Option<Words> {
     let name = format!("letter/strings.{code}.toml");
-    let read = text(files, &name).map_err(|p| vec![p]).and_then(|t| Words::read(&name, t));
+    let read = text(files, &name)
+        .map_err(|p| vec![p])
+        .and_then(|t| Words::read(&name, t));
     read.map_err(|found| problems.extend(found)).ok()
 }
 
@@ -181,8 +229,10 @@ fn tera_of(files: &Files<'_>, problems: &mut Vec<Problem>) -> Option<Tera> {
     tera.register_filter("pad", text_filters::pad);
     tera.register_filter("ordinal", text_filters::ordinal);
     for name in [TEXT, HTML] {
-        let added = text(files, name)
-            .and_then(|t| tera.add_raw_template(name, t).map_err(|e| Problem::new(name, "", first_line(&e.to_string()))));
+        let added = text(files, name).and_then(|t| {
+            tera.add_raw_template(name, t)
+                .map_err(|e| Problem::new(name, "", first_line(&e.to_string())))
+        });
         if let Err(problem) = added {
             problems.push(problem);
         }

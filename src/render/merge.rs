@@ -1,9 +1,9 @@
 //! Mail merge: one row a letter, for whoever prints and posts. Every cell is text.
 
-use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, XlsxError, DocProperties};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
-use super::{Look, subject};
 use super::visible::{Limit, visible};
+use super::{Look, subject};
 use crate::diag::Failure;
 use crate::model::letter::Letter;
 use crate::model::night::Night;
@@ -20,7 +20,10 @@ pub struct MergeLetter<'a> {
 
 /// Name and meaning (Dutch: its reader prints and posts in the Netherlands) of every column.
 const COLUMNS: &[(&str, &str)] = &[
-    ("kenmerk", "Kenmerk van de brief; uniek, blijft gelijk als de lijst anders wordt gesorteerd"),
+    (
+        "kenmerk",
+        "Kenmerk van de brief; uniek, blijft gelijk als de lijst anders wordt gesorteerd",
+    ),
     ("naam", "Naam van het bedrijf of de instelling"),
     ("straat", "Straat of postbus"),
     ("huisnummer", "Huisnummer (KIX)"),
@@ -43,10 +46,17 @@ const COLUMNS: &[(&str, &str)] = &[
 /// `OurBug` where the CSV cannot be written.
 pub fn csv(letters: &[MergeLetter<'_>], look: &Look, separator: u8) -> Result<Vec<u8>, Failure> {
     let bug = |e: String| Failure::our_bug(format!("writing the mail merge: {e}"));
-    let mut writer = csv::WriterBuilder::new().delimiter(separator).terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(COLUMNS.iter().map(|(name, _)| *name)).map_err(|e| bug(e.to_string()))?;
+    let mut writer = csv::WriterBuilder::new()
+        .delimiter(separator)
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    writer
+        .write_record(COLUMNS.iter().map(|(name, _)| *name))
+        .map_err(|e| bug(e.to_string()))?;
     for letter in letters {
-        writer.write_record(row(letter, look)).map_err(|e| bug(e.to_string()))?;
+        writer
+            .write_record(row(letter, look))
+            .map_err(|e| bug(e.to_string()))?;
     }
     writer.into_inner().map_err(|e| bug(e.to_string()))
 }
@@ -57,7 +67,8 @@ pub fn csv(letters: &[MergeLetter<'_>], look: &Look, separator: u8) -> Result<Ve
 /// # Errors
 /// `OurBug` where the workbook cannot be written.
 pub fn xlsx(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Vec<u8>, Failure> {
-    workbook(letters, look, night).map_err(|e| Failure::our_bug(format!("writing the mail merge: {e}")))
+    workbook(letters, look, night)
+        .map_err(|e| Failure::our_bug(format!("writing the mail merge: {e}")))
 }
 
 fn workbook(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Vec<u8>, XlsxError> {
@@ -68,7 +79,11 @@ fn workbook(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Ve
         u8::try_from(date.month()).unwrap_or(1),
         u8::try_from(date.day()).unwrap_or(1),
     )?;
-    book.set_properties(&DocProperties::new().set_title(format!("Brieven {night}")).set_creation_datetime(&created));
+    book.set_properties(
+        &DocProperties::new()
+            .set_title(format!("Brieven {night}"))
+            .set_creation_datetime(&created),
+    );
     let (text, bold) = (Format::new().set_num_format("@"), Format::new().set_bold());
     let sheet = book.add_worksheet().set_name("brieven")?;
     sheet.set_freeze_panes(1, 0)?;
@@ -79,7 +94,10 @@ fn workbook(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Ve
     }
     for (n, letter) in letters.iter().enumerate() {
         for (at, cell) in row(letter, look).iter().enumerate() {
-            let (n, at) = (u32::try_from(n + 1).unwrap_or(u32::MAX), u16::try_from(at).unwrap_or(u16::MAX));
+            let (n, at) = (
+                u32::try_from(n + 1).unwrap_or(u32::MAX),
+                u16::try_from(at).unwrap_or(u16::MAX),
+            );
             sheet.write_string_with_format(n, at, cell, &text)?;
         }
     }
@@ -99,7 +117,10 @@ fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
     let address = letter.addressee.address.clone().unwrap_or_default();
     let line = |text: &str| visible(text, Limit::Line);
     let is_dutch = address.country.is_empty() || address.country.eq_ignore_ascii_case("NL");
-    let is_urgent = letter.sections.iter().any(|s| s.threat.urgency == Urgency::Urgent);
+    let is_urgent = letter
+        .sections
+        .iter()
+        .any(|s| s.threat.urgency == Urgency::Urgent);
     let n_findings: usize = letter.sections.iter().map(|s| s.findings.len()).sum();
     vec![
         letter.reference.to_string(),
@@ -109,10 +130,19 @@ fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
         line(&address.house_number_addition),
         line(&address.postcode.replace(' ', "")),
         line(&address.town.to_uppercase()),
-        if is_dutch { String::new() } else { line(&address.country.to_uppercase()) },
+        if is_dutch {
+            String::new()
+        } else {
+            line(&address.country.to_uppercase())
+        },
         letter.language.to_string(),
         subject(letter, look),
-        (if is_urgent { Urgency::Urgent } else { Urgency::Normal }).to_string(),
+        (if is_urgent {
+            Urgency::Urgent
+        } else {
+            Urgency::Normal
+        })
+        .to_string(),
         n_findings.to_string(),
         merged.pages.to_string(),
         format!("letters/{}.pdf", letter.reference),

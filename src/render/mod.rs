@@ -86,7 +86,12 @@ pub fn render(letter: &Letter, look: &Look, mark: Mark) -> Result<Rendered, Rend
 ///
 /// # Errors
 /// The form cannot be made.
-pub fn render_form(letter: &Letter, look: &Look, form: Form, mark: Mark) -> Result<Vec<u8>, RenderError> {
+pub fn render_form(
+    letter: &Letter,
+    look: &Look,
+    form: Form,
+    mark: Mark,
+) -> Result<Vec<u8>, RenderError> {
     let content = content::content(letter, look, mark);
     match form {
         Form::Pdf => Ok(look.typeset(pdf::MAIN, &content, "")?.bytes),

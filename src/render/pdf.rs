@@ -49,20 +49,33 @@ impl Fonts {
             let before = fonts.len();
             fonts.extend(Font::iter(Bytes::new(bytes.to_vec())));
             if fonts.len() == before {
-                return Err(Problem::new(*name, "", "the file is not a font; expected TrueType or OpenType"));
+                return Err(Problem::new(
+                    *name,
+                    "",
+                    "the file is not a font; expected TrueType or OpenType",
+                ));
             }
         }
         let Some(first) = fonts.first() else {
-            return Err(Problem::new("fonts/", "", "no font was found; expected `*.ttf` or `*.otf`"));
+            return Err(Problem::new(
+                "fonts/",
+                "",
+                "no font was found; expected `*.ttf` or `*.otf`",
+            ));
         };
         let family = first.info().family.clone();
         let mut covered = BTreeSet::new();
         for font in fonts.iter().filter(|f| f.info().family == family) {
             let of_font: BTreeSet<u32> = font.info().coverage.iter().collect();
             // A bold letter must be there as well as a plain one.
-            covered = if covered.is_empty() { of_font } else { covered.intersection(&of_font).copied().collect() };
+            covered = if covered.is_empty() {
+                of_font
+            } else {
+                covered.intersection(&of_font).copied().collect()
+            };
         }
-        let data = file_id(DATA).ok_or_else(|| Problem::new(DATA, "", "not a path of the typesetter"))?;
+        let data =
+            file_id(DATA).ok_or_else(|| Problem::new(DATA, "", "not a path of the typesetter"))?;
         Ok(Self {
             library: LazyHash::new(Library::builder().build()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
@@ -95,12 +108,22 @@ impl Fonts {
                 if text.chars().any(|c| !self.knows(c)) {
                     *text = text
                         .chars()
-                        .map(|c| if self.knows(c) { c.to_string() } else { spelled(c) })
+                        .map(|c| {
+                            if self.knows(c) {
+                                c.to_string()
+                            } else {
+                                spelled(c)
+                            }
+                        })
                         .collect();
                 }
             }
-            serde_json::Value::Array(items) => items.iter_mut().for_each(|v| self.show_only_known(v)),
-            serde_json::Value::Object(map) => map.values_mut().for_each(|v| self.show_only_known(v)),
+            serde_json::Value::Array(items) => {
+                items.iter_mut().for_each(|v| self.show_only_known(v))
+            }
+            serde_json::Value::Object(map) => {
+                map.values_mut().for_each(|v| self.show_only_known(v))
+            }
             _ => {}
         }
     }
@@ -110,22 +133,36 @@ impl Fonts {
     }
 
     /// Typesets a source over the data of one letter; `ident` names the document for ever.
-    pub(super) fn typeset(&self, source: &str, json: Vec<u8>, ident: &str) -> Result<Typeset, String> {
+    pub(super) fn typeset(
+        &self,
+        source: &str,
+        json: Vec<u8>,
+        ident: &str,
+    ) -> Result<Typeset, String> {
         let main = self.sources.get(source).ok_or("the source is missing")?;
-        let world = OneLetter { fonts: self, main: main.id(), json: Bytes::new(json) };
+        let world = OneLetter {
+            fonts: self,
+            main: main.id(),
+            json: Bytes::new(json),
+        };
         let say = |errors: &[SourceDiagnostic]| -> String {
             let lines = errors.iter().map(|e| {
                 let line = WorldExt::range(&world, e.span)
                     .and_then(|r| main.text().get(..r.start))
                     .map(|t| format!("line {}: ", t.matches('\n').count() + 1));
-                let hints: String = e.hints.iter().map(|h| format!(" (hint: {})", h.v)).collect();
+                let hints: String = e
+                    .hints
+                    .iter()
+                    .map(|h| format!(" (hint: {})", h.v))
+                    .collect();
                 format!("{}{}{hints}", line.unwrap_or_default(), e.message)
             });
             lines.collect::<Vec<_>>().join("; ")
         };
         let compiled = typst::compile::<PagedDocument>(&world).output;
         let document = compiled.map_err(|errors| say(&errors))?;
-        let standards = PdfStandards::new(&[PdfStandard::A_2a, PdfStandard::Ua_1]).map_err(|e| e.message().to_string())?;
+        let standards = PdfStandards::new(&[PdfStandard::A_2a, PdfStandard::Ua_1])
+            .map_err(|e| e.message().to_string())?;
         let options = PdfOptions {
             ident: Smart::Custom(ident.to_owned()),
             creator: Smart::Custom(Some("Nachtwacht".to_owned())),
@@ -171,7 +208,11 @@ impl World for OneLetter<'_> {
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        if id == self.fonts.data { Ok(self.json.clone()) } else { Err(FileError::AccessDenied) }
+        if id == self.fonts.data {
+            Ok(self.json.clone())
+        } else {
+            Err(FileError::AccessDenied)
+        }
     }
 
     fn font(&self, index: usize) -> Option<Font> {

@@ -62,19 +62,36 @@ struct FindingText {
 ///
 /// # Errors
 /// `FixJob` where the sample file cannot be read.
-pub fn sample_letter(threat: &Arc<Threat>, language: Language, kind: ItemKind, look: &Look) -> Result<Letter, Failure> {
+pub fn sample_letter(
+    threat: &Arc<Threat>,
+    language: Language,
+    kind: ItemKind,
+    look: &Look,
+) -> Result<Letter, Failure> {
     let wrong = |key: &str, what: String| Failure::fix_job(what).at(FILE, key);
-    let file: File = toml::from_str(look.sample_text()).map_err(|e| wrong("", e.message().to_owned()))?;
+    let file: File =
+        toml::from_str(look.sample_text()).map_err(|e| wrong("", e.message().to_owned()))?;
     let night: Night = file.night.parse().map_err(|e| wrong("night", e))?;
-    let key: CompanyKey = file.company.key.parse().map_err(|()| wrong("company.key", "not a company key".into()))?;
+    let key: CompanyKey = file
+        .company
+        .key
+        .parse()
+        .map_err(|()| wrong("company.key", "not a company key".into()))?;
     let company = Arc::new(company(&file.company, key, language));
     let mut findings = Vec::new();
     for f in &file.finding {
-        findings.push(finding(f, &file, threat, &company.key, kind).map_err(|p| wrong(&p.key, p.message))?);
+        findings.push(
+            finding(f, &file, threat, &company.key, kind).map_err(|p| wrong(&p.key, p.message))?,
+        );
     }
     let items: Vec<Item> = findings
         .iter()
-        .map(|f| Item { threat_id: threat.id.clone(), trigger_id: "sample".into(), finding_id: f.id, kind })
+        .map(|f| Item {
+            threat_id: threat.id.clone(),
+            trigger_id: "sample".into(),
+            finding_id: f.id,
+            kind,
+        })
         .collect();
     let id = LetterId::of(&company.key, &items);
     Ok(Letter {
@@ -132,7 +149,13 @@ fn company(c: &CompanyText, key: CompanyKey, language: Language) -> Company {
     }
 }
 
-fn finding(f: &FindingText, file: &File, threat: &Threat, key: &CompanyKey, kind: ItemKind) -> Result<LetterFinding, Problem> {
+fn finding(
+    f: &FindingText,
+    file: &File,
+    threat: &Threat,
+    key: &CompanyKey,
+    kind: ItemKind,
+) -> Result<LetterFinding, Problem> {
     let confidence: Confidence = f
         .confidence
         .parse()
@@ -142,8 +165,13 @@ fn finding(f: &FindingText, file: &File, threat: &Threat, key: &CompanyKey, kind
         .parse()
         .map_err(|()| Problem::new("", "finding.certainty", "not one of vulnerable, possible"))?;
     let moment = |text: &str| {
-        text.parse::<jiff::Timestamp>()
-            .map_err(|_| Problem::new("", "observed_at", format!("`{text}` is not a moment such as `2026-03-01T02:15:00Z`")))
+        text.parse::<jiff::Timestamp>().map_err(|_| {
+            Problem::new(
+                "",
+                "observed_at",
+                format!("`{text}` is not a moment such as `2026-03-01T02:15:00Z`"),
+            )
+        })
     };
     let (seen, first) = (moment(&f.observed_at)?, moment(&file.first_observed_at)?);
     let target = f.ip.to_string();
@@ -162,7 +190,11 @@ fn finding(f: &FindingText, file: &File, threat: &Threat, key: &CompanyKey, kind
         cves: f.cve.clone(),
         severity: Some(Severity::High),
         observed_at,
-        first_observed_at: if is_first { observed_at } else { first.as_microsecond() },
+        first_observed_at: if is_first {
+            observed_at
+        } else {
+            first.as_microsecond()
+        },
         snapshot_date: seen.to_zoned_datetime(jiff::tz::TimeZone::UTC).date(),
         feed: "shadowserver".into(),
         report: "sample".into(),
@@ -179,8 +211,16 @@ fn facts(findings: &[LetterFinding], night: Night) -> Vec<Fact> {
     let cves = findings.iter().flat_map(|f| &f.cves);
     cves.flat_map(|cve| {
         [
-            Fact::Kev { cve: cve.clone(), since: jiff::civil::date(2021, 11, 3), as_of: night.date() },
-            Fact::Epss { cve: cve.clone(), per_10_000: 9400, as_of: night.date() },
+            Fact::Kev {
+                cve: cve.clone(),
+                since: jiff::civil::date(2021, 11, 3),
+                as_of: night.date(),
+            },
+            Fact::Epss {
+                cve: cve.clone(),
+                per_10_000: 9400,
+                as_of: night.date(),
+            },
         ]
     })
     .collect()
@@ -207,7 +247,10 @@ pub(super) fn sample_threat() -> SampleThreat {
         supersedes: Vec::new(),
         when: Vec::new(),
         tests: Vec::new(),
-        references: vec![ReferenceText { title: "reference".into(), url: String::new() }],
+        references: vec![ReferenceText {
+            title: "reference".into(),
+            url: String::new(),
+        }],
         nl: words.clone(),
         en: words,
         sha256: String::new(),

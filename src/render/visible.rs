@@ -33,7 +33,10 @@ pub(super) fn visible(text: &str, limit: Limit) -> String {
 /// A hostile host name: visible, and with `[.]` for dots, so that no mail program makes a link
 /// of it.
 pub(super) fn host(text: &str) -> String {
-    visible(text, Limit::Field).replace('.', "[.]").replace("://", "[:]//").replace('@', "[@]")
+    visible(text, Limit::Field)
+        .replace('.', "[.]")
+        .replace("://", "[:]//")
+        .replace('@', "[@]")
 }
 
 /// A hostile value that is not a host name: dots stay, but what a mail program would take for a
@@ -41,11 +44,20 @@ pub(super) fn host(text: &str) -> String {
 pub(super) fn value(text: &str) -> String {
     let shown = visible(text, Limit::Field);
     let is_linkish = |word: &str| {
-        word.contains("://") || word.contains('@') || word.to_lowercase().contains("www.") || looks_like_host(word)
+        word.contains("://")
+            || word.contains('@')
+            || word.to_lowercase().contains("www.")
+            || looks_like_host(word)
     };
     shown
         .split(' ')
-        .map(|word| if is_linkish(word) { host(word) } else { word.to_owned() })
+        .map(|word| {
+            if is_linkish(word) {
+                host(word)
+            } else {
+                word.to_owned()
+            }
+        })
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -80,7 +92,10 @@ mod tests {
 
     #[test]
     fn what_hides_or_turns_is_spelled_out() {
-        assert_eq!(visible("a\u{202e}b\u{200b}\u{7}", Limit::Field), "a[U+202E]b[U+200B][U+0007]");
+        assert_eq!(
+            visible("a\u{202e}b\u{200b}\u{7}", Limit::Field),
+            "a[U+202E]b[U+200B][U+0007]"
+        );
         assert_eq!(visible(" a \r\n\tb ", Limit::Field), "a b");
     }
 
@@ -94,7 +109,10 @@ mod tests {
     #[test]
     fn nothing_is_left_that_a_mail_program_links() {
         assert_eq!(host("mail.evil.example"), "mail[.]evil[.]example");
-        assert_eq!(value("see http://evil.example/x now"), "see http[:]//evil[.]example/x now");
+        assert_eq!(
+            value("see http://evil.example/x now"),
+            "see http[:]//evil[.]example/x now"
+        );
         assert_eq!(value("15.2.1118.7"), "15.2.1118.7");
         assert_eq!(value("a@evil.example"), "a[@]evil[.]example");
     }

@@ -25,21 +25,39 @@ struct File {
 impl Words {
     pub(super) fn read(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
         let parsed: File = toml::from_str(text).map_err(|e| {
-            let line = e.span().map_or(1, |s| text.get(..s.start).map_or(0, |t| t.matches('\n').count()) + 1);
-            vec![Problem::new(format!("{file}:{line}"), "", e.message().to_owned())]
+            let line = e.span().map_or(1, |s| {
+                text.get(..s.start).map_or(0, |t| t.matches('\n').count()) + 1
+            });
+            vec![Problem::new(
+                format!("{file}:{line}"),
+                "",
+                e.message().to_owned(),
+            )]
         })?;
         let mut problems = Vec::new();
         if parsed.months.len() != 12 {
-            problems.push(Problem::new(file, "months", format!("{} months; expected 12", parsed.months.len())));
+            problems.push(Problem::new(
+                file,
+                "months",
+                format!("{} months; expected 12", parsed.months.len()),
+            ));
         }
         let mut sentences = Tera::new();
         for (key, sentence) in &parsed.sentences {
             if let Err(e) = sentences.add_raw_template(key, sentence) {
-                problems.push(Problem::new(file, format!("sentences.{key}"), e.to_string()));
+                problems.push(Problem::new(
+                    file,
+                    format!("sentences.{key}"),
+                    e.to_string(),
+                ));
             }
         }
         if problems.is_empty() {
-            Ok(Self { months: parsed.months, words: parsed.words, sentences })
+            Ok(Self {
+                months: parsed.months,
+                words: parsed.words,
+                sentences,
+            })
         } else {
             Err(problems)
         }

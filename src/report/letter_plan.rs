@@ -77,7 +77,11 @@ fn letter_v1<'a>(planned: &'a Planned<'a>) -> LetterV1<'a> {
         channel: letter.recipient.channel.as_str(),
         recipient_hash: &planned.recipient_hash,
         findings: letter.sections.iter().map(|s| s.findings.len()).sum(),
-        threats: letter.sections.iter().map(|s| s.threat.id.as_str()).collect(),
+        threats: letter
+            .sections
+            .iter()
+            .map(|s| s.threat.id.as_str())
+            .collect(),
         forms_sha256: planned.forms,
     }
 }

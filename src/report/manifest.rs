@@ -151,7 +151,10 @@ struct LettersV1 {
 ///
 /// # Errors
 /// `OurBug` where JSON cannot be written.
-pub fn json(content: &Content<'_>, circumstances: &Circumstances) -> Result<(Vec<u8>, String), Failure> {
+pub fn json(
+    content: &Content<'_>,
+    circumstances: &Circumstances,
+) -> Result<(Vec<u8>, String), Failure> {
     let bug = |e: serde_json::Error| Failure::our_bug(format!("writing the manifest: {e}"));
     let content = content_v1(content);
     let canonical = serde_json::to_vec(&content).map_err(bug)?;
@@ -179,28 +182,54 @@ fn content_v1(c: &Content<'_>) -> ContentV1 {
         job_sha256: c.job_sha256.to_owned(),
         ledger_seq: c.ledger_seq,
         inputs: InputsV1 {
-            snapshots: c.snapshots.iter().map(|(o, rows)| object(o, Some(*rows))).collect(),
+            snapshots: c
+                .snapshots
+                .iter()
+                .map(|(o, rows)| object(o, Some(*rows)))
+                .collect(),
             others: c.inputs.iter().map(|o| object(o, None)).collect(),
         },
         counts: CountsV1 {
             total: rows(&c.rows.total()),
-            by_feed: c.rows.0.iter().map(|(feed, r)| (feed.clone(), rows(r))).collect(),
+            by_feed: c
+                .rows
+                .0
+                .iter()
+                .map(|(feed, r)| (feed.clone(), rows(r)))
+                .collect(),
         },
         decision_counts: outcomes(&c.decisions),
         decision_reasons: c.reasons.clone(),
         register_counts: c
             .register
             .iter()
-            .map(|(table, read, rejected)| (*table, RegisterV1 { read: *read, rejected: *rejected }))
+            .map(|(table, read, rejected)| {
+                (
+                    *table,
+                    RegisterV1 {
+                        read: *read,
+                        rejected: *rejected,
+                    },
+                )
+            })
             .collect(),
         reject_reasons: c.reject_reasons.clone(),
-        letters: LettersV1 { sent: c.letters, held: c.letters_held, companies: c.companies },
+        letters: LettersV1 {
+            sent: c.letters,
+            held: c.letters_held,
+            companies: c.companies,
+        },
         outputs_sha256: c.outputs.clone(),
     }
 }
 
 fn object(o: &PinnedObject, rows: Option<u64>) -> ObjectV1 {
-    ObjectV1 { path: o.path.clone(), size_bytes: o.size, sha256: o.sha256.clone(), rows }
+    ObjectV1 {
+        path: o.path.clone(),
+        size_bytes: o.size,
+        sha256: o.sha256.clone(),
+        rows,
+    }
 }
 
 const fn rows(r: &RowCounts) -> RowsV1 {

@@ -30,7 +30,9 @@ pub fn close_sums(counts: &mut FeedCounts, decisions: &[Decision]) -> Result<Out
     for d in decisions {
         let o = &d.hit.observation;
         of_decisions.add(d.outcome());
-        let kept = best.entry((&o.object, o.row)).or_insert((&o.feed, d.outcome()));
+        let kept = best
+            .entry((&o.object, o.row))
+            .or_insert((&o.feed, d.outcome()));
         kept.1 = kept.1.max(d.outcome());
     }
     for (feed, outcome) in best.values() {
@@ -41,10 +43,17 @@ pub fn close_sums(counts: &mut FeedCounts, decisions: &[Decision]) -> Result<Out
             let message = format!(
                 "the sums of feed `{feed}` do not close: read {} = rejected {} + unmatched {} + matched {}; \
                  matched = below_policy {} + suppressed {} + held {} + in_letters {}",
-                c.read, c.rejected, c.unmatched, c.matched,
-                c.outcomes.below_policy, c.outcomes.suppressed, c.outcomes.held, c.outcomes.in_letters,
+                c.read,
+                c.rejected,
+                c.unmatched,
+                c.matched,
+                c.outcomes.below_policy,
+                c.outcomes.suppressed,
+                c.outcomes.held,
+                c.outcomes.in_letters,
             );
-            return Err(Failure::our_bug(message).hint("nothing was sent; report this with the manifest of the plan"));
+            return Err(Failure::our_bug(message)
+                .hint("nothing was sent; report this with the manifest of the plan"));
         }
     }
     let n_decisions = u64::try_from(decisions.len()).unwrap_or(u64::MAX);

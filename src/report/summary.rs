@@ -48,22 +48,54 @@ pub fn text(s: &Summary) -> String {
     let mut line = |label: &str, n: u64, meaning: &str| {
         let _ = writeln!(out, "  {label:<16}{:>12}  {meaning}", grouped(n));
     };
-    line("rows read", r.read, &format!("from {} snapshots", s.n_snapshots));
-    line("  rejected", r.rejected, "unreadable, set aside with a reason");
-    line("  unmatched", r.unmatched, "nobody registered that address or name");
+    line(
+        "rows read",
+        r.read,
+        &format!("from {} snapshots", s.n_snapshots),
+    );
+    line(
+        "  rejected",
+        r.rejected,
+        "unreadable, set aside with a reason",
+    );
+    line(
+        "  unmatched",
+        r.unmatched,
+        "nobody registered that address or name",
+    );
     line("  matched", r.matched, "belong to a company; of these:");
     line("    in letters", o.in_letters, "");
-    line("    suppressed", o.suppressed, "known already, or not wanted");
+    line(
+        "    suppressed",
+        o.suppressed,
+        "known already, or not wanted",
+    );
     line("    held", o.held, "a person must look");
-    line("    below policy", o.below_policy, "no threat, or too weak a match");
-    line("register rows", s.register.0, &format!("of which {} rejected", s.register.1));
+    line(
+        "    below policy",
+        o.below_policy,
+        "no threat, or too weak a match",
+    );
+    line(
+        "register rows",
+        s.register.0,
+        &format!("of which {} rejected", s.register.1),
+    );
     line("companies warned", s.companies, "one letter each");
     line("letters", s.letters, &channels(s));
     if s.held_letters > 0 {
-        line("letters held", s.held_letters, "marked CONCEPT, nothing was sent");
+        line(
+            "letters held",
+            s.held_letters,
+            "marked CONCEPT, nothing was sent",
+        );
     }
     if s.unknown_letters > 0 {
-        line("letters unknown", s.unknown_letters, "claimed, but without receipt");
+        line(
+            "letters unknown",
+            s.unknown_letters,
+            "claimed, but without receipt",
+        );
     }
     let mut text = format!("Night {}\n\n{out}\n", s.night);
     let _ = writeln!(text, "{} new letters", grouped(s.new_letters));
@@ -72,7 +104,10 @@ pub fn text(s: &Summary) -> String {
         let _ = writeln!(text, "    {example}   a letter");
     }
     for (file, meaning) in [
-        ("statistics/statistics.html", "the figures of the night, month and year"),
+        (
+            "statistics/statistics.html",
+            "the figures of the night, month and year",
+        ),
         ("mail-merge/", "what goes by post, as CSV and XLSX"),
         ("decisions.parquet", "every decision with its reason"),
         ("rejects.parquet", "every row that was set aside"),

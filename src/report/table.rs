@@ -39,12 +39,15 @@ impl Columns {
     }
 
     pub(super) fn moment(&mut self, name: &str, values: impl Iterator<Item = Option<i64>>) {
-        let array = values.collect::<TimestampMicrosecondArray>().with_timezone("UTC");
+        let array = values
+            .collect::<TimestampMicrosecondArray>()
+            .with_timezone("UTC");
         self.push(name, Arc::new(array));
     }
 
     fn push(&mut self, name: &str, array: ArrayRef) {
-        self.fields.push(Field::new(name, array.data_type().clone(), true));
+        self.fields
+            .push(Field::new(name, array.data_type().clone(), true));
         self.arrays.push(array);
     }
 

@@ -38,7 +38,12 @@ pub enum Question {
 /// # Errors
 /// `FixJob` where the job is wrong or no finished run of the night is there; `FixData` where
 /// its table cannot be read.
-pub fn explain(call: &Call, night: Option<Night>, question: &Question, json: bool) -> Result<String, Failure> {
+pub fn explain(
+    call: &Call,
+    night: Option<Night>,
+    question: &Question,
+    json: bool,
+) -> Result<String, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
     let folder = newest_run(&place, &loaded.job.runs, night)?;
@@ -66,8 +71,12 @@ fn nothing(question: &Question, run: &str) -> String {
     let who = match question {
         Question::Company(key) => format!("no row met an asset of {key}"),
         Question::Letter(reference) => format!("{reference} is no letter of this night"),
-        Question::Address(ip) => format!("no row with address {ip} met an asset that was valid when it was seen"),
-        Question::Name(name) => format!("no row with {name} or a name below it met an asset that was valid when it was seen"),
+        Question::Address(ip) => {
+            format!("no row with address {ip} met an asset that was valid when it was seen")
+        }
+        Question::Name(name) => format!(
+            "no row with {name} or a name below it met an asset that was valid when it was seen"
+        ),
     };
     format!("{who}\n  run     {run}\n  so nothing was decided about it, and no letter was written")
 }
@@ -76,7 +85,10 @@ fn nothing(question: &Question, run: &str) -> String {
 fn newest_run(place: &Place, runs: &str, night: Option<Night>) -> Result<String, Failure> {
     let prefix = night.map_or_else(|| runs.to_owned(), |n| format!("{runs}{n}/"));
     let listing = place.list(&prefix)?;
-    let newest = listing.iter().filter_map(|o| o.path.strip_suffix("manifest.json")).max();
+    let newest = listing
+        .iter()
+        .filter_map(|o| o.path.strip_suffix("manifest.json"))
+        .max();
     newest.map(str::to_owned).ok_or_else(|| {
         Failure::fix_job("no finished run is there")
             .at(place.display(&prefix), "")
@@ -94,9 +106,9 @@ impl<'a> Table<'a> {
     fn of(batch: &'a RecordBatch) -> Result<Self, Failure> {
         let mut columns = Vec::new();
         for name in DECISION_COLUMNS {
-            let array = batch
-                .column_by_name(name)
-                .ok_or_else(|| Failure::fix_data("the column is missing").at("decisions.parquet", *name))?;
+            let array = batch.column_by_name(name).ok_or_else(|| {
+                Failure::fix_data("the column is missing").at("decisions.parquet", *name)
+            })?;
             let formatter = ArrayFormatter::try_new(array.as_ref(), &OPTIONS)
                 .map_err(|e| Failure::our_bug(e.to_string()))?;
             columns.push((*name, array, formatter));
@@ -106,7 +118,9 @@ impl<'a> Table<'a> {
 
     fn get(&self, name: &str, row: usize) -> Option<String> {
         let (_, array, formatter) = self.columns.iter().find(|(n, _, _)| *n == name)?;
-        array.is_valid(row).then(|| formatter.value(row).to_string())
+        array
+            .is_valid(row)
+            .then(|| formatter.value(row).to_string())
     }
 
     fn is_asked(&self, row: usize, question: &Question) -> bool {
@@ -124,7 +138,11 @@ impl<'a> Table<'a> {
 
     fn json(&self, row: usize) -> serde_json::Value {
         let pairs = self.columns.iter().map(|(name, _, _)| {
-            ((*name).to_owned(), self.get(name, row).map_or(serde_json::Value::Null, Into::into))
+            (
+                (*name).to_owned(),
+                self.get(name, row)
+                    .map_or(serde_json::Value::Null, Into::into),
+            )
         });
         serde_json::Value::Object(pairs.collect())
     }
@@ -133,34 +151,97 @@ impl<'a> Table<'a> {
     fn tell(&self, row: usize, out: &mut String) {
         let get = |name| self.get(name, row).unwrap_or_default();
         let reason = Reason::ALL.iter().find(|r| r.code() == get("reason"));
-        let port = self.get(c::PORT, row).map(|p| format!(" port {p}")).unwrap_or_default();
+        let port = self
+            .get(c::PORT, row)
+            .map(|p| format!(" port {p}"))
+            .unwrap_or_default();
         let _ = writeln!(out, "{}{port}: {}", shown(&get("target")), get("outcome"));
         let mut line = |label: &str, text: String| {
             if !text.trim().is_empty() {
                 let _ = writeln!(out, "  {label:<12}{}", shown(&text));
             }
         };
-        line("why", format!("{} ({})", reason.map_or("", |r| r.text()), get("reason")));
-        line("company", format!("{} {}", get("company_key"), get("company_name")));
-        line("threat", format!("{} {}", get("threat_id"), get("certainty")));
+        line(
+            "why",
+            format!("{} ({})", reason.map_or("", |r| r.text()), get("reason")),
+        );
+        line(
+            "company",
+            format!("{} {}", get("company_key"), get("company_name")),
+        );
+        line(
+            "threat",
+            format!("{} {}", get("threat_id"), get("certainty")),
+        );
         line("trigger", get("trigger_id"));
-        line("seen", format!("{} by {} ({})", get(c::OBSERVED_AT), get(c::FEED), get(c::REPORT)));
+        line(
+            "seen",
+            format!(
+                "{} by {} ({})",
+                get(c::OBSERVED_AT),
+                get(c::FEED),
+                get(c::REPORT)
+            ),
+        );
         line("first seen", get("first_observed_at"));
-        line("row", format!("{} of {}", get(c::SOURCE_ROW), get(c::SOURCE_OBJECT)));
-        line("asset", format!("{} {}, registered as `{}` by {} (row {})", get("asset_kind"), get("asset"), get("asset_original"), get("asset_source"), get("asset_row")));
-        line("valid", format!("{} to {}", or(get("valid_from"), "always"), or(get("valid_until"), "now")));
-        line("match", format!("by {}, most specific: {}, confidence {} ({})", get("matched_by"), get("is_most_specific"), get("confidence"), get("confidence_reason")));
+        line(
+            "row",
+            format!("{} of {}", get(c::SOURCE_ROW), get(c::SOURCE_OBJECT)),
+        );
+        line(
+            "asset",
+            format!(
+                "{} {}, registered as `{}` by {} (row {})",
+                get("asset_kind"),
+                get("asset"),
+                get("asset_original"),
+                get("asset_source"),
+                get("asset_row")
+            ),
+        );
+        line(
+            "valid",
+            format!(
+                "{} to {}",
+                or(get("valid_from"), "always"),
+                or(get("valid_until"), "now")
+            ),
+        );
+        line(
+            "match",
+            format!(
+                "by {}, most specific: {}, confidence {} ({})",
+                get("matched_by"),
+                get("is_most_specific"),
+                get("confidence"),
+                get("confidence_reason")
+            ),
+        );
         line("letter", get("reference"));
-        line("contact", format!("{} {} {}", get("contact_channel"), get("contact_role"), get("contact_reason")));
+        line(
+            "contact",
+            format!(
+                "{} {} {}",
+                get("contact_channel"),
+                get("contact_role"),
+                get("contact_reason")
+            ),
+        );
         out.push('\n');
     }
 }
 
 fn or(text: String, otherwise: &str) -> String {
-    if text.is_empty() { otherwise.to_owned() } else { text }
+    if text.is_empty() {
+        otherwise.to_owned()
+    } else {
+        text
+    }
 }
 
 /// Scan fields are hostile to terminals too.
 fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }

@@ -49,7 +49,11 @@ pub(super) fn hand_over(
     progress.begin("hand over", u64::try_from(claims.len()).unwrap_or(0));
     for chunk in claims.chunks(CLAIMS_AN_OBJECT) {
         for claim in chunk {
-            let company = night.decided.letters.iter().find(|d| d.letter.id == claim.letter_id);
+            let company = night
+                .decided
+                .letters
+                .iter()
+                .find(|d| d.letter.id == claim.letter_id);
             if let Some(drafted) = company {
                 ledger.put_party(claim.party_ref, &drafted.letter.company.key)?;
             }
@@ -60,13 +64,20 @@ pub(super) fn hand_over(
         for claim in &ours {
             let empty = BTreeMap::new();
             let files = forms.get(&claim.letter_id).copied().unwrap_or(&empty);
-            let dispatch = Dispatch { reference: claim.reference.as_str(), channel: claim.channel, files };
+            let dispatch = Dispatch {
+                reference: claim.reference.as_str(),
+                channel: claim.channel,
+                files,
+            };
             receipts.extend(send(&outbox, claim, &dispatch, &mut handed)?);
             crash::point("handed_over");
             progress.advance(1);
         }
         if !receipts.is_empty() {
-            ledger.append(receipts.into_iter().map(Record::Receipt).collect(), &mut |_, records| records)?;
+            ledger.append(
+                receipts.into_iter().map(Record::Receipt).collect(),
+                &mut |_, records| records,
+            )?;
         }
         crash::point("receipts");
     }
@@ -80,10 +91,15 @@ fn claim_all<'c>(
     ledger: &mut Ledger,
     handed: &mut Handed,
 ) -> Result<Vec<&'c Claim>, Failure> {
-    let missing: Vec<Record> = unclaimed(ledger.view(), chunk.to_vec().into_iter().map(Record::Claim).collect());
+    let missing: Vec<Record> = unclaimed(
+        ledger.view(),
+        chunk.to_vec().into_iter().map(Record::Claim).collect(),
+    );
     let n_missing = missing.len();
     if n_missing > 0 {
-        let n_made = ledger.append(missing, &mut |view, records| unclaimed(view, records))?.n_records;
+        let n_made = ledger
+            .append(missing, &mut |view, records| unclaimed(view, records))?
+            .n_records;
         handed.dropped += u64::try_from(n_missing - n_made).unwrap_or(0);
     }
     let claimed: BTreeSet<ClaimKey> = of_night(ledger.view(), chunk);
@@ -117,7 +133,10 @@ fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
         Record::Claim(c) => Some(c.night),
         _ => None,
     });
-    for claim in view.claims().filter(|c| night.is_some_and(|n| c.night >= n)) {
+    for claim in view
+        .claims()
+        .filter(|c| night.is_some_and(|n| c.night >= n))
+    {
         claimed.insert((claim.letter_id, claim.night, claim.attempt));
         findings.extend(claim.items.iter().map(|i| i.finding_id));
     }
@@ -162,7 +181,11 @@ fn send(
 /// Notes in the ledger that the run's manifest is final.
 pub(super) fn finish(outputs: &Outputs<'_>, ledger: &mut Ledger) -> Result<(), Failure> {
     let pin = outputs.pin;
-    let done = Record::Final { night: pin.night, revision: pin.revision, run_id: pin.run_id.clone() };
+    let done = Record::Final {
+        night: pin.night,
+        revision: pin.revision,
+        run_id: pin.run_id.clone(),
+    };
     if ledger.view().records.iter().any(|r| r.record == done) {
         return Ok(());
     }

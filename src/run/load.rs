@@ -57,7 +57,10 @@ pub fn load(call: &Call) -> Result<Loaded, Failure> {
     let triggers = collect(texts(&folder.join(&job.triggers)), &mut problems);
     let templates = collect(files(&folder.join(&job.templates)), &mut problems);
     let catalogue = collect(config::catalogue(&threats, &triggers), &mut problems);
-    let base = collect(base_url(call.base.as_deref(), &job, folder, &file), &mut problems);
+    let base = collect(
+        base_url(call.base.as_deref(), &job, folder, &file),
+        &mut problems,
+    );
     let secrets = collect(secrets(&job, folder, &file, &call.env), &mut problems);
     let look = match Look::load(&templates, job.sender.clone(), job.zone.clone()) {
         Ok(look) => Some(look),
@@ -139,7 +142,11 @@ pub(super) fn texts(folder: &Path) -> Result<Vec<NamedText>, Vec<Problem>> {
             Err(_) => problems.push(Problem::new(shown, "", "the file is not UTF-8 text")),
         }
     }
-    if problems.is_empty() { Ok(found) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(found)
+    } else {
+        Err(problems)
+    }
 }
 
 /// Every file below a folder, by its path relative to it, sorted; hidden files are left out.
@@ -149,8 +156,14 @@ pub(super) fn files(folder: &Path) -> Result<Vec<NamedBytes>, Vec<Problem>> {
     while let Some(here) = waiting.pop() {
         let problem = |e: std::io::Error| {
             vec![
-                Problem::new(here.display().to_string(), "", format!("the folder cannot be read: {e}"))
-                    .hint("folders are relative to the job file: see `threats`, `triggers`, `templates`"),
+                Problem::new(
+                    here.display().to_string(),
+                    "",
+                    format!("the folder cannot be read: {e}"),
+                )
+                .hint(
+                    "folders are relative to the job file: see `threats`, `triggers`, `templates`",
+                ),
             ]
         };
         for entry in fs::read_dir(&here).map_err(problem)? {
@@ -206,20 +219,30 @@ fn base_url(
     };
     let text = given.unwrap_or(&job.base);
     if text.contains("://") {
-        let mut url = Url::parse(text).map_err(|e| problem(format!("`{text}` is not a URL: {e}")))?;
+        let mut url =
+            Url::parse(text).map_err(|e| problem(format!("`{text}` is not a URL: {e}")))?;
         let known = ["file", "memory", "s3", "s3a", "gs", "az", "abfs", "abfss"];
         if !known.contains(&url.scheme()) {
-            return Err(problem(format!("`{}` is not a known kind of store", url.scheme())));
+            return Err(problem(format!(
+                "`{}` is not a known kind of store",
+                url.scheme()
+            )));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(problem("the URL holds credentials; they belong into the environment".into()));
+            return Err(problem(
+                "the URL holds credentials; they belong into the environment".into(),
+            ));
         }
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
         return Ok(Some(url));
     }
-    let path = if given.is_some() { PathBuf::from(text) } else { folder.join(text) };
+    let path = if given.is_some() {
+        PathBuf::from(text)
+    } else {
+        folder.join(text)
+    };
     let full = fs::canonicalize(&path)
         .map_err(|e| problem(format!("`{}` cannot be opened: {e}", path.display())))?;
     Url::from_directory_path(&full)
@@ -247,18 +270,26 @@ fn secrets(
     let verification = read("verification_key", &job.verification_key);
     let party = read("party_key", &job.party_key);
     match (verification, party) {
-        (Some(verification), Some(party)) => Ok(Some(Secrets { verification, party })),
+        (Some(verification), Some(party)) => Ok(Some(Secrets {
+            verification,
+            party,
+        })),
         _ => Err(problems),
     }
 }
 
-fn secret(place: &SecretPlace, folder: &Path, env: &BTreeMap<String, String>) -> Result<Secret, String> {
+fn secret(
+    place: &SecretPlace,
+    folder: &Path,
+    env: &BTreeMap<String, String>,
+) -> Result<Secret, String> {
     let from_env = place.env.as_ref().and_then(|name| env.get(name));
     let bytes = match (from_env, &place.file) {
         (Some(text), _) => text.trim().as_bytes().to_vec(),
         (None, Some(file)) => {
             let path = folder.join(file);
-            let bytes = fs::read(&path).map_err(|e| format!("`{}` cannot be read: {e}", path.display()))?;
+            let bytes =
+                fs::read(&path).map_err(|e| format!("`{}` cannot be read: {e}", path.display()))?;
             bytes.trim_ascii().to_vec()
         }
         (None, None) => {
@@ -267,22 +298,28 @@ fn secret(place: &SecretPlace, folder: &Path, env: &BTreeMap<String, String>) ->
         }
     };
     if bytes.len() < 16 {
-        return Err(format!("the key has {} bytes; expected 16 at least", bytes.len()));
+        return Err(format!(
+            "the key has {} bytes; expected 16 at least",
+            bytes.len()
+        ));
     }
     Ok(Secret::new(&bytes))
 }
 
 fn samples_key_problem(secrets: &Secrets, file: &str) -> Vec<Problem> {
-    [("verification_key", &secrets.verification), ("party_key", &secrets.party)]
-        .into_iter()
-        .filter(|(_, secret)| secret.starts_with(SAMPLES_KEY_MARK))
-        .map(|(key, _)| {
-            Problem::new(
-                file,
-                format!("secrets.{key}"),
-                "the samples' key is public, so it is refused for any base but a folder",
-            )
-            .hint("set the environment variable that the job names to a key of your own")
-        })
-        .collect()
+    [
+        ("verification_key", &secrets.verification),
+        ("party_key", &secrets.party),
+    ]
+    .into_iter()
+    .filter(|(_, secret)| secret.starts_with(SAMPLES_KEY_MARK))
+    .map(|(key, _)| {
+        Problem::new(
+            file,
+            format!("secrets.{key}"),
+            "the samples' key is public, so it is refused for any base but a folder",
+        )
+        .hint("set the environment variable that the job names to a key of your own")
+    })
+    .collect()
 }

@@ -31,12 +31,18 @@ impl Moment {
     ///
     /// # Errors
     /// `TryLater` where the system has no randomness.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the clock is read"
+    )]
     pub fn read() -> Result<Self, crate::diag::Failure> {
         let mut bytes = [0u8; 8];
         getrandom::fill(&mut bytes).map_err(|e| {
             crate::diag::Failure::try_later(format!("the system gives no random bytes: {e}"))
         })?;
-        Ok(Self { now: Timestamp::now(), run_id: hex::encode(bytes) })
+        Ok(Self {
+            now: Timestamp::now(),
+            run_id: hex::encode(bytes),
+        })
     }
 }

@@ -127,7 +127,10 @@ fn run_here(
     progress.begin("read the register", 1);
     let world = world::read(&loaded, &place, plan.night)?;
     progress.end();
-    let groups: usize = open.iter().map(|o| crate::model::matches::RowGroups::n_groups(&o.snapshot)).sum();
+    let groups: usize = open
+        .iter()
+        .map(|o| crate::model::matches::RowGroups::n_groups(&o.snapshot))
+        .sum();
     progress.begin("match", len(groups));
     let mut swept = sweep(&open, &world, progress)?;
     progress.end();
@@ -144,8 +147,19 @@ fn run_here(
     };
     let rendered = outputs.render_letters(&mut decided, progress)?;
     let of_decisions = report::close_sums(&mut swept.counts, &decided.decisions)?;
-    let rows_of = open.iter().map(|o| (o.object.listed.path.clone(), o.n_rows)).collect();
-    let night = RenderedNight { world: &world, swept: &swept, decided: &decided, of_decisions, rendered, view: &view, rows_of };
+    let rows_of = open
+        .iter()
+        .map(|o| (o.object.listed.path.clone(), o.n_rows))
+        .collect();
+    let night = RenderedNight {
+        world: &world,
+        swept: &swept,
+        decided: &decided,
+        of_decisions,
+        rendered,
+        view: &view,
+        rows_of,
+    };
     outputs.write_plan(&night)?;
     if ask.until == Until::Plan {
         return Ok(outcome(&outputs, &night, hand_over::Handed::default()));
@@ -159,7 +173,9 @@ fn run_here(
 fn outcome(outputs: &Outputs<'_>, night: &RenderedNight<'_>, handed: hand_over::Handed) -> Outcome {
     let summary = outputs.summary(night, &handed);
     let too_many = summary.rejects > summary.rejects_tolerated;
-    let exit_code = u8::from(too_many || handed.unknown > 0 || handed.failed > 0 || night.rendered.n_impossible > 0);
+    let exit_code = u8::from(
+        too_many || handed.unknown > 0 || handed.failed > 0 || night.rendered.n_impossible > 0,
+    );
     Outcome { summary, exit_code }
 }
 
@@ -184,7 +200,11 @@ fn plan_night(
             .map(Night::new)
             .ok_or_else(|| Failure::fix_job("today's date lies outside the calendar"))?,
     };
-    let ages = job.feeds.iter().map(|(feed, f)| (feed.clone(), f.max_age_days)).collect();
+    let ages = job
+        .feeds
+        .iter()
+        .map(|(feed, f)| (feed.clone(), f.max_age_days))
+        .collect();
     if let Some(pin) = view.pinned(night, ask.revision) {
         return resume(pin, &snapshots, ignored, loaded);
     }
@@ -199,12 +219,18 @@ fn resume(
     loaded: &Loaded,
 ) -> Result<Plan, Failure> {
     if pin.job_sha256 != loaded.job_sha256 {
-        let message = format!("night {} was planned with another job, threat catalogue or templates", pin.night);
-        return Err(Failure::fix_job(message)
-            .hint("undo the change to resume that plan, or plan the night anew with `--revision 1`"));
+        let message = format!(
+            "night {} was planned with another job, threat catalogue or templates",
+            pin.night
+        );
+        return Err(Failure::fix_job(message).hint(
+            "undo the change to resume that plan, or plan the night anew with `--revision 1`",
+        ));
     }
-    let by_path: BTreeMap<&str, &plan::SnapshotObject> =
-        snapshots.iter().map(|s| (s.listed.path.as_str(), s)).collect();
+    let by_path: BTreeMap<&str, &plan::SnapshotObject> = snapshots
+        .iter()
+        .map(|s| (s.listed.path.as_str(), s))
+        .collect();
     let mut found = Vec::new();
     let mut problems = Vec::new();
     for pinned in &pin.snapshots {
@@ -216,13 +242,22 @@ fn resume(
     found.sort_by(|a, b| (a.date, &a.listed.path).cmp(&(b.date, &b.listed.path)));
     match Failure::from_problems(Kind::FixData, problems) {
         Some(failure) => Err(failure),
-        None => Ok(Plan { night: pin.night, n_consumed_before: 0, snapshots: found, ignored }),
+        None => Ok(Plan {
+            night: pin.night,
+            n_consumed_before: 0,
+            snapshots: found,
+            ignored,
+        }),
     }
 }
 
 fn changed(pinned: &PinnedObject, what: &str) -> Problem {
-    Problem::new(&pinned.path, "", format!("the object {what} since the night was planned"))
-        .hint("put the old object back to resume that plan, or plan the night anew with `--revision 1`")
+    Problem::new(
+        &pinned.path,
+        "",
+        format!("the object {what} since the night was planned"),
+    )
+    .hint("put the old object back to resume that plan, or plan the night anew with `--revision 1`")
 }
 
 /// Opens every snapshot: all that are broken are named at once.
@@ -232,10 +267,19 @@ fn open_all(loaded: &Loaded, place: &Place, plan: &Plan) -> Result<Vec<OpenSnaps
     for object in &plan.snapshots {
         let renames = loaded.job.feeds.get(&object.feed).map(|f| &f.columns);
         let empty = BTreeMap::new();
-        match scan::open(place, &object.listed.path, object.listed.size, renames.unwrap_or(&empty)) {
+        match scan::open(
+            place,
+            &object.listed.path,
+            object.listed.size,
+            renames.unwrap_or(&empty),
+        ) {
             Ok(found) if found.n_rows == 0 => problems.push(
-                Problem::new(&object.listed.path, "", "the snapshot is empty; expected one row at least")
-                    .hint("ask the feed for a full snapshot, or move the object away"),
+                Problem::new(
+                    &object.listed.path,
+                    "",
+                    "the snapshot is empty; expected one row at least",
+                )
+                .hint("ask the feed for a full snapshot, or move the object away"),
             ),
             Ok(found) => open.push(OpenSnapshot {
                 object: object.clone(),
@@ -271,9 +315,14 @@ fn pin(
     snapshots.sort();
     if let Some(pinned) = ledger.view().pinned(plan.night, ask.revision) {
         let now: BTreeSet<&PinnedObject> = snapshots.iter().chain(&world.inputs).collect();
-        let differing = pinned.snapshots.iter().chain(&pinned.inputs).filter(|p| !now.contains(p));
+        let differing = pinned
+            .snapshots
+            .iter()
+            .chain(&pinned.inputs)
+            .filter(|p| !now.contains(p));
         let problems = differing.map(|p| changed(p, "has changed")).collect();
-        return Failure::from_problems(Kind::FixData, problems).map_or_else(|| Ok(pinned.clone()), Err);
+        return Failure::from_problems(Kind::FixData, problems)
+            .map_or_else(|| Ok(pinned.clone()), Err);
     }
     let pinned = PinnedNight {
         night: plan.night,
@@ -290,8 +339,10 @@ fn pin(
         Vec::new()
     })?;
     if was_overtaken {
-        return Err(Failure::try_later("another run wrote to the ledger while this one was planning")
-            .hint("run the same command again"));
+        return Err(Failure::try_later(
+            "another run wrote to the ledger while this one was planning",
+        )
+        .hint("run the same command again"));
     }
     Ok(pinned)
 }
@@ -303,7 +354,11 @@ fn decide_night(
     swept: &Swept,
     view: &LedgerView,
 ) -> Result<Decided, Failure> {
-    let cves = swept.hits.iter().flat_map(|h| h.observation.cves.iter().cloned()).collect();
+    let cves = swept
+        .hits
+        .iter()
+        .flat_map(|h| h.observation.cves.iter().cloned())
+        .collect();
     let facts = enrich::facts(&cves, world.kev.as_ref(), world.epss.as_ref())?;
     Ok(decide::decide(&decide::Input {
         settings: &loaded.job.policy,

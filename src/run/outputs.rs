@@ -17,8 +17,8 @@ use crate::diag::{Failure, Reject};
 use crate::model::company::Channel;
 use crate::model::counts::Outcomes;
 use crate::model::decision::Reason;
-use crate::model::ledger_record::{Claim, Frozen, LedgerView, PinnedNight};
 use crate::model::identity::PartyRef;
+use crate::model::ledger_record::{Claim, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
 use crate::render::{self, Mark, merge};
 use crate::report::{self, letter_plan, manifest, summary::Summary};
@@ -70,11 +70,17 @@ impl Outputs<'_> {
         decided: &mut Decided,
         progress: &dyn Progress,
     ) -> Result<Rendered, Failure> {
-        progress.begin("write letters", u64::try_from(decided.letters.len()).unwrap_or(0));
+        progress.begin(
+            "write letters",
+            u64::try_from(decided.letters.len()).unwrap_or(0),
+        );
         let mut rendered = Rendered::default();
         let mut impossible = BTreeSet::new();
         for chunk in decided.letters.chunks_mut(CHUNK) {
-            let done: Vec<_> = chunk.par_iter().map(|drafted| self.render_one(drafted)).collect();
+            let done: Vec<_> = chunk
+                .par_iter()
+                .map(|drafted| self.render_one(drafted))
+                .collect();
             let mut files = Files::new();
             for (drafted, letter) in chunk.iter_mut().zip(done) {
                 if letter.is_impossible {
@@ -99,8 +105,16 @@ impl Outputs<'_> {
     }
 
     fn render_one(&self, drafted: &Drafted) -> OneLetter {
-        let mark = if drafted.is_sendable { Mark::None } else { Mark::Concept };
-        let folder = if drafted.is_sendable { "letters" } else { "held" };
+        let mark = if drafted.is_sendable {
+            Mark::None
+        } else {
+            Mark::Concept
+        };
+        let folder = if drafted.is_sendable {
+            "letters"
+        } else {
+            "held"
+        };
         let name = |extension: &str| format!("{folder}/{}.{extension}", drafted.letter.reference);
         match render::render(&drafted.letter, &self.loaded.look, mark) {
             Ok(done) => OneLetter {
@@ -113,19 +127,29 @@ impl Outputs<'_> {
                 is_impossible: false,
             },
             Err(e) => {
-                tracing::warn!(reference = drafted.letter.reference.as_str(), "letter cannot be typeset: {e}");
-                OneLetter { files: Vec::new(), pages: 0, is_impossible: true }
+                tracing::warn!(
+                    reference = drafted.letter.reference.as_str(),
+                    "letter cannot be typeset: {e}"
+                );
+                OneLetter {
+                    files: Vec::new(),
+                    pages: 0,
+                    is_impossible: true,
+                }
             }
         }
     }
 
     fn write_all(&self, files: Files) -> Result<(), Failure> {
-        let full = files.into_iter().map(|(name, bytes)| (format!("{}{name}", self.folder), bytes));
+        let full = files
+            .into_iter()
+            .map(|(name, bytes)| (format!("{}{name}", self.folder), bytes));
         self.place.create_many(full.collect())
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        self.place.create_same(&format!("{}{name}", self.folder), bytes)
+        self.place
+            .create_same(&format!("{}{name}", self.folder), bytes)
     }
 
     /// Writes `letters.plan.json` and `manifest.planned.json`: what would leave, before it does.
@@ -155,7 +179,10 @@ impl Outputs<'_> {
 
     fn recipient_hash(&self, letter: &Letter) -> String {
         let recipient = &letter.recipient;
-        let text = format!("{}|{}|{}", recipient.channel, recipient.value, letter.addressee.key);
+        let text = format!(
+            "{}|{}|{}",
+            recipient.channel, recipient.value, letter.addressee.key
+        );
         hex::encode(self.loaded.secrets.party.hmac(text.as_bytes()))
     }
 
@@ -168,8 +195,14 @@ impl Outputs<'_> {
         progress.begin("write tables", 4);
         let letters: Vec<&Letter> = night.decided.letters.iter().map(|d| &d.letter).collect();
         let mut files: Files = vec![
-            ("decisions.parquet".into(), report::decisions_parquet(&night.decided.decisions, &letters)?),
-            ("rejects.parquet".into(), report::rejects_parquet(&rejects(night))?),
+            (
+                "decisions.parquet".into(),
+                report::decisions_parquet(&night.decided.decisions, &letters)?,
+            ),
+            (
+                "rejects.parquet".into(),
+                report::rejects_parquet(&rejects(night))?,
+            ),
         ];
         progress.advance(1);
         files.extend(self.mail_merge(night)?);
@@ -195,12 +228,21 @@ impl Outputs<'_> {
             .iter()
             .zip(&night.rendered.pages)
             .filter(|(d, _)| d.is_sendable && d.letter.recipient.channel == Channel::Post)
-            .map(|(d, pages)| merge::MergeLetter { letter: &d.letter, pages: *pages })
+            .map(|(d, pages)| merge::MergeLetter {
+                letter: &d.letter,
+                pages: *pages,
+            })
             .collect();
         let look = &self.loaded.look;
         Ok(vec![
-            ("mail-merge/letters.csv".into(), merge::csv(&rows, look, self.loaded.job.csv_separator)?),
-            ("mail-merge/letters.xlsx".into(), merge::xlsx(&rows, look, self.pin.night)?),
+            (
+                "mail-merge/letters.csv".into(),
+                merge::csv(&rows, look, self.loaded.job.csv_separator)?,
+            ),
+            (
+                "mail-merge/letters.xlsx".into(),
+                merge::xlsx(&rows, look, self.pin.night)?,
+            ),
         ])
     }
 
@@ -222,8 +264,14 @@ impl Outputs<'_> {
         let cells = statistics::tables(&input)?;
         let page = statistics::html(&cells, self.pin.night, &self.loaded.job.sender.name)?;
         Ok(vec![
-            ("statistics/statistics.parquet".into(), statistics::parquet(&cells)?),
-            ("statistics/statistics.csv".into(), statistics::csv(&cells, self.loaded.job.csv_separator)?),
+            (
+                "statistics/statistics.parquet".into(),
+                statistics::parquet(&cells)?,
+            ),
+            (
+                "statistics/statistics.csv".into(),
+                statistics::csv(&cells, self.loaded.job.csv_separator)?,
+            ),
             ("statistics/statistics.html".into(), page),
         ])
     }
@@ -278,9 +326,11 @@ impl Outputs<'_> {
             let there = self.place.get(&path)?;
             let agrees = String::from_utf8_lossy(&there).contains(&sha256);
             if !agrees {
-                return Err(Failure::our_bug("the manifest is there with another content than this run computes")
-                    .at(self.place.display(&path), "content_sha256")
-                    .hint("nothing was overwritten; keep both and report this"));
+                return Err(Failure::our_bug(
+                    "the manifest is there with another content than this run computes",
+                )
+                .at(self.place.display(&path), "content_sha256")
+                .hint("nothing was overwritten; keep both and report this"));
             }
         }
         Ok(())
@@ -328,7 +378,12 @@ impl Outputs<'_> {
         let sent = || night.decided.letters.iter().filter(|d| d.is_sendable);
         let by_channel = Channel::ALL
             .iter()
-            .map(|c| (c.to_string(), count(sent().filter(|d| d.letter.recipient.channel == *c))))
+            .map(|c| {
+                (
+                    c.to_string(),
+                    count(sent().filter(|d| d.letter.recipient.channel == *c)),
+                )
+            })
             .filter(|(_, n)| *n > 0)
             .collect();
         let register = night.world.tables.iter();
@@ -345,7 +400,9 @@ impl Outputs<'_> {
             companies: count(sent()),
             by_channel,
             place: self.place.display(&self.folder),
-            example: sent().next().map(|d| format!("letters/{}.pdf", d.letter.reference)),
+            example: sent()
+                .next()
+                .map(|d| format!("letters/{}.pdf", d.letter.reference)),
             rejects_tolerated: self.loaded.job.rejects_tolerated,
             rejects: u64::try_from(rejects(night).len()).unwrap_or(0),
         }
@@ -359,7 +416,13 @@ struct OneLetter {
 }
 
 fn rejects(night: &RenderedNight<'_>) -> Vec<Reject> {
-    night.swept.rejects.iter().chain(&night.world.rejects).cloned().collect()
+    night
+        .swept
+        .rejects
+        .iter()
+        .chain(&night.world.rejects)
+        .cloned()
+        .collect()
 }
 
 fn hashes(files: &Files) -> BTreeMap<String, String> {

@@ -34,10 +34,15 @@ pub fn preview(call: &Call, ask: &Ask) -> Result<Vec<u8>, Failure> {
     let threats = texts(&folder.join(&job.threats)).map_err(fix_job)?;
     let triggers = texts(&folder.join(&job.triggers)).map_err(fix_job)?;
     let catalogue = config::catalogue(&threats, &triggers).map_err(fix_job)?;
-    let threat = catalogue.threats.iter().find(|t| t.id == ask.threat).ok_or_else(|| {
-        let known: Vec<&str> = catalogue.threats.iter().map(|t| t.id.as_str()).collect();
-        Failure::fix_job(format!("unknown threat `{}`", ask.threat)).hint(format!("known threats: {}", known.join(", ")))
-    })?;
+    let threat = catalogue
+        .threats
+        .iter()
+        .find(|t| t.id == ask.threat)
+        .ok_or_else(|| {
+            let known: Vec<&str> = catalogue.threats.iter().map(|t| t.id.as_str()).collect();
+            Failure::fix_job(format!("unknown threat `{}`", ask.threat))
+                .hint(format!("known threats: {}", known.join(", ")))
+        })?;
     let look = look_of(&folder.join(&job.templates), &job)?;
     let letter = render::sample_letter(threat, ask.language, ask.kind, &look)?;
     render::render_form(&letter, &look, ask.form, Mark::None)

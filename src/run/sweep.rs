@@ -67,7 +67,10 @@ pub fn sweep(
     }
     swept.hits.sort_by(|a, b| {
         let key = |h: &Hit| (h.observation.row, h.how.asset);
-        a.observation.object.cmp(&b.observation.object).then_with(|| key(a).cmp(&key(b)))
+        a.observation
+            .object
+            .cmp(&b.observation.object)
+            .then_with(|| key(a).cmp(&key(b)))
     });
     swept.rejects.sort();
     Ok(swept)
@@ -127,9 +130,14 @@ fn take_hits(
         let observation = Arc::new(observation);
         let row = observation.row - identity.first_row;
         let from = matches.partition_point(|m| u64::from(m.row) < row);
-        let of_row = matches.iter().skip(from).take_while(|m| u64::from(m.row) == row);
+        let of_row = matches
+            .iter()
+            .skip(from)
+            .take_while(|m| u64::from(m.row) == row);
         n_matched += 1;
-        swept.hits.extend(of_row.filter_map(|m| hit(&observation, m, world)));
+        swept
+            .hits
+            .extend(of_row.filter_map(|m| hit(&observation, m, world)));
     }
     Ok(n_matched)
 }

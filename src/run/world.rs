@@ -46,7 +46,11 @@ pub struct World {
 /// # Errors
 /// `FixData` naming the object that is missing or broken; `TryLater` where the store is not there.
 pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failure> {
-    let mut reader = Reader { place, night, inputs: Vec::new() };
+    let mut reader = Reader {
+        place,
+        night,
+        inputs: Vec::new(),
+    };
     let job = &loaded.job;
     let suffixes = reader.needed("public_suffixes", &job.references.public_suffixes)?;
     let suffixes = SuffixList::read(&suffixes.bytes, &suffixes.path)?;
@@ -95,7 +99,11 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
     let mut inputs = reader.inputs;
     inputs.sort();
     Ok(World {
-        companies: companies.rows.into_iter().map(|c| (c.key.clone(), Arc::new(c))).collect(),
+        companies: companies
+            .rows
+            .into_iter()
+            .map(|c| (c.key.clone(), Arc::new(c)))
+            .collect(),
         assets: assets.rows.into_iter().map(Arc::new).collect(),
         contacts: by_company(contacts.rows),
         index,
@@ -110,7 +118,10 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
 fn by_company(contacts: Vec<Contact>) -> BTreeMap<CompanyKey, Vec<Contact>> {
     let mut by_company: BTreeMap<CompanyKey, Vec<Contact>> = BTreeMap::new();
     for contact in contacts {
-        by_company.entry(contact.company.clone()).or_default().push(contact);
+        by_company
+            .entry(contact.company.clone())
+            .or_default()
+            .push(contact);
     }
     for of_company in by_company.values_mut() {
         of_company.sort_by(|a, b| {
@@ -147,13 +158,17 @@ impl Reader<'_> {
         self.optional(Some(folder))?.ok_or_else(|| {
             Failure::fix_data(format!("no object dated on or before {}", self.night))
                 .at(self.place.display(folder), "")
-                .hint(format!("deliver `<date>.<extension>` there, or mend `reference.{key}` in the job"))
+                .hint(format!(
+                    "deliver `<date>.<extension>` there, or mend `reference.{key}` in the job"
+                ))
         })
     }
 
     /// The newest dated object of a folder on or before the night.
     fn optional(&mut self, folder: Option<&str>) -> Result<Option<Read>, Failure> {
-        let Some(folder) = folder else { return Ok(None) };
+        let Some(folder) = folder else {
+            return Ok(None);
+        };
         let listing = listed(self.place, folder)?;
         let Some((found, day)) = plan::dated(&listing, self.night) else {
             return Ok(None);
@@ -164,7 +179,11 @@ impl Reader<'_> {
             size: found.size,
             sha256: hex::encode(Sha256::digest(&bytes)),
         });
-        Ok(Some(Read { path: found.path.clone(), bytes, day }))
+        Ok(Some(Read {
+            path: found.path.clone(),
+            bytes,
+            day,
+        }))
     }
 }
 
@@ -173,6 +192,9 @@ pub(super) fn listed(place: &Place, prefix: &str) -> Result<Vec<Listed>, Failure
     let objects = place.list(prefix)?;
     Ok(objects
         .into_iter()
-        .map(|o| Listed { path: o.path, size: o.size })
+        .map(|o| Listed {
+            path: o.path,
+            size: o.size,
+        })
         .collect())
 }

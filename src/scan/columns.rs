@@ -43,14 +43,36 @@ fn column(name: &str) -> Option<Column> {
 
 const fn texts() -> &'static [&'static str] {
     &[
-        c::FEED, c::REPORT, c::IP, c::PROTOCOL, c::HOSTNAME, c::HOSTNAME_SOURCE, c::ACCOUNT_HASH,
-        c::ACCOUNT_DOMAIN, c::TAG, c::VENDOR, c::PRODUCT, c::VERSION, c::SEVERITY, c::TLP,
-        c::CLASSIFICATION_TAXONOMY, c::CLASSIFICATION_TYPE, c::TRIGGER_ID, c::SOURCE_OBJECT,
+        c::FEED,
+        c::REPORT,
+        c::IP,
+        c::PROTOCOL,
+        c::HOSTNAME,
+        c::HOSTNAME_SOURCE,
+        c::ACCOUNT_HASH,
+        c::ACCOUNT_DOMAIN,
+        c::TAG,
+        c::VENDOR,
+        c::PRODUCT,
+        c::VERSION,
+        c::SEVERITY,
+        c::TLP,
+        c::CLASSIFICATION_TAXONOMY,
+        c::CLASSIFICATION_TYPE,
+        c::TRIGGER_ID,
+        c::SOURCE_OBJECT,
     ]
 }
 
 /// One of these says whose a row is.
-const SUBJECTS: &[&str] = &[c::IP, c::IP_V4, c::IP_V6, c::HOSTNAME, c::ACCOUNT_HASH, c::ACCOUNT_DOMAIN];
+const SUBJECTS: &[&str] = &[
+    c::IP,
+    c::IP_V4,
+    c::IP_V6,
+    c::HOSTNAME,
+    c::ACCOUNT_HASH,
+    c::ACCOUNT_DOMAIN,
+];
 
 /// The schema with the job's renames done; a foreign name wins nothing over our own.
 pub(super) fn renamed(schema: &Schema, renames: &BTreeMap<String, String>) -> Schema {
@@ -67,7 +89,11 @@ pub(super) fn renamed(schema: &Schema, renames: &BTreeMap<String, String>) -> Sc
     Schema::new(fields)
 }
 
-pub(super) fn rename_batch(batch: &RecordBatch, renames: &BTreeMap<String, String>, object: &str) -> Result<RecordBatch, Failure> {
+pub(super) fn rename_batch(
+    batch: &RecordBatch,
+    renames: &BTreeMap<String, String>,
+    object: &str,
+) -> Result<RecordBatch, Failure> {
     if renames.is_empty() {
         return Ok(batch.clone());
     }
@@ -82,7 +108,10 @@ pub(super) fn check(schema: &Schema, object: &str) -> Result<(), Failure> {
         Ok(()) => Vec::new(),
         Err(failure) => failure.problems,
     };
-    if !SUBJECTS.iter().any(|name| schema.field_with_name(name).is_ok()) {
+    if !SUBJECTS
+        .iter()
+        .any(|name| schema.field_with_name(name).is_ok())
+    {
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         problems.push(
             Problem::new(

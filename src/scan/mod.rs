@@ -76,7 +76,9 @@ fn guarded<T>(object: &str, decode: impl FnOnce() -> ParquetResult<T>) -> Result
     };
     // A failure of the store travels through the decoder as text; it keeps its kind.
     if let Some((_, message)) = what.split_once(object::TROUBLE) {
-        return Err(Failure::try_later(message.trim_end_matches(['"', ')']).to_owned()).at(object, ""));
+        return Err(
+            Failure::try_later(message.trim_end_matches(['"', ')']).to_owned()).at(object, ""),
+        );
     }
     Err(unreadable(object, &what))
 }

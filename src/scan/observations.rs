@@ -47,7 +47,11 @@ pub fn observations(
             .hint("the file is cut or damaged: deliver it again, whole"));
     }
     let view = View::of(&canonical.batch)?;
-    let shared = (Arc::from(identity.object), Arc::from(identity.feed), Arc::from(identity.report));
+    let shared = (
+        Arc::from(identity.object),
+        Arc::from(identity.feed),
+        Arc::from(identity.report),
+    );
     let (mut found, mut rejects) = (Vec::with_capacity(rows.len()), Vec::new());
     for (at, row) in rows.iter().enumerate() {
         let row = identity.first_row + u64::from(*row);
@@ -58,7 +62,13 @@ pub fn observations(
             None => view.bad_severity(at),
         };
         if let Some((column, why, found)) = wrong {
-            rejects.push(Reject { object: identity.object.to_owned(), row, column, why, found });
+            rejects.push(Reject {
+                object: identity.object.to_owned(),
+                row,
+                column,
+                why,
+                found,
+            });
             continue;
         }
         found.push(view.observation(at, row, identity, &shared));
@@ -94,7 +104,11 @@ impl<'a> View<'a> {
 
     /// A text; blank counts as missing.
     fn text(&self, name: &str, at: usize) -> Option<&'a str> {
-        let array = self.batch.column_by_name(name)?.as_any().downcast_ref::<StringArray>()?;
+        let array = self
+            .batch
+            .column_by_name(name)?
+            .as_any()
+            .downcast_ref::<StringArray>()?;
         let text = array.is_valid(at).then(|| array.value(at))?;
         (!text.trim().is_empty()).then_some(text)
     }
@@ -105,7 +119,11 @@ impl<'a> View<'a> {
 
     fn bad_severity(&self, at: usize) -> Option<(&'static str, RejectReason, String)> {
         let text = self.text(c::SEVERITY, at)?;
-        let is_known = text.trim().to_lowercase().parse::<crate::model::observation::Severity>().is_ok();
+        let is_known = text
+            .trim()
+            .to_lowercase()
+            .parse::<crate::model::observation::Severity>()
+            .is_ok();
         (!is_known).then(|| (c::SEVERITY, RejectReason::BadSeverity, mask(text)))
     }
 
@@ -133,7 +151,13 @@ impl<'a> View<'a> {
         cves
     }
 
-    fn observation(&self, at: usize, row: u64, identity: &Identity<'_>, shared: &Shared) -> Observation {
+    fn observation(
+        &self,
+        at: usize,
+        row: u64,
+        identity: &Identity<'_>,
+        shared: &Shared,
+    ) -> Observation {
         let lower = |name| self.text(name, at).map(|t| t.trim().to_lowercase());
         let report = self.text(c::REPORT, at).filter(|r| *r != identity.report);
         Observation {
@@ -155,7 +179,12 @@ impl<'a> View<'a> {
             asn: self.asn.is_valid(at).then(|| self.asn.value(at)),
             tags: self
                 .text(c::TAG, at)
-                .map(|t| t.split([';', ',']).map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect())
+                .map(|t| {
+                    t.split([';', ','])
+                        .map(|t| t.trim().to_owned())
+                        .filter(|t| !t.is_empty())
+                        .collect()
+                })
                 .unwrap_or_default(),
             cves: self.cves(at),
             vendor: self.owned(c::VENDOR, at),

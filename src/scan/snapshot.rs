@@ -53,7 +53,12 @@ pub struct Opened {
 /// # Errors
 /// `FixData` naming the object: not there, not Parquet, cut, too large, a missing column, a
 /// wrong type. `TryLater` where the store is not there.
-pub fn open(place: &Place, path: &str, size: u64, renames: &BTreeMap<String, String>) -> Result<Opened, Failure> {
+pub fn open(
+    place: &Place,
+    path: &str,
+    size: u64,
+    renames: &BTreeMap<String, String>,
+) -> Result<Opened, Failure> {
     let object = place.display(path);
     let footer = footer(place, path, size, &object)?;
     let footer_sha256 = hex::encode(Sha256::digest(&footer));
@@ -65,8 +70,13 @@ pub fn open(place: &Place, path: &str, size: u64, renames: &BTreeMap<String, Str
     let mut first_rows = Vec::new();
     let mut n_rows: u64 = 0;
     for group in metadata.metadata().row_groups() {
-        if group.total_byte_size() > MAX_GROUP_BYTES || !(0..=i64::from(u32::MAX)).contains(&group.num_rows()) {
-            return Err(unreadable(&object, "a row group is too large to be held in memory"));
+        if group.total_byte_size() > MAX_GROUP_BYTES
+            || !(0..=i64::from(u32::MAX)).contains(&group.num_rows())
+        {
+            return Err(unreadable(
+                &object,
+                "a row group is too large to be held in memory",
+            ));
         }
         first_rows.push(n_rows);
         n_rows += u64::try_from(group.num_rows()).unwrap_or(0);
@@ -79,7 +89,11 @@ pub fn open(place: &Place, path: &str, size: u64, renames: &BTreeMap<String, Str
         renames: renames.clone(),
         first_rows,
     };
-    Ok(Opened { snapshot, n_rows, footer_sha256 })
+    Ok(Opened {
+        snapshot,
+        n_rows,
+        footer_sha256,
+    })
 }
 
 /// The footer's bytes, without the length and the magic number behind it.
@@ -90,18 +104,30 @@ fn footer(place: &Place, path: &str, size: u64, object: &str) -> Result<bytes::B
     let tail = one(place.get_ranges(path, &[size - TAIL..size])?)?;
     let (length, magic) = tail.split_at_checked(4).unwrap_or_default();
     if magic != b"PAR1" {
-        let what = if magic == b"PARE" { "the footer is encrypted" } else { "it does not end with `PAR1`" };
+        let what = if magic == b"PARE" {
+            "the footer is encrypted"
+        } else {
+            "it does not end with `PAR1`"
+        };
         return Err(unreadable(object, what));
     }
-    let length = length.iter().rev().fold(0u64, |n, b| (n << 8) | u64::from(*b));
+    let length = length
+        .iter()
+        .rev()
+        .fold(0u64, |n, b| (n << 8) | u64::from(*b));
     if length > MAX_FOOTER_BYTES || length > size - TAIL {
-        return Err(unreadable(object, &format!("its footer claims {length} bytes of a file of {size}")));
+        return Err(unreadable(
+            object,
+            &format!("its footer claims {length} bytes of a file of {size}"),
+        ));
     }
     one(place.get_ranges(path, &[size - TAIL - length..size - TAIL])?)
 }
 
 fn one(mut parts: Vec<bytes::Bytes>) -> Result<bytes::Bytes, Failure> {
-    parts.pop().ok_or_else(|| Failure::our_bug("the store answered without bytes"))
+    parts
+        .pop()
+        .ok_or_else(|| Failure::our_bug("the store answered without bytes"))
 }
 
 impl Snapshot {
@@ -110,20 +136,35 @@ impl Snapshot {
     #[must_use]
     pub fn v4_bounds(&self, group: usize) -> Option<(u32, u32)> {
         let group = self.metadata.metadata().row_groups().get(group)?;
-        let column = group.columns().iter().find(|c| c.column_path().string() == column::IP_V4)?;
-        let Statistics::Int32(stats) = column.statistics()? else { return None };
+        let column = group
+            .columns()
+            .iter()
+            .find(|c| c.column_path().string() == column::IP_V4)?;
+        let Statistics::Int32(stats) = column.statistics()? else {
+            return None;
+        };
         (stats.null_count_opt() == Some(0)).then_some(())?;
         // Parquet keeps an unsigned number in the bits of a signed one.
-        Some((stats.min_opt()?.cast_unsigned(), stats.max_opt()?.cast_unsigned()))
+        Some((
+            stats.min_opt()?.cast_unsigned(),
+            stats.max_opt()?.cast_unsigned(),
+        ))
     }
 
     fn group(&self, group: usize) -> Result<&RowGroupMetaData, Failure> {
         let groups = self.metadata.metadata().row_groups();
-        groups.get(group).ok_or_else(|| Failure::our_bug(format!("`{}` has no row group {group}", self.path)))
+        groups
+            .get(group)
+            .ok_or_else(|| Failure::our_bug(format!("`{}` has no row group {group}", self.path)))
     }
 
     /// Reads some columns of a row group as one canonical batch.
-    fn read(&self, group: usize, wanted: &[Column], rows: Option<RowSelection>) -> Result<RecordBatch, Failure> {
+    fn read(
+        &self,
+        group: usize,
+        wanted: &[Column],
+        rows: Option<RowSelection>,
+    ) -> Result<RecordBatch, Failure> {
         let object = self.place.display(&self.path);
         let of_group = self.group(group)?;
         let schema = self.metadata.parquet_schema();
@@ -133,8 +174,13 @@ impl Snapshot {
             .iter()
             .enumerate()
             .filter(|(_, field)| {
-                let name = self.renames.get(field.name()).map_or(field.name(), String::as_str);
-                wanted.iter().any(|w| w.name == name || w.name == field.name())
+                let name = self
+                    .renames
+                    .get(field.name())
+                    .map_or(field.name(), String::as_str);
+                wanted
+                    .iter()
+                    .any(|w| w.name == name || w.name == field.name())
             })
             .map(|(i, _)| i)
             .collect();
@@ -152,10 +198,11 @@ impl Snapshot {
         }
         let parts = Parts::fetch(&self.place, &self.path, self.size, &ranges)?;
         let batch = guarded(&object, || {
-            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(parts, self.metadata.clone())
-                .with_projection(mask)
-                .with_row_groups(vec![group])
-                .with_batch_size(BATCH_ROWS);
+            let mut builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(parts, self.metadata.clone())
+                    .with_projection(mask)
+                    .with_row_groups(vec![group])
+                    .with_batch_size(BATCH_ROWS);
             if let Some(rows) = rows {
                 builder = builder.with_row_selection(rows);
             }
@@ -185,7 +232,10 @@ impl RowGroups for Snapshot {
         let batch = self.read(group, &columns::KEYS, None)?;
         let n_rows = self.group(group)?.num_rows();
         if i64::try_from(batch.num_rows()) != Ok(n_rows) {
-            let what = format!("row group {group} has {} rows; its footer says {n_rows}", batch.num_rows());
+            let what = format!(
+                "row group {group} has {} rows; its footer says {n_rows}",
+                batch.num_rows()
+            );
             return Err(unreadable(&self.place.display(&self.path), &what));
         }
         Ok(table::canonical(&batch, &columns::KEYS, &self.path)?.batch)

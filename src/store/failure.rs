@@ -20,9 +20,12 @@ pub(super) fn of(error: &Error, shown: &str) -> Failure {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => refused(shown),
         // Without credentials of its own the client looks for a cloud's metadata service.
         other if says_refused(&other.to_string()) => refused(shown),
-        other => Failure::try_later(format!("the store does not answer: {}", short(&other.to_string())))
-            .at(shown, "")
-            .hint("run the same command again; if it stays, ask whoever keeps the store"),
+        other => Failure::try_later(format!(
+            "the store does not answer: {}",
+            short(&other.to_string())
+        ))
+        .at(shown, "")
+        .hint("run the same command again; if it stays, ask whoever keeps the store"),
     }
 }
 
@@ -44,9 +47,18 @@ fn refused(shown: &str) -> Failure {
 }
 
 fn says_refused(text: &str) -> bool {
-    ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "ExpiredToken", "InvalidToken", "403 Forbidden", "401 Unauthorized", "169.254.169.254"]
-        .iter()
-        .any(|mark| text.contains(mark))
+    [
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "AccessDenied",
+        "ExpiredToken",
+        "InvalidToken",
+        "403 Forbidden",
+        "401 Unauthorized",
+        "169.254.169.254",
+    ]
+    .iter()
+    .any(|mark| text.contains(mark))
 }
 
 /// One line of at most 300 characters.

@@ -12,7 +12,9 @@ const MARK: &str = ".nw-tmp-";
 
 /// Is this the name of an unfinished file?
 pub(super) fn is_temporary(path: &str) -> bool {
-    path.rsplit('/').next().is_some_and(|name| name.starts_with(MARK))
+    path.rsplit('/')
+        .next()
+        .is_some_and(|name| name.starts_with(MARK))
 }
 
 /// Writes a new file, durably; a file that is there stays as it is.
@@ -20,7 +22,9 @@ pub(super) fn is_temporary(path: &str) -> bool {
 /// A crash leaves a temporary file at most, which no listing shows.
 pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let folder = path
+        .parent()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     create_folders(folder)?;
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temporary = folder.join(format!("{MARK}{}-{n}", std::process::id()));

@@ -34,7 +34,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout_secs: 30, connect_timeout_secs: 5, retries: 5 }
+        Self {
+            timeout_secs: 30,
+            connect_timeout_secs: 5,
+            retries: 5,
+        }
     }
 }
 
@@ -118,8 +122,14 @@ impl Place {
     /// The store refuses us (`FixData`) or is not there (`TryLater`). No object is no error.
     pub fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, Failure> {
         let full = self.full(prefix)?;
-        let cut = if self.prefix.as_ref().is_empty() { 0 } else { self.prefix.as_ref().len() + 1 };
-        let metas = self.runtime.block_on(self.store.list(Some(&full)).try_collect::<Vec<_>>());
+        let cut = if self.prefix.as_ref().is_empty() {
+            0
+        } else {
+            self.prefix.as_ref().len() + 1
+        };
+        let metas = self
+            .runtime
+            .block_on(self.store.list(Some(&full)).try_collect::<Vec<_>>());
         let metas = match metas {
             Ok(metas) => metas,
             Err(object_store::Error::NotFound { .. }) => Vec::new(),
@@ -185,15 +195,25 @@ impl Place {
             return local::create(&root.join(path), bytes)
                 .map_err(|e| failure::of_io(&e, &self.display(path)));
         }
-        self.runtime.block_on(self.create_remote(&full, path, bytes.to_vec().into()))
+        self.runtime
+            .block_on(self.create_remote(&full, path, bytes.to_vec().into()))
     }
 
-    async fn create_remote(&self, full: &Path, path: &str, bytes: Bytes) -> Result<Created, Failure> {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    async fn create_remote(
+        &self,
+        full: &Path,
+        path: &str,
+        bytes: Bytes,
+    ) -> Result<Created, Failure> {
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
         match self.store.put_opts(full, bytes.into(), options).await {
             Ok(_) => Ok(Created::Ours),
             Err(
-                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
             ) => Ok(Created::Exists),
             Err(e) => Err(failure::of(&e, &self.display(path))),
         }
@@ -214,9 +234,11 @@ impl Place {
         if self.get(path)? == bytes {
             return Ok(());
         }
-        Err(Failure::our_bug("the object is there with other bytes than this run computes")
-            .at(self.display(path), "")
-            .hint("nothing was overwritten; keep the object and report this"))
+        Err(
+            Failure::our_bug("the object is there with other bytes than this run computes")
+                .at(self.display(path), "")
+                .hint("nothing was overwritten; keep the object and report this"),
+        )
     }
 
     /// [`Place::create_same`] for many objects at once.
@@ -226,7 +248,9 @@ impl Place {
     pub fn create_many(&self, objects: Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
         if self.is_local() {
             use rayon::prelude::*;
-            return objects.par_iter().try_for_each(|(path, bytes)| self.create_same(path, bytes));
+            return objects
+                .par_iter()
+                .try_for_each(|(path, bytes)| self.create_same(path, bytes));
         }
         let jobs = objects
             .into_iter()
@@ -242,7 +266,9 @@ impl Place {
                 .try_filter_map(|found| async move { Ok(found) })
                 .try_collect(),
         )?;
-        existing.iter().try_for_each(|(path, bytes)| self.must_hold(path, bytes))
+        existing
+            .iter()
+            .try_for_each(|(path, bytes)| self.must_hold(path, bytes))
     }
 
     fn full(&self, path: &str) -> Result<Path, Failure> {
@@ -252,8 +278,10 @@ impl Place {
         let full = format!("{}/{path}", self.prefix);
         match Path::parse(full.trim_matches('/')) {
             Ok(full) if !bad => Ok(full),
-            _ => Err(Failure::fix_job(format!("`{path}` is not a path under the base"))
-                .hint("expected parts between single `/`, without `..`")),
+            _ => Err(
+                Failure::fix_job(format!("`{path}` is not a path under the base"))
+                    .hint("expected parts between single `/`, without `..`"),
+            ),
         }
     }
 }

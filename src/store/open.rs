@@ -56,7 +56,9 @@ pub(super) fn open(
     }
     let store: Arc<dyn ObjectStore> = match scheme {
         ObjectStoreScheme::Local => {
-            let root = base.to_file_path().map_err(|()| refuse(&"not a path of this machine"))?;
+            let root = base
+                .to_file_path()
+                .map_err(|()| refuse(&"not a path of this machine"))?;
             let store = LocalFileSystem::new_with_prefix(&root).map_err(|e| refuse(&e))?;
             return Ok((Arc::new(store), Path::default(), Some(root)));
         }
