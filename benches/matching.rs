@@ -1,0 +1,482 @@
+//! What matching costs beside reading the columns. See `benches/README.md`.
+//!
+//! `cargo bench --profile dev --bench matching -- [rows in millions]`
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench may panic, reads the clock and prints"
+)]
+
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt32Array};
+use arrow::record_batch::RecordBatch;
+use nachtwacht::matching::{Index, PrefixTable, Settings, Shared};
+use nachtwacht::model::asset::{Asset, AssetKind, AssetValue};
+use nachtwacht::model::net::range_to_nets;
+use nachtwacht::model::night::Validity;
+use nachtwacht::model::observation::column;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use parquet::file::statistics::Statistics;
+use rayon::prelude::*;
+
+const GROUP_ROWS: usize = 1 << 20;
+const BATCH_ROWS: usize = 1 << 16;
+const N_ASSETS: u32 = 1_000_000;
+const N_DOMAINS: u32 = 200_000;
+
+/// SplitMix64: the same bench everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn word(&mut self) -> u32 {
+        (self.next() >> 32) as u32
+    }
+
+    fn below(&mut self, n: u32) -> u32 {
+        (u64::from(self.word()) * u64::from(n) >> 32) as u32
+    }
+}
+
+fn asset(n: u32, kind: AssetKind, value: AssetValue) -> Asset {
+    Asset {
+        company: format!("kvk:{:08}", n / 5).parse().unwrap(),
+        kind,
+        value,
+        canonical: String::new(),
+        original: String::new(),
+        valid: Validity {
+            from: (n % 3 == 0).then_some(0),
+            until: None,
+        },
+        source: String::new(),
+        confirmed_at: None,
+        row: u64::from(n),
+    }
+}
+
+/// 80 % single addresses, 20 % prefixes from /22 to /30, of which many lie inside others.
+fn address_assets(within: impl Fn(u32) -> u32) -> Vec<Asset> {
+    let mut random = Random(1);
+    let mut outer = 0;
+    (0..N_ASSETS)
+        .map(|n| {
+            let length = if n % 5 != 0 { 32 } else { 22 + random.below(9) };
+            let base = if n % 10 == 5 {
+                outer | random.below(1024)
+            } else {
+                within(random.word())
+            };
+            let mask = u32::MAX.checked_shr(length).unwrap_or(0);
+            if length < 26 {
+                outer = base & !1023;
+            }
+            let (first, last) = (
+                Ipv4Addr::from_bits(base & !mask),
+                Ipv4Addr::from_bits(base | mask),
+            );
+            let nets = range_to_nets(first.into(), last.into()).unwrap();
+            asset(n, AssetKind::Cidr, AssetValue::Nets(nets))
+        })
+        .collect()
+}
+
+fn first_address(asset: &Asset) -> u32 {
+    match &asset.value {
+        AssetValue::Nets(nets) => match nets[0] {
+            ipnet::IpNet::V4(net) => net.network().to_bits(),
+            ipnet::IpNet::V6(_) => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// Random addresses, one in fifty of them an asset's.
+fn addresses(random: &mut Random, assets: &[Asset], n: usize) -> Vec<u32> {
+    (0..n)
+        .map(|i| {
+            if i % 50 == 0 {
+                first_address(&assets[random.below(N_ASSETS) as usize])
+            } else {
+                random.word()
+            }
+        })
+        .collect()
+}
+
+fn domain(n: u32) -> String {
+    let mut random = Random(u64::from(n) << 20 | 77);
+    let letters = (0..5 + random.below(9)).map(|_| char::from(b'a' + random.below(26) as u8));
+    let letters: String = letters.collect();
+    let top = ["nl", "com", "example", "eu", "org"][random.below(5) as usize];
+    format!("{letters}{n}.{top}")
+}
+
+/// Host names with two to four labels, one in fifty of them below a registered domain.
+fn host_name(random: &mut Random, i: usize) -> String {
+    let n = if i % 50 == 0 {
+        random.below(N_DOMAINS)
+    } else {
+        N_DOMAINS + random.below(u32::MAX / 2)
+    };
+    match random.below(3) {
+        0 => domain(n),
+        1 => format!("www.{}", domain(n)),
+        _ => format!("host-{}.klanten.{}", random.below(1 << 16), domain(n)),
+    }
+}
+
+fn write(
+    path: &Path,
+    n_rows: usize,
+    mut column: impl FnMut(usize, usize) -> (&'static str, ArrayRef),
+) {
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap());
+    let properties = WriterProperties::builder()
+        .set_compression(zstd)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_column_dictionary_enabled(column::IP.into(), false)
+        .set_column_dictionary_enabled(column::IP_V4.into(), false)
+        .set_column_dictionary_enabled(column::HOSTNAME.into(), false)
+        .build();
+    let mut writer: Option<ArrowWriter<File>> = None;
+    for first in (0..n_rows).step_by(GROUP_ROWS) {
+        let n = GROUP_ROWS.min(n_rows - first);
+        let at: TimestampMicrosecondArray = (0..n)
+            .map(|i| Some(1_772_000_000_000_000 + (i as i64 / 1000) * 1_000_000))
+            .collect();
+        let (name, values) = column(first, n);
+        let at: ArrayRef = Arc::new(at.with_timezone("UTC"));
+        let batch =
+            RecordBatch::try_from_iter([(column::OBSERVED_AT, at), (name, values)]).unwrap();
+        let writer = writer.get_or_insert_with(|| {
+            ArrowWriter::try_new(
+                File::create(path).unwrap(),
+                batch.schema(),
+                Some(properties.clone()),
+            )
+            .unwrap()
+        });
+        writer.write(&batch).unwrap();
+    }
+    writer.unwrap().close().unwrap();
+}
+
+/// Opens row groups of a file; the footer is read once.
+struct Snapshot {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+}
+
+impl Snapshot {
+    fn open(path: &Path) -> Self {
+        let metadata =
+            ArrowReaderMetadata::load(&File::open(path).unwrap(), ArrowReaderOptions::new())
+                .unwrap();
+        Self {
+            path: path.into(),
+            metadata,
+        }
+    }
+
+    fn n_groups(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    fn batches(&self, group: usize, columns: &[&str]) -> impl Iterator<Item = RecordBatch> + use<> {
+        let file = File::open(&self.path).unwrap();
+        let schema = self.metadata.parquet_schema();
+        ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+            .with_projection(ProjectionMask::columns(schema, columns.iter().copied()))
+            .with_row_groups(vec![group])
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .unwrap()
+            .map(Result::unwrap)
+    }
+
+    /// Row groups whose addresses may be somebody's.
+    fn near(&self, index: &Index) -> Vec<usize> {
+        let groups = self.metadata.metadata().row_groups();
+        let may_match = |group: &usize| match groups[*group].column(1).statistics() {
+            Some(Statistics::Int32(s)) => {
+                index.may_match_v4_range(*s.min_opt().unwrap() as u32, *s.max_opt().unwrap() as u32)
+            }
+            _ => true,
+        };
+        (0..groups.len()).filter(may_match).collect()
+    }
+}
+
+fn decode(snapshot: &Snapshot, column: &str, groups: &[usize]) -> usize {
+    let rows = |&group| -> usize {
+        snapshot
+            .batches(group, &[column::OBSERVED_AT, column])
+            .map(|b| b.num_rows())
+            .sum()
+    };
+    groups.iter().map(rows).sum()
+}
+
+fn match_group(snapshot: &Snapshot, index: &Index, column: &str, group: usize) -> usize {
+    let batches = snapshot.batches(group, &[column::OBSERVED_AT, column]);
+    batches
+        .map(|b| index.match_batch(&b, "bench").unwrap().matches.len())
+        .sum()
+}
+
+/// The best of three, since the machine has neighbours.
+fn best<T>(mut run: impl FnMut() -> T) -> (Duration, T) {
+    let mut once = || {
+        let start = Instant::now();
+        let value = run();
+        (start.elapsed(), value)
+    };
+    let mut best = once();
+    for _ in 0..2 {
+        let next = once();
+        if next.0 < best.0 {
+            best = next;
+        }
+    }
+    best
+}
+
+fn report(what: &str, n_rows: usize, time: Duration, beside: Option<(&str, Duration)>) {
+    let rate = n_rows as f64 / time.as_secs_f64() / 1e6;
+    let ratio = beside
+        .map(|(name, other)| format!(", {:.2} x {name}", other.as_secs_f64() / time.as_secs_f64()));
+    println!(
+        "{what:<44} {rate:9.1} M rows/s{}",
+        ratio.unwrap_or_default()
+    );
+}
+
+fn peak_memory_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"));
+    line.and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0)
+        / 1024
+}
+
+fn build(what: &str, assets: &[Asset]) -> Index {
+    let (time, index) = best(|| {
+        Index::build(
+            assets,
+            &Shared::default(),
+            &PrefixTable::default(),
+            &Settings::default(),
+        )
+    });
+    println!(
+        "index of {what}: {:.0} ms, {} MiB",
+        time.as_secs_f64() * 1e3,
+        index.heap_bytes() >> 20
+    );
+    index
+}
+
+/// One thread: decode, then decode and match, then the naive loop on a few rows.
+fn compare(
+    what: &str,
+    snapshot: &Snapshot,
+    index: &Index,
+    assets: &[Asset],
+    column: &str,
+    n_rows: usize,
+) {
+    let groups: Vec<usize> = (0..snapshot.n_groups()).collect();
+    let (bare, n) = best(|| decode(snapshot, column, &groups));
+    assert_eq!(n, n_rows);
+    report(&format!("{what}: decode alone"), n_rows, bare, None);
+    let matching = || {
+        groups
+            .iter()
+            .map(|&g| match_group(snapshot, index, column, g))
+            .sum::<usize>()
+    };
+    let (time, n_matches) = best(matching);
+    report(
+        &format!("{what}: decode and match"),
+        n_rows,
+        time,
+        Some(("decode", bare)),
+    );
+    let (both, n_again) = best(|| {
+        groups
+            .par_iter()
+            .map(|&g| match_group(snapshot, index, column, g))
+            .sum::<usize>()
+    });
+    assert_eq!(n_matches, n_again);
+    report(
+        &format!("{what}: {} threads", rayon::current_num_threads()),
+        n_rows,
+        both,
+        Some(("one", time)),
+    );
+    if column == column::IP_V4 {
+        let nets: Vec<_> = assets
+            .iter()
+            .filter_map(|a| match &a.value {
+                AssetValue::Nets(n) => Some(n[0]),
+                _ => None,
+            })
+            .collect();
+        let few: Vec<u32> = (0..50).map(|n| first_address(&assets[n * 997])).collect();
+        let (naive, _) = best(|| {
+            few.iter()
+                .map(|&ip| {
+                    nets.iter()
+                        .filter(|n| n.contains(&std::net::IpAddr::V4(ip.into())))
+                        .count()
+                })
+                .sum::<usize>()
+        });
+        report(
+            &format!("{what}: naive loop (50 rows)"),
+            few.len(),
+            naive,
+            None,
+        );
+    }
+    println!(
+        "{what}: {n_matches} matches, peak memory {} MiB",
+        peak_memory_mib()
+    );
+}
+
+fn main() {
+    let millions = std::env::args()
+        .filter_map(|a| a.parse::<usize>().ok())
+        .next()
+        .unwrap_or(20);
+    let n_rows = millions * 1_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+
+    let assets = address_assets(|random| random);
+    let index = build("1 M address assets", &assets);
+    let mut random = Random(2);
+    write(&place("v4"), n_rows, |_, n| {
+        (
+            column::IP_V4,
+            Arc::new(UInt32Array::from(addresses(&mut random, &assets, n))),
+        )
+    });
+    compare(
+        "number, unsorted",
+        &Snapshot::open(&place("v4")),
+        &index,
+        &assets,
+        column::IP_V4,
+        n_rows,
+    );
+    std::fs::remove_file(place("v4")).unwrap();
+
+    let mut random = Random(3);
+    write(&place("text"), n_rows, |_, n| {
+        let texts = addresses(&mut random, &assets, n)
+            .into_iter()
+            .map(|ip| Ipv4Addr::from_bits(ip).to_string());
+        (column::IP, Arc::new(StringArray::from_iter_values(texts)))
+    });
+    compare(
+        "text, unsorted",
+        &Snapshot::open(&place("text")),
+        &index,
+        &assets,
+        column::IP,
+        n_rows,
+    );
+    std::fs::remove_file(place("text")).unwrap();
+
+    let names: Vec<Asset> = (0..N_DOMAINS)
+        .map(|n| {
+            asset(
+                n,
+                AssetKind::Domain,
+                AssetValue::Name(domain(n).parse().unwrap()),
+            )
+        })
+        .collect();
+    let name_index = build("200,000 domains", &names);
+    let mut random = Random(4);
+    write(&place("names"), n_rows, |first, n| {
+        let texts = (first..first + n).map(|i| host_name(&mut random, i));
+        (
+            column::HOSTNAME,
+            Arc::new(StringArray::from_iter_values(texts)),
+        )
+    });
+    compare(
+        "names",
+        &Snapshot::open(&place("names")),
+        &name_index,
+        &names,
+        column::HOSTNAME,
+        n_rows,
+    );
+    std::fs::remove_file(place("names")).unwrap();
+
+    // Assets in 2 % of the space; the snapshot is sorted by address and evenly spread.
+    let clustered =
+        address_assets(|random| (random >> 24) % 5 * 51 << 24 | (random & 0x00ff_ffff) % (1 << 24));
+    let index = build("1 M clustered assets", &clustered);
+    for times in [1, 5, 20] {
+        let n_rows = n_rows * times;
+        let step = u32::MAX as usize / n_rows;
+        write(&place("sorted"), n_rows, |first, n| {
+            (
+                column::IP_V4,
+                Arc::new(
+                    (first..first + n)
+                        .map(|i| (i * step) as u32)
+                        .collect::<UInt32Array>(),
+                ),
+            )
+        });
+        let snapshot = Snapshot::open(&place("sorted"));
+        let (time, n_groups) = best(|| {
+            let near = snapshot.near(&index);
+            near.iter().for_each(|&g| {
+                match_group(&snapshot, &index, column::IP_V4, g);
+            });
+            near.len()
+        });
+        report(
+            &format!(
+                "sorted, {} M rows, {n_groups} of {} groups read",
+                n_rows / 1_000_000,
+                snapshot.n_groups()
+            ),
+            n_rows,
+            time,
+            None,
+        );
+    }
+    println!("peak memory {} MiB", peak_memory_mib());
+}
