@@ -14,6 +14,7 @@
 mod harness;
 mod ingest;
 mod matching;
+mod render;
 mod s3;
 mod statistics;
 mod tidy;

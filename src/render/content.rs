@@ -301,11 +301,7 @@ fn what(s: &LetterSection, text: &str, voice: &Voice<'_>) -> Vec<String> {
 }
 
 fn notes(s: &LetterSection, voice: &Voice<'_>) -> Vec<String> {
-    let mut feeds: Vec<String> = s
-        .findings
-        .iter()
-        .map(|f| visible(&f.feed, Limit::Field))
-        .collect();
+    let mut feeds: Vec<String> = s.findings.iter().map(|f| value(&f.feed)).collect();
     feeds.sort();
     feeds.dedup();
     let last = s.findings.iter().map(|f| f.observed_at).max().unwrap_or(0);

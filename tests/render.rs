@@ -1,0 +1,289 @@
+//! Letters: golden texts, the structure of the PDF, hostile fields, the same bytes twice.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use expect_test::expect_file;
+use jiff::tz::TimeZone;
+use nachtwacht::model::company::Language;
+use nachtwacht::model::decision::ItemKind;
+use nachtwacht::model::letter::{Form, Letter};
+use nachtwacht::render::{self, Look, Mark};
+
+use crate::harness::{needs, root, shared};
+
+/// The job's own look and one of its threats, as a run would load them.
+fn house() -> (Look, Arc<nachtwacht::model::threat::Threat>) {
+    let job_file = root().join("jobs/nightly.toml");
+    let job = nachtwacht::config::job("nightly.toml", &std::fs::read_to_string(job_file).unwrap())
+        .unwrap();
+    let read = |folder: &str| -> Vec<(String, String)> {
+        let mut files: Vec<_> = std::fs::read_dir(root().join("jobs").join(folder))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .map(|p| {
+                (
+                    p.display().to_string(),
+                    std::fs::read_to_string(&p).unwrap(),
+                )
+            })
+            .collect();
+        files.sort();
+        files
+    };
+    let catalogue = nachtwacht::config::catalogue(&read("threats"), &read("triggers")).unwrap();
+    let threat = catalogue
+        .threats
+        .iter()
+        .find(|t| t.id == "exposed-rdp")
+        .unwrap();
+    let look = Look::load(
+        &templates(),
+        job.sender,
+        TimeZone::get("Europe/Amsterdam").unwrap(),
+    )
+    .unwrap();
+    (look, Arc::clone(threat))
+}
+
+fn templates() -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for folder in ["letter", "fonts"] {
+        for entry in std::fs::read_dir(root().join("templates").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{folder}/{}", path.file_name().unwrap().to_string_lossy());
+            files.push((name, std::fs::read(path).unwrap()));
+        }
+    }
+    files
+}
+
+fn form(letter: &Letter, look: &Look, form: Form) -> String {
+    String::from_utf8(render::render_form(letter, look, form, Mark::None).unwrap()).unwrap()
+}
+
+#[test]
+fn letters_read_as_the_golden_ones() {
+    let (look, threat) = house();
+    for (language, kind) in [
+        (Language::Nl, ItemKind::First),
+        (Language::En, ItemKind::Reminder),
+    ] {
+        let letter = render::sample_letter(&threat, language, kind, &look).unwrap();
+        let name = format!("golden/letters/exposed-rdp.{language}.{kind}");
+        expect_file![format!("{name}.txt")].assert_eq(&form(&letter, &look, Form::Text));
+        expect_file![format!("{name}.html")].assert_eq(&form(&letter, &look, Form::Html));
+    }
+}
+
+#[test]
+fn text_stays_within_72_columns() {
+    let (look, threat) = house();
+    for language in [Language::Nl, Language::En] {
+        let letter = render::sample_letter(&threat, language, ItemKind::First, &look).unwrap();
+        for line in form(&letter, &look, Form::Text).lines() {
+            assert!(line.chars().count() <= 72, "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_same_letter_gives_the_same_bytes() {
+    let (look, threat) = house();
+    let letter = render::sample_letter(&threat, Language::Nl, ItemKind::First, &look).unwrap();
+    let (other, _) = house();
+    let first = render::render(&letter, &look, Mark::None).unwrap();
+    assert_eq!(first, render::render(&letter, &other, Mark::None).unwrap());
+    assert!(!first.is_fallback);
+}
+
+#[test]
+fn the_pdf_claims_both_standards_and_has_their_structure() {
+    let (look, threat) = house();
+    let mut letter = render::sample_letter(&threat, Language::Nl, ItemKind::First, &look).unwrap();
+    // A table over several pages.
+    let section = &mut letter.sections[0];
+    let model = section.findings[0].clone();
+    section.findings = (0..120).map(|_| model.clone()).collect();
+    let done = render::render(&letter, &look, Mark::None).unwrap();
+    assert!(!done.is_fallback);
+    assert!(done.pages >= 4, "{} pages", done.pages);
+    let raw = String::from_utf8_lossy(&done.pdf).into_owned();
+    for mark in [
+        "<pdfaid:part>2<",
+        "<pdfaid:conformance>A<",
+        "<pdfuaid:part>1<",
+    ] {
+        assert!(raw.contains(mark), "{mark} is not in the metadata");
+    }
+    if !needs(
+        "pdfinfo",
+        Command::new("pdfinfo").arg("-v").output().is_ok(),
+    ) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("letter.pdf");
+    std::fs::write(&file, &done.pdf).unwrap();
+    let ask = |program: &str, options: &[&str]| {
+        let answer = Command::new(program)
+            .args(options)
+            .arg(&file)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&answer.stdout).into_owned()
+    };
+    let about = ask("pdfinfo", &[]);
+    assert!(
+        about.contains("Tagged:          yes") && about.contains("Waarschuwing: "),
+        "{about}"
+    );
+    assert!(about.contains("(A4)"), "{about}");
+    let structure = ask("pdfinfo", &["-struct-text"]);
+    for tag in [
+        "Document", "H1", "H2", "Table", "THead", "TH", "TBody", "TD", "L ", "LI", "Figure",
+    ] {
+        assert!(structure.contains(tag), "no {tag} in the structure");
+    }
+    for font in ask("pdffonts", &[]).lines().skip(2) {
+        assert!(
+            font.contains("yes yes yes"),
+            "a font is not embedded: {font}"
+        );
+    }
+    // The header stands on every page of the table; the last pages hold none.
+    let printed = Command::new("pdftotext")
+        .arg(&file)
+        .arg("-")
+        .output()
+        .unwrap();
+    let n_headers = String::from_utf8_lossy(&printed.stdout)
+        .matches("Gezien op")
+        .count();
+    assert!(
+        n_headers >= 3,
+        "the table's header stands on {n_headers} pages"
+    );
+}
+
+/// Field by field, the letter with one hostile text in it.
+fn poisoned(letter: &Letter, text: &str) -> Vec<Letter> {
+    let one = |act: &dyn Fn(&mut Letter)| {
+        let mut copy = letter.clone();
+        act(&mut copy);
+        copy
+    };
+    let some = || Some(text.to_owned());
+    vec![
+        one(&|l| l.sections[0].findings[0].hostname = some()),
+        one(&|l| l.sections[0].findings[0].product = some()),
+        one(&|l| l.sections[0].findings[0].version = some()),
+        one(&|l| l.sections[0].findings[0].protocol = some()),
+        one(&|l| l.sections[0].findings[0].feed = text.to_owned()),
+        one(&|l| {
+            l.sections[0].findings[0].ip = None;
+            l.sections[0].findings[0].target = text.to_owned();
+        }),
+        one(&|l| l.sections[0].findings[0].cves = vec![text.to_owned()]),
+        one(&|l| {
+            let mut company = (*l.company).clone();
+            company.name = text.to_owned();
+            let mut address = company.address.clone().unwrap();
+            address.street = text.to_owned();
+            company.address = Some(address);
+            l.company = Arc::new(company.clone());
+            l.addressee = Arc::new(company);
+        }),
+    ]
+}
+
+const OWN: &[&str] = &[
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "{{ 7*7 }}{% include \"x\" %}",
+    "#panic() $x$ *b* _i_ @ref <label> \\",
+    "=HYPERLINK(\"http://evil.example\",\"x\")",
+    "http://evil.example/login",
+    "www.evil.example",
+    "a\r\nBcc: x@evil.example\r\n\r\nhello",
+    "\u{202e}gpj.exe\u{200b}\u{feff}",
+    "你好 мир שלום \u{1f4a9}",
+    "\u{0}\u{1b}[31mred",
+];
+
+#[test]
+fn hostile_fields_stay_text_in_every_form() {
+    let (look, threat) = house();
+    let letter = render::sample_letter(&threat, Language::Nl, ItemKind::First, &look).unwrap();
+    let tags = |html: &str| html.matches('<').count();
+    let clean = tags(&form(&letter, &look, Form::Html));
+    let mut texts: Vec<String> = OWN.iter().map(|s| (*s).to_owned()).collect();
+    texts.push("x".repeat(100_000));
+    let n_own = texts.len();
+    if let Some(file) = shared("hostile-strings/blns.json") {
+        let found: Vec<String> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        texts.extend(found);
+    }
+    for (n, text) in texts.iter().enumerate() {
+        for (field, letter) in poisoned(&letter, text).iter().enumerate() {
+            let html = form(letter, &look, Form::Html);
+            assert!(
+                tags(&html) <= clean,
+                "field {field}: a tag more with {text:?}"
+            );
+            let plain = form(letter, &look, Form::Text);
+            for form in [&html, &plain] {
+                let hidden = |c: char| {
+                    (c.is_control() && c != '\n')
+                        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}')
+                };
+                assert!(
+                    !form.chars().any(hidden),
+                    "field {field}: a hidden character of {text:?}"
+                );
+                if field < 7 {
+                    assert!(
+                        !form.contains("://evil")
+                            && !form.contains("www.evil")
+                            && !form.contains("x@evil"),
+                        "field {field}: {text:?} may become a link"
+                    );
+                }
+            }
+            // The typesetter sees our own strings in every field, the public list in one field each.
+            if n < n_own || n % 8 == field {
+                let done = render::render(letter, &look, Mark::None).unwrap();
+                assert!(
+                    !done.is_fallback,
+                    "field {field}: {text:?} cannot be typeset"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_field_in_a_template_is_refused_with_its_file() {
+    let (_, _) = house();
+    let job_file = root().join("jobs/nightly.toml");
+    let job = nachtwacht::config::job("nightly.toml", &std::fs::read_to_string(job_file).unwrap())
+        .unwrap();
+    for (name, from, to) in [
+        ("letter/letter.txt", "{{ reference }}", "{{ refrence }}"),
+        ("letter/letter.html", "{{ s.title }}", "{{ s.titel }}"),
+        ("letter/letter.typ", "l.salutation", "l.salutaton"),
+        ("letter/strings.nl.toml", "{{ company }}", "{{ compny }}"),
+        ("letter/strings.en.toml", "salutation = ", "salutaton = "),
+    ] {
+        let mut files = templates();
+        let file = files.iter_mut().find(|(n, _)| n == name).unwrap();
+        let text = String::from_utf8(file.1.clone()).unwrap();
+        assert!(text.contains(from), "{name} does not hold {from}");
+        file.1 = text.replace(from, to).into_bytes();
+        let Err(failure) = Look::load(&files, job.sender.clone(), TimeZone::UTC) else {
+            panic!("{name}: {to} was not noticed");
+        };
+        assert_eq!(failure.kind.exit_code(), 2);
+        assert!(failure.to_string().contains(name), "{name}: {failure}");
+    }
+}
