@@ -109,11 +109,16 @@ fn read_limited(reader: impl Read, name: &str, limit: u64) -> Result<Vec<u8>, Fa
 }
 
 fn too_large(name: &str, limit: u64) -> Failure {
+    let hint = if limit < HARD_LIMIT {
+        "raise `max_bytes` of the feed if a report may be that large, or split the file"
+    } else {
+        "split the file: one table holds no more"
+    };
     Failure::fix_data(format!(
         "holds more than {limit} bytes when unpacked; expected at most that"
     ))
     .at(name, "")
-    .hint("raise `max_bytes` of the feed if a report may be that large, or split the file")
+    .hint(hint)
 }
 
 /// Drops the byte order mark and refuses what is not a text of bytes.
