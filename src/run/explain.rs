@@ -4,9 +4,9 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt16Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::load::{Call, load};
 use crate::diag::Failure;
@@ -97,10 +97,8 @@ fn newest_run(place: &Place, runs: &str, night: Option<Night>) -> Result<String,
 }
 
 struct Table<'a> {
-    columns: Vec<(&'static str, &'a ArrayRef, ArrayFormatter<'a>)>,
+    columns: Vec<(&'static str, &'a ArrayRef)>,
 }
-
-const OPTIONS: FormatOptions<'static> = FormatOptions::new();
 
 impl<'a> Table<'a> {
     fn of(batch: &'a RecordBatch) -> Result<Self, Failure> {
@@ -109,18 +107,40 @@ impl<'a> Table<'a> {
             let array = batch.column_by_name(name).ok_or_else(|| {
                 Failure::fix_data("the column is missing").at("decisions.parquet", *name)
             })?;
-            let formatter = ArrayFormatter::try_new(array.as_ref(), &OPTIONS)
-                .map_err(|e| Failure::our_bug(e.to_string()))?;
-            columns.push((*name, array, formatter));
+            columns.push((*name, array));
         }
         Ok(Self { columns })
     }
 
     fn get(&self, name: &str, row: usize) -> Option<String> {
-        let (_, array, formatter) = self.columns.iter().find(|(n, _, _)| *n == name)?;
-        array
-            .is_valid(row)
-            .then(|| formatter.value(row).to_string())
+        let (_, array) = self.columns.iter().find(|(n, _)| *n == name)?;
+        if array.is_null(row) {
+            return None;
+        }
+        match array.data_type() {
+            DataType::Utf8 => Some(array.as_string_opt::<i32>()?.value(row).to_owned()),
+            DataType::UInt16 => Some(
+                array
+                    .as_primitive_opt::<UInt16Type>()?
+                    .value(row)
+                    .to_string(),
+            ),
+            DataType::UInt64 => Some(
+                array
+                    .as_primitive_opt::<UInt64Type>()?
+                    .value(row)
+                    .to_string(),
+            ),
+            DataType::Timestamp(..) => {
+                let at = array
+                    .as_primitive_opt::<TimestampMicrosecondType>()?
+                    .value(row);
+                jiff::Timestamp::from_microsecond(at)
+                    .ok()
+                    .map(|t| t.to_string())
+            }
+            _ => None,
+        }
     }
 
     fn is_asked(&self, row: usize, question: &Question) -> bool {
@@ -137,7 +157,7 @@ impl<'a> Table<'a> {
     }
 
     fn json(&self, row: usize) -> serde_json::Value {
-        let pairs = self.columns.iter().map(|(name, _, _)| {
+        let pairs = self.columns.iter().map(|(name, _)| {
             (
                 (*name).to_owned(),
                 self.get(name, row)

@@ -68,6 +68,7 @@ pub fn ingest(ask: &Ask) -> Result<String, Failure> {
     );
     let _ = writeln!(said, "  snapshot  {}", ask.out.display());
     if !ingested.rejects.is_empty() {
+        // Beside the snapshot, and not itself one: a night reads `*.parquet` only.
         let path = ask.out.with_extension("rejects.parquet.aside");
         write_new(&path, &report::rejects_parquet(&ingested.rejects)?)?;
         let _ = writeln!(
