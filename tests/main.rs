@@ -16,5 +16,6 @@ mod ingest;
 mod matching;
 mod render;
 mod s3;
+mod scan;
 mod statistics;
 mod tidy;
