@@ -14,8 +14,10 @@
 mod harness;
 mod ingest;
 mod matching;
+mod nightly;
 mod render;
 mod s3;
+mod sandbox;
 mod scan;
 mod statistics;
 mod tidy;

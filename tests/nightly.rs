@@ -1,0 +1,290 @@
+//! The whole line with the real binary: a night, the same night again, the next night, and a
+//! process that is killed at the worst moments.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::sandbox::{Sandbox, Tree};
+
+const FIRST: &str = "2026-03-09";
+const SECOND: &str = "2026-03-10";
+
+fn n_rows(parquet: &[u8]) -> u64 {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(parquet)).unwrap();
+    u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap()
+}
+
+fn number(v: &Value) -> u64 {
+    v.as_u64().unwrap_or_else(|| panic!("not a count: {v}"))
+}
+
+fn sum(of: &Value) -> u64 {
+    of.as_object().unwrap().values().map(number).sum()
+}
+
+/// What must be the same for the same inputs: everything but the two manifests, which carry
+/// the run's random name and the clock.
+fn repeatable(outputs: &Tree) -> Tree {
+    let mut same = outputs.clone();
+    same.retain(|name, _| !name.starts_with("manifest"));
+    same
+}
+
+#[track_caller]
+fn assert_same(a: &Tree, b: &Tree) {
+    assert_eq!(
+        a.keys().collect::<Vec<_>>(),
+        b.keys().collect::<Vec<_>>(),
+        "the same files"
+    );
+    let differing: Vec<_> = a
+        .iter()
+        .filter(|(k, v)| b[*k] != **v)
+        .map(|x| x.0)
+        .collect();
+    assert!(differing.is_empty(), "other bytes: {differing:?}");
+}
+
+fn count(outputs: &Tree, folder: &str, extension: &str) -> u64 {
+    let of = |n: &&String| n.starts_with(folder) && n.ends_with(extension);
+    u64::try_from(outputs.keys().filter(of).count()).unwrap()
+}
+
+#[track_caller]
+fn assert_outputs_there(outputs: &Tree) {
+    for (name, starts) in [
+        ("letters.plan.json", &b"{"[..]),
+        ("manifest.planned.json", b"{"),
+        ("manifest.json", b"{"),
+        ("decisions.parquet", b"PAR1"),
+        ("rejects.parquet", b"PAR1"),
+        ("mail-merge/letters.csv", b""),
+        ("mail-merge/letters.xlsx", b"PK"),
+        ("statistics/statistics.parquet", b"PAR1"),
+        ("statistics/statistics.csv", b""),
+        ("statistics/statistics.html", b"<!"),
+    ] {
+        let bytes = outputs.get(name).unwrap_or_else(|| panic!("no {name}"));
+        assert!(bytes.len() > 20 && bytes.starts_with(starts), "{name}");
+    }
+    for (name, bytes) in outputs.iter().filter(|(n, _)| n.ends_with(".pdf")) {
+        assert!(bytes.starts_with(b"%PDF-"), "{name}");
+    }
+}
+
+#[track_caller]
+fn assert_sums_close(manifest: &Value, outputs: &Tree) {
+    let closes = |c: &Value| {
+        let n = |key: &str| number(&c[key]);
+        assert_eq!(n("read"), n("rejected") + n("unmatched") + n("matched"));
+        assert_eq!(
+            n("matched"),
+            n("below_policy") + n("suppressed") + n("held") + n("in_letters")
+        );
+    };
+    let counts = &manifest["counts"];
+    closes(counts);
+    let feeds = counts["by_feed"].as_object().unwrap();
+    feeds.values().for_each(closes);
+    for key in [
+        "read",
+        "rejected",
+        "unmatched",
+        "matched",
+        "held",
+        "in_letters",
+    ] {
+        let of_feeds: u64 = feeds.values().map(|f| number(&f[key])).sum();
+        assert_eq!(of_feeds, number(&counts[key]), "`{key}` over the feeds");
+    }
+    let decisions = &manifest["decision_counts"];
+    assert_eq!(sum(decisions), n_rows(&outputs["decisions.parquet"]));
+    assert_eq!(sum(decisions), sum(&manifest["decision_reasons"]));
+    assert_eq!(
+        sum(&manifest["reject_reasons"]),
+        n_rows(&outputs["rejects.parquet"])
+    );
+    let rows: u64 = manifest["inputs"]["snapshots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| number(&s["rows"]))
+        .sum();
+    assert_eq!(rows, number(&counts["read"]));
+}
+
+/// Each letter is claimed once and was handed over once.
+#[track_caller]
+fn assert_claimed_once(sandbox: &Sandbox, night: &str) {
+    let of_night = |kind: &str| -> Vec<String> {
+        let records = sandbox.ledger(kind).into_iter();
+        let mut ids: Vec<String> = records
+            .filter(|r| r["night"] == night)
+            .inspect(|r| assert!(kind != "receipt" || r["state"] == "handed_over", "{r}"))
+            .map(|r| r["letter_id"].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    let claims = of_night("claim");
+    let distinct: BTreeSet<&String> = claims.iter().collect();
+    assert_eq!(distinct.len(), claims.len(), "a letter is claimed twice");
+    assert_eq!(claims, of_night("receipt"), "one receipt a claim");
+    let sent = count(&sandbox.outputs(night), "letters/", ".pdf");
+    assert_eq!(u64::try_from(claims.len()).unwrap(), sent);
+}
+
+#[test]
+fn a_night_closes_its_sums_repeats_itself_and_is_not_repeated_by_the_next() {
+    let sandbox = Sandbox::new(&[6, 9, 10]);
+    let ran = sandbox.run(FIRST).ended_with(0);
+    let outputs = sandbox.outputs(FIRST);
+    let manifest = sandbox.manifest(FIRST);
+    assert_outputs_there(&outputs);
+    assert_sums_close(&manifest, &outputs);
+    assert_claimed_once(&sandbox, FIRST);
+
+    let letters = number(&manifest["letters"]["sent"]);
+    assert!(letters > 20, "the samples give a real night: {letters}");
+    ran.says(&[&format!("{letters} new letters"), "Where to look next"]);
+    for form in [".txt", ".html", ".pdf"] {
+        assert_eq!(count(&outputs, "letters/", form), letters);
+        let held = number(&manifest["letters"]["held"]);
+        assert_eq!(count(&outputs, "held/", form), held);
+    }
+    for (name, sha256) in manifest["outputs_sha256"].as_object().unwrap() {
+        let found = hex::encode(Sha256::digest(&outputs[name]));
+        assert_eq!(sha256.as_str(), Some(found.as_str()), "{name}");
+    }
+    for (name, bytes) in outputs.iter().filter(|(n, _)| n.starts_with("letters/")) {
+        let reference = name
+            .trim_start_matches("letters/")
+            .rsplit_once('.')
+            .unwrap()
+            .0;
+        let is_text = name.ends_with(".txt");
+        let text = String::from_utf8_lossy(bytes);
+        assert!(!is_text || text.contains(reference), "{name}: {text}");
+    }
+
+    let ledger = sandbox.ledger_objects();
+    let again = sandbox.run(FIRST).ended_with(0);
+    again.says(&["0 new letters"]);
+    assert_same(&outputs, &sandbox.outputs(FIRST));
+    assert_same(&ledger, &sandbox.ledger_objects());
+
+    let twin = Sandbox::new(&[6, 9, 10]);
+    twin.run(FIRST).ended_with(0);
+    assert_same(&repeatable(&outputs), &repeatable(&twin.outputs(FIRST)));
+    assert_eq!(
+        manifest["content_sha256"],
+        twin.manifest(FIRST)["content_sha256"]
+    );
+    assert_ne!(manifest["run_id"], twin.manifest(FIRST)["run_id"]);
+
+    sandbox.run(SECOND).ended_with(0);
+    let of_second = sandbox.outputs(SECOND);
+    assert_sums_close(&sandbox.manifest(SECOND), &of_second);
+    assert_claimed_once(&sandbox, SECOND);
+    let mut first_warned: BTreeMap<String, String> = BTreeMap::new();
+    for claim in sandbox.ledger("claim") {
+        let night = claim["night"].as_str().unwrap();
+        for item in claim["items"].as_array().unwrap() {
+            let finding = item["finding_id"].as_str().unwrap().to_owned();
+            let earlier = first_warned.insert(finding.clone(), night.to_owned());
+            assert_eq!(earlier, None, "{finding} is claimed again on {night}");
+        }
+    }
+    // The same snapshots before an empty ledger: what night two would have sent again.
+    fs::remove_dir_all(twin.path("ledger")).unwrap();
+    twin.run(SECOND).ended_with(0);
+    let fresh = count(&twin.outputs(SECOND), "letters/", ".pdf");
+    let second = count(&of_second, "letters/", ".pdf");
+    assert!(second * 2 < fresh, "{second} letters, fresh ledger {fresh}");
+    assert!(second > 0, "night two has news of its own");
+}
+
+#[test]
+fn a_killed_night_is_resumed_to_the_same_end() {
+    let days = &[9];
+    let calm = Sandbox::new(days);
+    make_small(&calm);
+    calm.run(FIRST).ended_with(0);
+    let expected = repeatable(&calm.outputs(FIRST));
+    let claims = |s: &Sandbox| -> BTreeSet<String> {
+        s.ledger("claim").iter().map(Value::to_string).collect()
+    };
+    // A point, and how often the process dies there before it may go on. The ledger is written
+    // four times: pin, claims, receipts, final.
+    for (point, n_deaths) in [
+        ("before_append", 1),
+        ("after_append", 4),
+        ("claimed", 1),
+        ("handed_over", 1),
+        ("receipts", 1),
+    ] {
+        let killed = Sandbox::new(days);
+        make_small(&killed);
+        for death in 1..=n_deaths {
+            let ran = killed.crash(FIRST, point);
+            assert_eq!(
+                (ran.code, ran.signal),
+                (None, Some(6)),
+                "death {death} at `{point}`: {}",
+                ran.err
+            );
+        }
+        killed.run(FIRST).ended_with(0);
+        assert_same(&expected, &repeatable(&killed.outputs(FIRST)));
+        assert_eq!(claims(&calm), claims(&killed), "`{point}`");
+        assert_claimed_once(&killed, FIRST);
+        assert_eq!(killed.ledger("final").len(), 1, "`{point}`");
+    }
+}
+
+/// A death before the claims, with the night pinned already: nothing is claimed, nothing sent.
+#[test]
+fn a_plan_claims_nothing_and_the_run_after_it_sends_exactly_that_plan() {
+    let sandbox = Sandbox::new(&[9]);
+    make_small(&sandbox);
+    let args = [
+        "run",
+        "jobs/nightly.toml",
+        "--night",
+        FIRST,
+        "--until",
+        "plan",
+    ];
+    sandbox.call(&args, &[]).ended_with(0);
+    assert!(sandbox.ledger("claim").is_empty());
+    let planned = sandbox.outputs(FIRST);
+    assert!(!planned.contains_key("manifest.json"));
+    sandbox.crash(FIRST, "before_append");
+    assert!(sandbox.ledger("claim").is_empty());
+    sandbox.run(FIRST).ended_with(0);
+    let outputs = sandbox.outputs(FIRST);
+    for (name, bytes) in &planned {
+        assert_eq!(bytes, &outputs[name], "{name}");
+    }
+    assert_claimed_once(&sandbox, FIRST);
+}
+
+/// A short night: participants only. One day's snapshots do not hold every feed; the others are
+/// taken out of the job.
+fn make_small(sandbox: &Sandbox) {
+    let everybody = r#"write_to = ["participant", "registered", "unregistered", "network_owner"]"#;
+    let few = r#"write_to = ["participant"]"#;
+    sandbox.edit("jobs/nightly.toml", everybody, few);
+    for feed in ["partner", "own"] {
+        let folder = format!("data-samples/snapshots/{FIRST}/{feed}");
+        if !sandbox.path(&folder).exists() {
+            let section = format!("[feeds.{feed}]\nmax_age_days = 7\n");
+            sandbox.edit("jobs/nightly.toml", &section, "");
+        }
+    }
+}
