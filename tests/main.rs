@@ -11,6 +11,7 @@
     reason = "a test may panic: that is how it fails"
 )]
 
+mod bad_input;
 mod harness;
 mod ingest;
 mod matching;
