@@ -14,8 +14,10 @@
 mod harness;
 mod ingest;
 mod matching;
+mod register;
 mod render;
 mod s3;
+mod samples;
 mod scan;
 mod statistics;
 mod tidy;
