@@ -56,7 +56,7 @@ impl Random {
     }
 
     fn below(&mut self, n: u32) -> u32 {
-        (u64::from(self.word()) * u64::from(n) >> 32) as u32
+        ((u64::from(self.word()) * u64::from(n)) >> 32) as u32
     }
 }
 
@@ -68,7 +68,7 @@ fn asset(n: u32, kind: AssetKind, value: AssetValue) -> Asset {
         canonical: String::new(),
         original: String::new(),
         valid: Validity {
-            from: (n % 3 == 0).then_some(0),
+            from: n.is_multiple_of(3).then_some(0),
             until: None,
         },
         source: String::new(),
@@ -136,7 +136,7 @@ fn domain(n: u32) -> String {
 
 /// Host names with two to four labels, one in fifty of them below a registered domain.
 fn host_name(random: &mut Random, i: usize) -> String {
-    let n = if i % 50 == 0 {
+    let n = if i.is_multiple_of(50) {
         random.below(N_DOMAINS)
     } else {
         N_DOMAINS + random.below(u32::MAX / 2)
@@ -443,8 +443,9 @@ fn main() {
     std::fs::remove_file(place("names")).unwrap();
 
     // Assets in 2 % of the space; the snapshot is sorted by address and evenly spread.
-    let clustered =
-        address_assets(|random| (random >> 24) % 5 * 51 << 24 | (random & 0x00ff_ffff) % (1 << 24));
+    let clustered = address_assets(|random| {
+        (((random >> 24) % 5 * 51) << 24) | ((random & 0x00ff_ffff) % (1 << 24))
+    });
     let index = build("1 M clustered assets", &clustered);
     for times in [1, 5, 20] {
         let n_rows = n_rows * times;

@@ -1,6 +1,5 @@
 //! Peoples the country: who there is, what they registered, whom a letter goes to.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use nachtwacht::model::asset::AssetKind;
@@ -8,9 +7,10 @@ use nachtwacht::model::company::{Channel, Language, PartyKind};
 
 use super::chance::Chance;
 use super::country::{
-    Address, AssetRow, COLOCATION, ContactRow, Country, Firm, HOSTING, N_ACCESS, NETWORKS,
+    Address, AssetRow, COLOCATION, ContactRow, Country, Firm, N_ACCESS, NETWORKS,
 };
-use super::names;
+use super::land::{Land, address, dutch_firm, mail, shared_web, trade_name};
+use super::{names, spots};
 
 const N_PARTICIPANTS: usize = 60;
 const N_REGISTERED: usize = 2_560;
@@ -21,22 +21,9 @@ const N_FOREIGN: usize = 40;
 /// Participants with an AS number of their own, from 64505.
 const N_OWN_AS: usize = 4;
 
-/// Hands out what may be given once only.
-struct Land {
-    slugs: BTreeSet<String>,
-    next_number: u64,
-    next_line: u32,
-    next_block: [u32; N_ACCESS],
-}
-
 /// The country of a seed.
 pub fn country(chance: &mut Chance) -> Country {
-    let mut land = Land {
-        slugs: BTreeSet::new(),
-        next_number: 10_000,
-        next_line: 0,
-        next_block: [0; N_ACCESS],
-    };
+    let mut land = Land::new();
     let mut country = Country {
         firms: Vec::new(),
         assets: Vec::new(),
@@ -61,8 +48,9 @@ pub fn country(chance: &mut Chance) -> Country {
     for i in 0..N_FOREIGN {
         foreign(i, &mut land, chance, &mut country);
     }
-    network_owners(chance, &mut country);
-    handed_over_range(&mut country);
+    spots::network_owners(chance, &mut country);
+    spots::handed_over_range(&mut country);
+    spots::shared_building(&mut country);
     for network in NETWORKS {
         let (first, last) = (network.first_v4(), network.last_v4());
         country
@@ -79,156 +67,13 @@ pub fn country(chance: &mut Chance) -> Country {
     country
 }
 
-impl Land {
-    /// A name and a slug that nobody has yet.
-    fn name(&mut self, chance: &mut Chance) -> (String, String) {
-        loop {
-            let (name, slug) = names::fancy(chance);
-            // A number keeps the third firm of a name apart, as registers do with a place.
-            for suffix in ["", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9"] {
-                let slug = format!("{slug}{suffix}");
-                if self.slugs.insert(slug.clone()) {
-                    let name = format!("{name}{}", roman(suffix));
-                    return (name, slug);
-                }
-            }
-        }
-    }
-
-    /// `kvk:000…`: eight digits that the trade register has not reached from below.
-    fn kvk(&mut self, chance: &mut Chance) -> String {
-        self.next_number += 1 + chance.below(23);
-        format!("kvk:{:08}", self.next_number)
-    }
-
-    /// A line of its own at an access network: `240.<n>1.x.y`.
-    fn line(&mut self, chance: &mut Chance) -> Ipv4Addr {
-        self.next_line += 1;
-        let network = self.next_line % 4 * 16 + 1;
-        let spot = self.next_line / 4 * 11 + u32::try_from(chance.below(11)).unwrap();
-        Ipv4Addr::from(0xf000_0000 | (network << 16) | (spot + 256))
-    }
-
-    /// A prefix of its own at an access network: `240.<n>2.x.y/length`.
-    fn block(&mut self, length: u8, chance: &mut Chance) -> (Ipv4Addr, u8) {
-        let network = chance.at(N_ACCESS);
-        let size = 1_u32 << (32 - length);
-        let at = self.next_block[network].div_ceil(size) * size;
-        self.next_block[network] = at + size * 2;
-        let base = 0xf002_0000 | (u32::try_from(network).unwrap() << 20);
-        (Ipv4Addr::from(base + at), length)
-    }
-}
-
-fn roman(suffix: &str) -> &'static str {
-    match suffix {
-        "" => "",
-        "-2" => " II",
-        "-3" => " III",
-        "-4" => " IV",
-        "-5" => " V",
-        "-6" => " VI",
-        "-7" => " VII",
-        "-8" => " VIII",
-        _ => " IX",
-    }
-}
-
-fn address(town: &str, country: &str, chance: &mut Chance) -> Address {
-    let post_box = chance.percent(8);
-    Address {
-        street: if post_box {
-            "Postbus"
-        } else {
-            names::street(chance)
-        }
-        .into(),
-        house_number: (1 + chance.below(if post_box { 900 } else { 180 })).to_string(),
-        addition: if !post_box && chance.percent(12) {
-            *chance.pick(&[&"A", &"B", &"bis", &"2hg"])
-        } else {
-            ""
-        }
-        .into(),
-        postcode: names::postcode(chance),
-        town: town.into(),
-        country: country.into(),
-        shielded: chance.percent(3),
-    }
-}
-
-fn dutch_firm(key: String, name: String, sector: &'static str, chance: &mut Chance) -> Firm {
-    let (town, province) = names::TOWNS[chance.at(names::TOWNS.len())];
-    let size = match chance.below(100) {
-        0..38 => "1",
-        38..68 => "2-9",
-        68..88 => "10-49",
-        88..97 => "50-249",
-        _ => "250+",
-    };
-    Firm {
-        key,
-        name,
-        kind: PartyKind::Registered,
-        language: if chance.percent(4) {
-            Language::En
-        } else {
-            Language::Nl
-        },
-        sector,
-        size,
-        province: province.into(),
-        since: None,
-        until: None,
-        legal_basis: "wettelijke taak",
-        address: Some(address(town, "NL", chance)),
-        parent: None,
-        domain: None,
-        hosts: Vec::new(),
-        web: None,
-    }
-}
-
-fn trade_name(land: &mut Land, chance: &mut Chance) -> (String, String, &'static str) {
-    let trade = &names::TRADES[chance.at(names::TRADES.len())];
-    let (name, slug) = land.name(chance);
-    let form = match chance.below(10) {
-        0..6 => " B.V.",
-        6 => " V.O.F.",
-        7 => " N.V.",
-        _ => "",
-    };
-    (
-        format!("{} {name}{form}", trade.0),
-        format!("{slug}.example"),
-        trade.1,
-    )
-}
-
-fn mail(company: &str, value: String, role: &'static str, priority: u16) -> ContactRow {
-    ContactRow {
-        company: company.into(),
-        channel: Channel::Email,
-        value,
-        role,
-        priority,
-        has_bounced: false,
-    }
-}
-
-/// A site on a shared web server: a handful of customers an address.
-fn shared_web(chance: &mut Chance) -> Ipv4Addr {
-    let [a, b, ..] = NETWORKS[HOSTING].v4;
-    Ipv4Addr::new(a, b, 10, u8::try_from(10 + chance.below(60)).unwrap())
-}
-
 fn participant(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Country) {
     let (name, domain, sector) = trade_name(land, chance);
     let mut firm = dutch_firm(land.kvk(chance), name, sector, chance);
     firm.kind = PartyKind::Participant;
     firm.legal_basis = "deelnemersovereenkomst";
     firm.size = chance.pick(&["10-49", "50-249", "50-249", "250+"]);
-    firm.since = Some(if i % 5 == 0 {
+    firm.since = Some(if i.is_multiple_of(5) {
         "2021-10-01"
     } else {
         "2023-04-01"
@@ -257,7 +102,7 @@ fn participant(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Cou
             .assets
             .push(asset(AssetKind::Cidr, format!("{first}/{length}")));
     }
-    if i % 3 == 0 {
+    if i.is_multiple_of(3) {
         let network = &NETWORKS[i % N_ACCESS];
         let site = u16::try_from(16 + i).unwrap();
         country.assets.push(asset(
@@ -284,7 +129,7 @@ fn participant(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Cou
         has_bounced: i % 20 == 9,
         ..mail(key, format!("security@{domain}"), "security", 1)
     });
-    if i % 2 == 0 {
+    if i.is_multiple_of(2) {
         country
             .contacts
             .push(mail(key, format!("directie@{domain}"), "director", 2));
@@ -425,7 +270,7 @@ fn child(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Country) 
         domain.clone(),
         "register",
     ));
-    let host = if i % 3 == 0 {
+    let host = if i.is_multiple_of(3) {
         parent.hosts[i % parent.hosts.len()]
     } else {
         land.line(chance).into()
@@ -437,7 +282,7 @@ fn child(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Country) 
         "register",
     ));
     firm.hosts.push(host);
-    if i % 2 == 0 {
+    if i.is_multiple_of(2) {
         country
             .contacts
             .push(mail(&firm.key, format!("info@{domain}"), "info", 1));
@@ -524,43 +369,4 @@ fn foreign(i: usize, land: &mut Land, chance: &mut Chance, country: &mut Country
     firm.hosts.push(host.into());
     firm.domain = Some(domain);
     country.firms.push(firm);
-}
-
-/// Every network has an owner; two of them registered what they announce.
-fn network_owners(chance: &mut Chance, country: &mut Country) {
-    for (i, network) in NETWORKS.iter().enumerate().take(9) {
-        let slug = network.name.to_lowercase().replace(' ', "-");
-        let mut firm = dutch_firm(
-            format!("asn:{}", network.asn),
-            format!("{} B.V.", network.name),
-            "61",
-            chance,
-        );
-        firm.kind = PartyKind::NetworkOwner;
-        firm.size = "50-249";
-        if i == HOSTING || i == COLOCATION {
-            country.assets.push(AssetRow::new(
-                &firm.key,
-                AssetKind::Asn,
-                network.asn.to_string(),
-                "rir",
-            ));
-        }
-        country
-            .contacts
-            .push(mail(&firm.key, format!("abuse@{slug}.example"), "abuse", 1));
-        country.firms.push(firm);
-    }
-}
-
-/// A range that goes from one participant to another in the middle of the month.
-fn handed_over_range(country: &mut Country) {
-    let range = "240.2.128.0/24";
-    let (from, to) = (country.firms[2].key.clone(), country.firms[3].key.clone());
-    let mut before = AssetRow::new(&from, AssetKind::Cidr, range, "form");
-    before.valid_from = Some("2024-01-01".into());
-    before.valid_until = Some("2026-03-08".into());
-    let mut after = AssetRow::new(&to, AssetKind::Cidr, range, "form");
-    after.valid_from = Some("2026-03-08".into());
-    country.assets.extend([before, after]);
 }

@@ -6,6 +6,7 @@ use nachtwacht::model::company::PartyKind;
 
 use super::chance::Chance;
 use super::country::{Country, Firm};
+use super::spots;
 
 /// Nights of the samples, in order.
 pub const NIGHTS: [&str; 12] = [
@@ -41,7 +42,6 @@ pub enum Kind {
 /// Something wrong at a firm, and the nights on which a scan of the right kind would see it.
 pub struct Finding {
     pub kind: Kind,
-    pub firm: usize,
     pub ip: Option<IpAddr>,
     /// Host name, or the mail domain of an account.
     pub name: String,
@@ -58,49 +58,49 @@ const NEW: &[(Kind, &[(usize, usize)])] = &[
     (
         Kind::Rdp,
         &[
-            (0, 20),
-            (1, 5),
+            (0, 18),
+            (1, 9),
             (2, 3),
             (3, 5),
             (4, 6),
-            (6, 10),
+            (6, 12),
             (7, 3),
-            (8, 5),
+            (8, 9),
             (9, 4),
-            (10, 4),
+            (10, 5),
             (11, 5),
         ],
     ),
     (
         Kind::ProxyShell,
-        &[(0, 8), (2, 3), (4, 4), (7, 3), (9, 5), (11, 4)],
+        &[(0, 7), (2, 6), (4, 4), (7, 3), (9, 5), (11, 4)],
     ),
     (
         Kind::OldExchange,
-        &[(0, 6), (2, 3), (4, 3), (7, 2), (9, 4), (11, 3)],
+        &[(0, 5), (2, 5), (4, 3), (7, 2), (9, 4), (11, 3)],
     ),
     (
         Kind::Botnet,
         &[
-            (0, 6),
-            (1, 4),
-            (2, 2),
-            (3, 3),
+            (0, 5),
+            (1, 10),
+            (2, 6),
+            (3, 5),
             (4, 3),
-            (5, 9),
+            (5, 11),
             (7, 3),
-            (8, 5),
+            (8, 7),
             (9, 4),
-            (10, 5),
+            (10, 6),
             (11, 3),
         ],
     ),
     (Kind::BotnetV6, &[(1, 3), (4, 3), (8, 2), (11, 2)]),
-    (Kind::Smb, &[(0, 5), (3, 4), (6, 8), (10, 4)]),
-    (Kind::Fortinet, &[(2, 10), (7, 8), (10, 9)]),
+    (Kind::Smb, &[(0, 4), (3, 6), (6, 10), (10, 4)]),
+    (Kind::Fortinet, &[(0, 5), (7, 8), (10, 9)]),
     (Kind::Pulse, &[(3, 9), (7, 9)]),
-    (Kind::Leak, &[(5, 11), (9, 8)]),
-    (Kind::Cms, &[(1, 8), (4, 7), (8, 8), (11, 7)]),
+    (Kind::Leak, &[(5, 13), (9, 8)]),
+    (Kind::Cms, &[(0, 5), (4, 7), (8, 9), (11, 7)]),
 ];
 
 /// Everything that is wrong in the country.
@@ -203,7 +203,6 @@ fn add(
         };
         findings.push(Finding {
             kind,
-            firm,
             ip,
             name,
             from: night,
@@ -218,10 +217,9 @@ fn add(
 
 /// The same open desktop in a range that changes hands: first one firm's, then another's.
 fn handed_over(country: &Country, findings: &mut Vec<Finding>) {
-    assert!(country.assets.iter().any(|a| a.value == "240.2.128.0/24"));
+    assert!(country.assets.iter().any(|a| a.value == spots::HANDED_OVER));
     findings.push(Finding {
         kind: Kind::Rdp,
-        firm: 2,
         ip: Some("240.2.128.20".parse().unwrap()),
         name: String::new(),
         from: 0,

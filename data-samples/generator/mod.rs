@@ -5,6 +5,7 @@ mod companies;
 mod country;
 mod findings;
 mod hostile;
+mod land;
 mod names;
 mod nights;
 mod noise;
@@ -13,6 +14,8 @@ mod parquet_file;
 mod reference;
 mod register;
 mod rows;
+mod special;
+mod spots;
 
 use std::collections::BTreeMap;
 

@@ -10,8 +10,8 @@ use super::country::{Country, asn_of};
 use super::findings::{Finding, Kind, NIGHTS};
 use super::observation::{Row, Snapshot};
 use super::parquet_file::{bytes, days, moments, table, text, truths};
-use super::rows::{self, noise_row, row_of};
-use super::{hostile, noise};
+use super::rows::{noise_row, row_of};
+use super::{noise, special};
 
 /// A report of a feed.
 pub struct Report {
@@ -116,7 +116,7 @@ const REPORTS: &[Report] = &[
     report(
         "partner",
         "fortinet_vpn_credentials",
-        &[2, 7, 10],
+        &[0, 7, 10],
         260,
         6,
         "",
@@ -143,7 +143,7 @@ const REPORTS: &[Report] = &[
     report(
         "own",
         "cms_scan",
-        &[1, 4, 8, 11],
+        &[0, 4, 8, 11],
         150,
         0,
         "443",
@@ -190,15 +190,12 @@ pub fn write(
                         .is_ok_and(|ip| ip < end)
                 });
             }
-            special(country, report, night, &mut rows, &mut chance);
+            special::add(country, report, night, &mut rows, &mut chance);
             store(report, night, rows, &mut chance, files);
         }
     }
-    for night in 0..NIGHTS.len() {
-        files.insert(
-            format!("coverage/{}.parquet", NIGHTS[night]),
-            coverage(night),
-        );
+    for (night, date) in NIGHTS.iter().enumerate() {
+        files.insert(format!("coverage/{date}.parquet"), coverage(night));
     }
 }
 
@@ -207,7 +204,7 @@ fn is_half(report: &Report, night: usize) -> bool {
 }
 
 /// The snapshot of a night holds what was seen on the day before, in UTC.
-fn seen_at(night: usize, chance: &mut Chance) -> Micros {
+pub fn seen_at(night: usize, chance: &mut Chance) -> Micros {
     day_before(night) + i64::try_from(chance.below(86_400)).unwrap() * 1_000_000
 }
 
@@ -234,6 +231,9 @@ fn known(
             .and_then(|ip| asn_of(country, ip))
             .filter(|_| report.feed != "partner");
         row.at = Some(seen_at(night, chance));
+        if finding.kind == Kind::ProxyShell && night >= 2 {
+            row.trigger = "2026-027"; // opened on 4 March, the third night
+        }
         if finding.kind == Kind::Botnet && chance.percent(40) {
             // An infected machine calls home more than once a day.
             let again = Row {
@@ -245,107 +245,6 @@ fn known(
         known.push(row);
     }
     known
-}
-
-/// What a test looks for: both sides of a change of hands, hostile texts, rows that are no rows,
-/// names that prove little.
-fn special(
-    country: &Country,
-    report: &Report,
-    night: usize,
-    rows: &mut Vec<Row>,
-    chance: &mut Chance,
-) {
-    match (report.name, night) {
-        ("scan_rdp", 7 | 6) => {
-            // 8 March begins in Amsterdam at 23:00 UTC on the 7th.
-            let midnight = (i64::from(days("2026-03-07")) * 24 + 23) * 3_600_000_000;
-            for (last, at) in [(30, midnight - 1), (31, midnight)] {
-                if night == 6 {
-                    rows.push(rows::rdp_at(&format!("240.2.128.{last}"), at));
-                }
-            }
-        }
-        ("scan_rdp", 2) => hostile_rows(country, report, night, rows, chance),
-        ("scan_ssl", _) => rows.extend(
-            rows::certificates(country, report, chance)
-                .into_iter()
-                .map(|row| Row {
-                    at: Some(seen_at(night, chance)),
-                    ..row
-                }),
-        ),
-        ("scan_exchange", 4) => {
-            // Bad addresses and nothing else; and rows about nothing.
-            for ip in hostile::BAD_ADDRESSES {
-                rows.push(Row {
-                    at: Some(seen_at(night, chance)),
-                    ip: ip.into(),
-                    ..noise_row(report, [240, 9, 9, 9].into(), chance)
-                });
-            }
-        }
-        ("cms_scan", 4) => {
-            for name in ["", "", "", "geen naam.example", "-.example"] {
-                rows.push(Row {
-                    at: Some(seen_at(night, chance)),
-                    hostname: name.into(),
-                    ..rows::site("", "6.4.1")
-                });
-            }
-        }
-        ("fortinet_vpn_credentials", 7) => {
-            for n in 0..2 {
-                rows.push(Row {
-                    ip: format!("240.9.8.{n}"),
-                    port: Some(10_443),
-                    ..rows::fortinet()
-                });
-                let at = Some(seen_at(night, chance));
-                rows.push(Row {
-                    at,
-                    ip: format!("240.9.8.{}", n + 4),
-                    port: Some(70_000),
-                    ..rows::fortinet()
-                });
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Hostile texts at firms that will get a letter.
-fn hostile_rows(
-    country: &Country,
-    report: &Report,
-    night: usize,
-    rows: &mut Vec<Row>,
-    chance: &mut Chance,
-) {
-    let mut firms = country
-        .firms
-        .iter()
-        .filter(|f| f.since.is_some() && f.until.is_none());
-    for (n, text) in hostile::texts().into_iter().enumerate() {
-        let firm = firms.next().unwrap();
-        let mut row = rows::rdp_at(&firm.hosts[1].to_string(), seen_at(night, chance));
-        row.asn = asn_of(country, firm.hosts[1]);
-        match n % 3 {
-            0 => row.hostname = text,
-            1 => row.product = text,
-            _ => {
-                (row.hostname, row.version) =
-                    (format!("www.{}", firm.domain.as_deref().unwrap()), text)
-            }
-        }
-        rows.push(row);
-    }
-    for severity in ["catastrophic", "10"] {
-        let mut row = noise_row(report, [240, 9, 9, 10].into(), chance);
-        row.severity = severity;
-        row.at = Some(seen_at(night, chance));
-        rows.push(row);
-    }
 }
 
 fn store(

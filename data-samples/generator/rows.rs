@@ -39,7 +39,11 @@ pub fn row_of(finding: &Finding, report: &Report) -> Row {
     let variety = finding.variety;
     let mut row = match finding.kind {
         Kind::Rdp => Row {
-            port: Some(if variety % 9 == 0 { 3390 } else { 3389 }),
+            port: Some(if variety.is_multiple_of(9) {
+                3390
+            } else {
+                3389
+            }),
             ..rdp()
         },
         Kind::ProxyShell => exchange(
@@ -57,7 +61,11 @@ pub fn row_of(finding: &Finding, report: &Report) -> Row {
             ..vulnerable()
         },
         Kind::Fortinet => Row {
-            port: Some(if variety % 2 == 0 { 10_443 } else { 443 }),
+            port: Some(if variety.is_multiple_of(2) {
+                10_443
+            } else {
+                443
+            }),
             ..fortinet()
         },
         Kind::Pulse => pulse(variety),
@@ -90,7 +98,7 @@ pub fn row_of(finding: &Finding, report: &Report) -> Row {
         Kind::ProxyShell | Kind::OldExchange | Kind::Fortinet | Kind::Pulse
     ) {
         row.hostname.clone_from(&finding.name);
-        row.hostname_source = if variety % 3 == 0 {
+        row.hostname_source = if variety.is_multiple_of(3) {
             "certificate"
         } else {
             "ptr"
@@ -102,7 +110,7 @@ pub fn row_of(finding: &Finding, report: &Report) -> Row {
 /// Partners write IPv4 in IPv6 now and then, and IPv6 without its short form.
 fn as_partners_write(ip: IpAddr, variety: u64) -> String {
     match ip {
-        IpAddr::V4(v4) if variety % 7 == 0 => format!("::ffff:{v4}"),
+        IpAddr::V4(v4) if variety.is_multiple_of(7) => format!("::ffff:{v4}"),
         IpAddr::V6(v6) => v6.segments().map(|s| format!("{s:04X}")).join(":"),
         IpAddr::V4(v4) => v4.to_string(),
     }
@@ -161,6 +169,28 @@ fn bot(variety: u64) -> Row {
     }
 }
 
+/// A vulnerable Exchange server that shows a name in its certificate; the address is still missing.
+pub fn exchange_behind_a_certificate(name: &str) -> Row {
+    Row {
+        hostname: name.into(),
+        hostname_source: if name.is_empty() { "" } else { "certificate" },
+        ..exchange(
+            PROXYSHELL_BUILDS[0],
+            "exchange;cve-2021-34473",
+            &["CVE-2021-34473"],
+        )
+    }
+}
+
+/// A few addresses of shared web servers that a firm registered as its own.
+pub fn shared_hosts(country: &Country) -> impl Iterator<Item = String> {
+    let shared = country
+        .assets
+        .iter()
+        .filter(|a| a.value.starts_with("240.128.10."));
+    shared.step_by(12).map(|a| a.value.clone())
+}
+
 /// A leaked password of a Fortinet VPN; the address is still missing.
 pub fn fortinet() -> Row {
     Row {
@@ -216,7 +246,6 @@ pub fn noise_row(report: &Report, ip: IpAddr, chance: &mut Chance) -> Row {
     };
     let finding = Finding {
         kind,
-        firm: 0,
         ip: Some(ip),
         name: String::new(),
         from: 0,
@@ -233,14 +262,12 @@ pub fn noise_row(report: &Report, ip: IpAddr, chance: &mut Chance) -> Row {
             row.hostname = format!("www.site-{}.example", chance.below(900));
             row.hostname_source = "scan_target";
         }
-        Kind::ProxyShell | Kind::OldExchange => {
-            if variety % 4 == 0 {
-                row = Row {
-                    ip: row.ip,
-                    ..exchange(pick(&CURRENT_BUILDS, variety >> 8), "exchange", &[])
-                };
-                row.severity = "info";
-            }
+        Kind::ProxyShell | Kind::OldExchange if variety.is_multiple_of(4) => {
+            row = Row {
+                ip: row.ip,
+                ..exchange(pick(&CURRENT_BUILDS, variety >> 8), "exchange", &[])
+            };
+            row.severity = "info";
         }
         _ => {}
     }
@@ -297,8 +324,7 @@ fn device(ip: IpAddr, chance: &mut Chance) -> Row {
 
 /// Certificates on the shared web servers, with names of firms that the service knows: true, and
 /// no reason to write to anybody; plus wildcards and a few on a firm's own line.
-pub fn certificates(country: &Country, report: &Report, chance: &mut Chance) -> Vec<Row> {
-    assert_eq!(report.name, "scan_ssl");
+pub fn certificates(country: &Country, chance: &mut Chance) -> Vec<Row> {
     let mut rows = Vec::new();
     for (n, firm) in country
         .firms
