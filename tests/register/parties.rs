@@ -224,10 +224,15 @@ fn contacts_are_one_plain_way_to_reach_a_company() {
         ("kvk:00000001", "fax", "1", Err(R::UnknownChannel)),
         ("kvk:00000003", "post", "", Err(R::UnknownCompany)),
     ];
-    let column =
-        |of: fn(&(&'static str, &'static str, &'static str, Result<&str, R>)) -> &'static str| {
-            texts(&rows.iter().map(|row| Some(of(row))).collect::<Vec<_>>())
-        };
+    type Line = (
+        &'static str,
+        &'static str,
+        &'static str,
+        Result<&'static str, R>,
+    );
+    let column = |of: fn(&Line) -> &'static str| {
+        texts(&rows.iter().map(|row| Some(of(row))).collect::<Vec<_>>())
+    };
     let priorities: ArrayRef = Arc::new(Int32Array::from(vec![
         Some(2),
         None,
