@@ -164,6 +164,37 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "several broken snapshots at once",
+        spoil: |s| {
+            let batch = read(s, RDP);
+            write(s, RDP, &with_column(&batch, "observed_at", None));
+            let exchange = RDP.replace("scan_rdp", "scan_exchange");
+            fs::write(s.path(&exchange), b"PAR1PAR1").unwrap();
+            let sinkhole = RDP.replace("scan_rdp", "event4_sinkhole_http");
+            let batch = read(s, &sinkhole);
+            write(s, &sinkhole, &batch.slice(0, 0));
+        },
+        says: &[
+            "scan_rdp.parquet: observed_at: the column is missing",
+            "scan_exchange.parquet: cannot be read as Parquet",
+            "event4_sinkhole_http.parquet: the snapshot is empty",
+        ],
+    },
+    Case {
+        name: "a register without a needed column",
+        spoil: |s| {
+            let path = "data-samples/register/assets.parquet";
+            let batch = read(s, path);
+            write(s, path, &with_column(&batch, "kind", None));
+        },
+        says: &["register/assets.parquet", "kind", "missing", "hint:"],
+    },
+    Case {
+        name: "a job without a base",
+        spoil: |s| s.edit(JOB, "base = \"..\"", "# base is gone\n#"),
+        says: &["nightly.toml", "base", "missing"],
+    },
+    Case {
         name: "a base that is not there",
         spoil: |s| s.edit(JOB, "base = \"..\"", "base = \"../nowhere\""),
         says: &["base", "nowhere", "hint:"],
