@@ -50,6 +50,8 @@ impl Progress for Bars {
         self.with(|bar| {
             bar.set_position(bar.length().unwrap_or(0));
             bar.finish();
+            // The bar leaves the cursor at its end.
+            eprintln!();
         });
     }
 

@@ -76,12 +76,7 @@ impl Outbox for Files {
     }
 
     fn trace(&self, dispatch: &Dispatch<'_>) -> Result<Trace, Failure> {
-        let path = self.release_path(dispatch);
-        let is_there = self
-            .place
-            .list(&format!("{}outbox", self.folder))?
-            .iter()
-            .any(|o| o.path == path);
+        let is_there = self.place.exists(&self.release_path(dispatch))?;
         Ok(if is_there {
             Trace::HandedOver
         } else {

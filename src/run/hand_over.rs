@@ -8,6 +8,7 @@ use crate::deliver::{Dispatch, Files, Outbox, Trace};
 use crate::diag::Failure;
 use crate::ledger::Ledger;
 use crate::ledger::crash;
+use crate::model::company::CompanyKey;
 use crate::model::identity::LetterId;
 use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState, Record};
 
@@ -27,6 +28,9 @@ pub struct Handed {
 /// Claims that share one ledger object (DECISIONS, section 2).
 const CLAIMS_AN_OBJECT: usize = 500;
 
+/// Receipts that share one: fewer, since a receipt should be at most a second late.
+const RECEIPTS_AN_OBJECT: usize = 50;
+
 type ClaimKey = (LetterId, u32);
 
 /// Claims what is missing, and hands over what is claimed and has no receipt.
@@ -37,49 +41,45 @@ pub(super) fn hand_over(
     progress: &dyn Progress,
 ) -> Result<Handed, Failure> {
     let claims = outputs.claims(night);
-    let forms: BTreeMap<LetterId, &BTreeMap<String, String>> = night
+    let letters: BTreeMap<LetterId, (&CompanyKey, &BTreeMap<String, String>)> = night
         .decided
         .letters
         .iter()
         .zip(&night.rendered.forms)
-        .map(|(drafted, forms)| (drafted.letter.id, forms))
+        .map(|(drafted, forms)| (drafted.letter.id, (&drafted.letter.company.key, forms)))
         .collect();
     let outbox = Files::new(outputs.place.clone(), outputs.folder.clone());
     let mut handed = Handed::default();
     progress.begin("hand over", u64::try_from(claims.len()).unwrap_or(0));
     for chunk in claims.chunks(CLAIMS_AN_OBJECT) {
         for claim in chunk {
-            let company = night
-                .decided
-                .letters
-                .iter()
-                .find(|d| d.letter.id == claim.letter_id);
-            if let Some(drafted) = company {
-                ledger.put_party(claim.party_ref, &drafted.letter.company.key)?;
+            if let Some((company, _)) = letters.get(&claim.letter_id) {
+                ledger.put_party(claim.party_ref, company)?;
             }
         }
         let ours = claim_all(chunk, ledger, &mut handed)?;
         crash::point("claimed");
-        let mut receipts = Vec::new();
-        for claim in &ours {
-            let empty = BTreeMap::new();
-            let files = forms.get(&claim.letter_id).copied().unwrap_or(&empty);
-            let dispatch = Dispatch {
-                reference: claim.reference.as_str(),
-                channel: claim.channel,
-                files,
-            };
-            receipts.extend(send(&outbox, claim, &dispatch, &mut handed)?);
-            crash::point("handed_over");
-            progress.advance(1);
+        for few in ours.chunks(RECEIPTS_AN_OBJECT) {
+            let mut receipts = Vec::new();
+            for claim in few {
+                let Some((_, files)) = letters.get(&claim.letter_id) else {
+                    continue; // claims are made from these very letters
+                };
+                let dispatch = Dispatch {
+                    reference: claim.reference.as_str(),
+                    channel: claim.channel,
+                    files,
+                };
+                receipts.extend(send(&outbox, claim, &dispatch, &mut handed)?);
+                crash::point("handed_over");
+                progress.advance(1);
+            }
+            let receipts: Vec<Record> = receipts.into_iter().map(Record::Receipt).collect();
+            if !receipts.is_empty() {
+                ledger.append(receipts, &mut |_, records| records)?;
+            }
+            crash::point("receipts");
         }
-        if !receipts.is_empty() {
-            ledger.append(
-                receipts.into_iter().map(Record::Receipt).collect(),
-                &mut |_, records| records,
-            )?;
-        }
-        crash::point("receipts");
     }
     progress.end();
     Ok(handed)

@@ -79,7 +79,11 @@ impl Outputs<'_> {
         for chunk in decided.letters.chunks_mut(CHUNK) {
             let done: Vec<_> = chunk
                 .par_iter()
-                .map(|drafted| self.render_one(drafted))
+                .map(|drafted| {
+                    let letter = self.render_one(drafted);
+                    progress.advance(1);
+                    letter
+                })
                 .collect();
             let mut files = Files::new();
             for (drafted, letter) in chunk.iter_mut().zip(done) {
@@ -90,7 +94,6 @@ impl Outputs<'_> {
                 rendered.forms.push(hashes(&letter.files));
                 rendered.pages.push(letter.pages);
                 files.extend(letter.files);
-                progress.advance(1);
             }
             self.write_all(files)?;
         }
@@ -117,15 +120,21 @@ impl Outputs<'_> {
         };
         let name = |extension: &str| format!("{folder}/{}.{extension}", drafted.letter.reference);
         match render::render(&drafted.letter, &self.loaded.look, mark) {
-            Ok(done) => OneLetter {
-                files: vec![
-                    (name("txt"), done.text),
-                    (name("html"), done.html),
-                    (name("pdf"), done.pdf),
-                ],
-                pages: done.pages,
-                is_impossible: false,
-            },
+            Ok(done) => {
+                if done.is_fallback {
+                    let reference = drafted.letter.reference.as_str();
+                    tracing::warn!(reference, "the letter's PDF is the plain form");
+                }
+                OneLetter {
+                    files: vec![
+                        (name("txt"), done.text),
+                        (name("html"), done.html),
+                        (name("pdf"), done.pdf),
+                    ],
+                    pages: done.pages,
+                    is_impossible: false,
+                }
+            }
             Err(e) => {
                 tracing::warn!(
                     reference = drafted.letter.reference.as_str(),

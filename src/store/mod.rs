@@ -161,16 +161,17 @@ impl Place {
             .map_err(|e| failure::of(&e, &self.display(path)))
     }
 
-    /// Size in bytes.
+    /// Is the object there?
     ///
     /// # Errors
-    /// As [`Place::get`].
-    pub fn size(&self, path: &str) -> Result<u64, Failure> {
+    /// We are refused (`FixData`), or the store is not there (`TryLater`).
+    pub fn exists(&self, path: &str) -> Result<bool, Failure> {
         let full = self.full(path)?;
-        self.runtime
-            .block_on(self.store.head(&full))
-            .map(|meta| meta.size)
-            .map_err(|e| failure::of(&e, &self.display(path)))
+        match self.runtime.block_on(self.store.head(&full)) {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(e) => Err(failure::of(&e, &self.display(path))),
+        }
     }
 
     /// Parts of an object; neighbours are fetched together.
