@@ -12,6 +12,7 @@
 )]
 
 mod bad_input;
+mod decide;
 mod harness;
 mod ingest;
 mod matching;

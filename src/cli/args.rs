@@ -12,7 +12,7 @@ use crate::model::identity::Secret;
 use crate::model::letter::Form;
 use crate::model::night::Night;
 use crate::run::explain::Question;
-use crate::run::{ingest, preview};
+use crate::run::{adhoc, ingest, preview};
 
 /// The nightly batch job of a national warning service.
 #[derive(Parser)]
@@ -90,6 +90,8 @@ pub(super) enum Command {
     Preview(PreviewArgs),
     /// Turn a feed's report (CSV, gzip, zip) into a snapshot
     Ingest(IngestArgs),
+    /// Hold a list of addresses or names against a list of assets: who is on it?
+    Match(MatchArgs),
     /// Say why a company, a letter, an address or a name got what it got
     Explain(ExplainArgs),
 }
@@ -183,6 +185,50 @@ impl IngestArgs {
             date: self.date,
             feed: self.feed,
         })
+    }
+}
+
+#[derive(ClapArgs)]
+#[command(
+    after_help = "Output columns: row (0-based row of the list), company_key, asset (as registered), kind,
+most_specific, confidence. One line for each row and asset that meet.
+
+Example:
+  nachtwacht match --assets assets.parquet --observations list.csv --out who.csv"
+)]
+pub(super) struct MatchArgs {
+    /// Assets (.parquet or .csv): company_key, kind, value; valid_from and valid_until if any
+    #[arg(long, value_name = "FILE")]
+    assets: PathBuf,
+    /// The list (.parquet or .csv): an ip or a hostname column; observed_at if any
+    #[arg(long, value_name = "FILE")]
+    observations: PathBuf,
+    /// .parquet, .csv or .jsonl; CSV on standard output where absent
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Public Suffix List; without it only single labels such as `nl` are refused as suffixes
+    #[arg(long, value_name = "FILE")]
+    public_suffixes: Option<PathBuf>,
+    /// Cloud, CDN and hosting ranges that weaken a match (network,kind,name)
+    #[arg(long, value_name = "FILE")]
+    shared_infrastructure: Option<PathBuf>,
+    /// Address ranges and their AS number (start,end,asn)
+    #[arg(long, value_name = "FILE")]
+    prefix_asn: Option<PathBuf>,
+}
+
+impl MatchArgs {
+    /// `now` is when rows were seen that do not say.
+    pub(super) fn ask(&self, now: jiff::Timestamp) -> adhoc::Ask {
+        adhoc::Ask {
+            assets: self.assets.clone(),
+            observations: self.observations.clone(),
+            out: self.out.clone(),
+            public_suffixes: self.public_suffixes.clone(),
+            shared_infrastructure: self.shared_infrastructure.clone(),
+            prefix_asn: self.prefix_asn.clone(),
+            at: now.as_microsecond(),
+        }
     }
 }
 

@@ -134,6 +134,12 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             print!("{}", run::ingest::ingest(&ask.into_ask(&env)?)?);
             Ok(0)
         }
+        Command::Match(ask) => {
+            let answer = run::adhoc::adhoc(&ask.ask(moment.now))?;
+            write_out(ask.out.as_deref(), &answer.bytes)?;
+            eprint!("{}", answer.said);
+            Ok(0)
+        }
         Command::Explain(ask) => {
             let question = ask.question()?;
             let answer = run::explain::explain(&call(ask.job), ask.night, &question, ask.json)?;

@@ -4,7 +4,9 @@ use sha2::{Digest, Sha256};
 
 use super::section::{Section, Source};
 use crate::diag::Problem;
-use crate::model::threat::{ReferenceText, Threat, ThreatTest, ThreatText, VersionRange, When};
+use crate::model::threat::{
+    FindingUnit, ReferenceText, Threat, ThreatTest, ThreatText, VersionRange, When,
+};
 
 /// Reads `jobs/threats/<id>.toml`.
 pub(super) fn threat(file: &str, text: &str) -> Result<Threat, Vec<Problem>> {
@@ -26,6 +28,9 @@ fn read(root: Section<'_, '_>, file: &str, text: &str) -> Option<Threat> {
     let version = root.number("version", "a version from 1");
     let state = root.parsed("state", "shadow, active, retired");
     let urgency = root.parsed("urgency", "urgent, normal");
+    let finding = root
+        .parsed_if("finding", "port, address")
+        .unwrap_or(FindingUnit::Port);
     let min_confidence = root.parsed("min_confidence", "low, medium, high");
     let min_severity = root.parsed("min_severity", "critical, high, medium, low, info");
     let remind_after_days = root.number("remind_after_days", "a number of days");
@@ -48,6 +53,7 @@ fn read(root: Section<'_, '_>, file: &str, text: &str) -> Option<Threat> {
         version: version?,
         state: state?,
         urgency: urgency?,
+        finding,
         min_confidence: min_confidence?,
         min_severity: min_severity?,
         remind_after_days: remind_after_days?,

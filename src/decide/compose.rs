@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::contact::{Book, Chosen};
+use super::weigh;
 use super::{Drafted, Input};
 use crate::model::company::CompanyKey;
 use crate::model::decision::{Decision, ItemKind, Outcome, Reason};
@@ -160,13 +161,14 @@ fn show_once(findings: &mut Vec<LetterFinding>) {
 
 fn finding(d: &Decision) -> Option<LetterFinding> {
     let o = &d.hit.observation;
+    let (port, protocol) = weigh::spot(d.threat.as_ref()?, o);
     Some(LetterFinding {
         id: d.finding?,
         target: d.target.clone(),
         ip: o.ip,
         hostname: o.hostname.clone(),
-        port: o.port,
-        protocol: o.protocol.clone(),
+        port,
+        protocol,
         product: o.product.clone(),
         version: o.version.clone(),
         cves: o.cves.clone(),

@@ -8,8 +8,8 @@ use super::{Input, rule};
 use crate::model::decision::{Decision, Hit, Outcome, Reason};
 use crate::model::identity::{FindingId, finding_form};
 use crate::model::matches::MatchedBy;
-use crate::model::observation::Severity;
-use crate::model::threat::{Certainty, Threat, ThreatState, Trigger};
+use crate::model::observation::{Observation, Severity};
+use crate::model::threat::{Certainty, FindingUnit, Threat, ThreatState, Trigger};
 
 /// Decisions in the order of the hits; those that may become a letter carry
 /// [`Reason::FirstWarning`], [`Reason::Reminder`] or [`Reason::QuietDays`] already, as if each row
@@ -69,13 +69,8 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
             continue;
         }
         let target = target(hit);
-        let form = finding_form(
-            &company.key,
-            &threat.id,
-            &target,
-            hit.observation.protocol.as_deref(),
-            hit.observation.port,
-        );
+        let (port, protocol) = spot(threat, &hit.observation);
+        let form = finding_form(&company.key, &threat.id, &target, protocol.as_deref(), port);
         let finding = FindingId::of(&form);
         let trigger = trigger(input, threat, hit);
         let known = input.history.get(finding);
@@ -117,6 +112,14 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
             recipient: None,
             first_observed_at: hit.observation.observed_at,
         });
+    }
+}
+
+/// Port and protocol, as far as they are part of what the threat's findings are about.
+pub(super) fn spot(threat: &Threat, o: &Observation) -> (Option<u16>, Option<String>) {
+    match threat.finding {
+        FindingUnit::Port => (o.port, o.protocol.clone()),
+        FindingUnit::Address => (None, None),
     }
 }
 
@@ -246,7 +249,9 @@ fn settle_superseded(decisions: &mut [Decision]) {
         (
             d.company.key.clone(),
             d.target.clone(),
-            d.hit.observation.port,
+            d.threat
+                .as_ref()
+                .and_then(|t| spot(t, &d.hit.observation).0),
         )
     };
     let mut weaker: BTreeMap<_, Vec<String>> = BTreeMap::new();

@@ -29,6 +29,16 @@ text_enum! {
 }
 
 text_enum! {
+    /// What one finding of a threat is about.
+    FindingUnit {
+        /// A service: the same address with another port is another finding.
+        Port = "port",
+        /// A machine: its port is that of an outgoing connection, and another one every time.
+        Address = "address",
+    }
+}
+
+text_enum! {
     /// How version texts of a product are ordered.
     VersionScheme {
         /// Numbers between dots, any count: `10.0.17763`.
@@ -137,6 +147,8 @@ pub struct Threat {
     pub state: ThreatState,
     /// How fast to act.
     pub urgency: Urgency,
+    /// What one finding is about.
+    pub finding: FindingUnit,
     /// Weakest confidence that earns a letter.
     pub min_confidence: Confidence,
     /// Least severity that earns a letter; an observation without severity passes.

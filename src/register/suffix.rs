@@ -73,6 +73,16 @@ impl SuffixList {
         Failure::from_problems(crate::diag::Kind::FixData, problems).map_or(Ok(list), Err)
     }
 
+    /// No list at hand: names of a single label are suffixes, and nothing else is.
+    #[must_use]
+    pub const fn single_labels() -> Self {
+        Self {
+            exact: BTreeMap::new(),
+            wildcard: BTreeMap::new(),
+            exception: BTreeMap::new(),
+        }
+    }
+
     fn add(&mut self, rule: &str, section: Section) -> Result<(), ()> {
         let (rules, name) = if let Some(name) = rule.strip_prefix("*.") {
             (&mut self.wildcard, name)

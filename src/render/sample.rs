@@ -14,7 +14,7 @@ use crate::model::matches::{Confidence, MatchedBy};
 use crate::model::night::Night;
 use crate::model::observation::Severity;
 use crate::model::threat::{
-    Certainty, ReferenceText, Threat, ThreatState, ThreatText, Trigger, Urgency,
+    Certainty, FindingUnit, ReferenceText, Threat, ThreatState, ThreatText, Trigger, Urgency,
 };
 
 const FILE: &str = "letter/sample.toml";
@@ -240,6 +240,7 @@ pub(super) fn sample_threat() -> SampleThreat {
         version: 1,
         state: ThreatState::Active,
         urgency: Urgency::Urgent,
+        finding: FindingUnit::Port,
         min_confidence: Confidence::Low,
         min_severity: Severity::Info,
         remind_after_days: 28,

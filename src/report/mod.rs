@@ -5,11 +5,13 @@
 mod decisions;
 pub mod letter_plan;
 pub mod manifest;
+mod matches;
 mod rejects;
 pub mod summary;
 mod table;
 
 pub use decisions::{COLUMNS as DECISION_COLUMNS, decisions_parquet};
+pub use matches::{MatchRow, matches_csv, matches_json_lines, matches_parquet};
 pub use rejects::rejects_parquet;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt16Array, UInt64Array};
+use arrow::array::{
+    ArrayRef, BooleanArray, StringArray, TimestampMicrosecondArray, UInt16Array, UInt64Array,
+};
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -36,6 +38,13 @@ impl Columns {
 
     pub(super) fn count(&mut self, name: &str, values: impl Iterator<Item = u64>) {
         self.push(name, Arc::new(values.collect::<UInt64Array>()));
+    }
+
+    pub(super) fn flag(&mut self, name: &str, values: impl Iterator<Item = bool>) {
+        self.push(
+            name,
+            Arc::new(BooleanArray::from(values.collect::<Vec<_>>())),
+        );
     }
 
     pub(super) fn moment(&mut self, name: &str, values: impl Iterator<Item = Option<i64>>) {

@@ -4,6 +4,7 @@
 //! runs the whole line, `outputs` and `hand_over` write and send. The other files are the other
 //! commands.
 
+pub mod adhoc;
 pub mod explain;
 mod hand_over;
 pub mod ingest;

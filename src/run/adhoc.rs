@@ -1,0 +1,356 @@
+//! `match`: a list came in at two o'clock, who is on it? Two files in, one table out; no job, no
+//! store, no letter.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, TimestampMicrosecondArray, UInt32Array};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use jiff::tz::TimeZone;
+
+use crate::diag::{Failure, Reject};
+use crate::matching::{self, BatchMatches, Index, PrefixTable, Shared};
+use crate::model::asset::Asset;
+use crate::model::company::CompanyKey;
+use crate::model::night::Micros;
+use crate::model::observation::{KEY_COLUMNS, column as c};
+use crate::model::table::{Column, ColumnType, canonical};
+use crate::register::{self, SuffixList};
+use crate::report::{self, MatchRow};
+use crate::scan;
+
+/// What to hold against what.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Assets: `company_key`, `kind`, `value`, and what else the table of assets has.
+    pub assets: PathBuf,
+    /// Observations: an `ip` or a `hostname` column at least.
+    pub observations: PathBuf,
+    /// `.parquet`, `.csv` or `.jsonl`; CSV on standard output where absent.
+    pub out: Option<PathBuf>,
+    /// Public Suffix List; without one only names of a single label are refused as suffixes.
+    pub public_suffixes: Option<PathBuf>,
+    /// Shared infrastructure, as in a job's reference data.
+    pub shared_infrastructure: Option<PathBuf>,
+    /// Prefix table, as in a job's reference data.
+    pub prefix_asn: Option<PathBuf>,
+    /// When the rows were seen, where they do not say.
+    pub at: Micros,
+}
+
+/// What came out.
+pub struct Answer {
+    /// The table, in the form of `out`.
+    pub bytes: Vec<u8>,
+    /// Figures for standard error.
+    pub said: String,
+}
+
+/// Matches a list against assets.
+///
+/// # Errors
+/// `FixData` naming the file, the column and the next step.
+pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
+    let (assets, rejects) = assets(ask)?;
+    let shared = match &ask.shared_infrastructure {
+        Some(path) => matching::read_shared_infrastructure(&read(path)?, &shown(path))?,
+        None => Shared::default(),
+    };
+    let prefixes = match &ask.prefix_asn {
+        Some(path) => matching::read_prefix_table(&read(path)?, &shown(path))?,
+        None => PrefixTable::default(),
+    };
+    let index = Index::build(&assets, &shared, &prefixes, &matching::Settings::default());
+    let object = shown(&ask.observations);
+    let mut rows = Vec::new();
+    let mut n = Counts::default();
+    for batch in table(&ask.observations)? {
+        let keys = keys(&batch, &object, ask.at)?;
+        let found = index.match_batch(&keys, &object)?;
+        n.take(&found);
+        rows.extend(match_rows(&found, n.first_row, &assets));
+        n.first_row += u64::from(found.n_rows);
+    }
+    let extension = ask
+        .out
+        .as_deref()
+        .and_then(Path::extension)
+        .map(|e| e.to_string_lossy().into_owned());
+    let bytes = match extension.as_deref() {
+        Some("parquet") => report::matches_parquet(&rows)?,
+        Some("csv") | None => report::matches_csv(&rows)?,
+        Some("jsonl" | "ndjson") => report::matches_json_lines(&rows),
+        Some(other) => {
+            return Err(Failure::fix_job(format!(
+                "`.{other}` is not one of .parquet, .csv, .jsonl"
+            ))
+            .at("", "--out"));
+        }
+    };
+    Ok(Answer {
+        bytes,
+        said: n.said(&assets, &rejects, rows.len()),
+    })
+}
+
+#[derive(Default)]
+struct Counts {
+    first_row: u64,
+    rejected: BTreeMap<&'static str, u64>,
+    matched: u64,
+}
+
+impl Counts {
+    fn take(&mut self, found: &BatchMatches) {
+        self.matched += u64::try_from(found.matched_rows().len()).unwrap_or(0);
+        for (_, why, _, _) in &found.rejected {
+            *self.rejected.entry(why.text()).or_default() += 1;
+        }
+    }
+
+    fn said(&self, assets: &[Asset], rejects: &[Reject], n_matches: usize) -> String {
+        let rejected: u64 = self.rejected.values().sum();
+        let unmatched = self.first_row - self.matched - rejected;
+        let mut said = format!(
+            "{} rows read: {rejected} rejected, {unmatched} unmatched, {} matched ({n_matches} matches); {} assets, {} refused\n",
+            self.first_row,
+            self.matched,
+            assets.len(),
+            rejects.len()
+        );
+        for (why, n) in &self.rejected {
+            let _ = writeln!(said, "  {n} rows: {why}");
+        }
+        let mut refused: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
+        for reject in rejects {
+            refused
+                .entry(reject.why.text())
+                .or_insert((0, reject.row))
+                .0 += 1;
+        }
+        for (why, (n, row)) in refused {
+            let _ = writeln!(said, "  {n} assets, the first in row {row}: {why}");
+        }
+        said
+    }
+}
+
+fn match_rows<'a>(
+    found: &'a BatchMatches,
+    first_row: u64,
+    assets: &'a [Asset],
+) -> impl Iterator<Item = MatchRow> + 'a {
+    found.matches.iter().filter_map(move |m| {
+        let asset = assets.get(usize::try_from(m.asset).ok()?)?;
+        Some(MatchRow {
+            row: first_row + u64::from(m.row),
+            company_key: asset.company.to_string(),
+            asset: asset.original.clone(),
+            kind: asset.kind.as_str(),
+            most_specific: m.is_most_specific,
+            confidence: m.confidence.as_str(),
+        })
+    })
+}
+
+fn assets(ask: &Ask) -> Result<(Vec<Asset>, Vec<Reject>), Failure> {
+    let object = shown(&ask.assets);
+    let batches = table(&ask.assets)?;
+    let suffixes = match &ask.public_suffixes {
+        Some(path) => SuffixList::read(&read(path)?, &shown(path))?,
+        None => SuffixList::single_labels(),
+    };
+    let settings = register::Settings::default();
+    let companies = companies(&batches);
+    let kept = register::assets(
+        &batches,
+        &object,
+        &companies,
+        &suffixes,
+        &TimeZone::UTC,
+        &settings,
+    )?;
+    Ok((kept.rows, kept.rejects))
+}
+
+/// Every company that the assets name: a list has no register beside it.
+fn companies(batches: &[RecordBatch]) -> BTreeSet<CompanyKey> {
+    let mut keys = BTreeSet::new();
+    let mut last = String::new();
+    for batch in batches {
+        let Some(column) = batch.column_by_name("company_key") else {
+            continue;
+        };
+        let Ok(texts) = arrow::compute::cast(column, &DataType::Utf8) else {
+            continue;
+        };
+        for text in texts.as_string::<i32>().iter().flatten() {
+            if text != last {
+                last = text.to_owned();
+                keys.extend(text.trim().parse::<CompanyKey>());
+            }
+        }
+    }
+    keys
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|e| {
+        Failure::fix_data(format!("the file cannot be read: {e}"))
+            .at(shown(path), "")
+            .hint("give the path of a Parquet or CSV file")
+    })
+}
+
+/// A Parquet or CSV file as batches; CSV columns are texts.
+fn table(path: &Path) -> Result<Vec<RecordBatch>, Failure> {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        Some("parquet") => scan::table_of(read(path)?.into(), &shown(path)),
+        Some("csv") => csv_table(&read(path)?, &shown(path)),
+        _ => Err(Failure::fix_job("the file is neither `.parquet` nor `.csv`").at(shown(path), "")),
+    }
+}
+
+fn csv_table(bytes: &[u8], object: &str) -> Result<Vec<RecordBatch>, Failure> {
+    let wrong = |what: String| {
+        Failure::fix_data(format!("not a table of comma-separated values: {what}"))
+            .at(object, "")
+            .hint("expected UTF-8, a header line, and as many fields in every line")
+    };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let head = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+    let count = |separator: u8| head.iter().filter(|b| **b == separator).count();
+    let separator = [b',', b';', b'\t']
+        .into_iter()
+        .max_by_key(|s| (count(*s), *s == b','))
+        .unwrap_or(b',');
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .from_reader(bytes);
+    let names: Vec<String> = reader
+        .headers()
+        .map_err(|e| wrong(e.to_string()))?
+        .iter()
+        .map(|n| n.trim().to_owned())
+        .collect();
+    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
+    for record in reader.records() {
+        let record = record.map_err(|e| wrong(e.to_string()))?;
+        for (column, field) in columns.iter_mut().zip(&record) {
+            let field = field.trim();
+            column.push((!field.is_empty()).then(|| field.to_owned()));
+        }
+    }
+    let fields: Vec<Field> = names
+        .iter()
+        .map(|n| Field::new(n, DataType::Utf8, true))
+        .collect();
+    let arrays = columns
+        .into_iter()
+        .map(|c| Arc::new(StringArray::from(c)) as ArrayRef)
+        .collect();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|e| wrong(e.to_string()))?;
+    Ok(vec![batch])
+}
+
+/// The key columns that the list has, in canonical form; rows that do not say when they were seen
+/// get `at`.
+fn keys(batch: &RecordBatch, object: &str, at: Micros) -> Result<RecordBatch, Failure> {
+    if ![c::IP, c::HOSTNAME, c::IP_V4, c::IP_V6, c::ACCOUNT_DOMAIN]
+        .iter()
+        .any(|n| batch.column_by_name(n).is_some())
+    {
+        let names: Vec<String> = batch
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .collect();
+        return Err(Failure::fix_data(format!(
+            "no column says what was seen; the file has `{}`",
+            names.join("`, `")
+        ))
+        .at(object, c::IP)
+        .hint("name a column `ip` or `hostname`"));
+    }
+    let mut fields = Vec::new();
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    for name in KEY_COLUMNS {
+        let Some(array) = batch.column_by_name(name) else {
+            continue;
+        };
+        let array = match (*name, array.data_type()) {
+            (c::OBSERVED_AT, t) if !matches!(t, DataType::Timestamp(..)) => continue,
+            (c::ASN, DataType::Utf8) => Arc::new(
+                array
+                    .as_string::<i32>()
+                    .iter()
+                    .map(|t| t?.trim().parse().ok())
+                    .collect::<UInt32Array>(),
+            ),
+            _ => Arc::clone(array),
+        };
+        fields.push(Field::new(*name, array.data_type().clone(), true));
+        arrays.push(array);
+    }
+    if !fields.iter().any(|f| f.name() == c::OBSERVED_AT) {
+        let moments: TimestampMicrosecondArray = moments(batch, at);
+        fields.push(Field::new(
+            c::OBSERVED_AT,
+            moments.data_type().clone(),
+            true,
+        ));
+        arrays.push(Arc::new(moments));
+    }
+    let wrong = |e: arrow::error::ArrowError| Failure::our_bug(e.to_string()).at(object, "");
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(wrong)?;
+    let columns: Vec<Column> = KEY_COLUMNS
+        .iter()
+        .filter(|name| batch.column_by_name(name).is_some())
+        .map(|name| Column::optional(name, holds(name)))
+        .collect();
+    Ok(canonical(&batch, &columns, object)?.batch)
+}
+
+fn holds(name: &str) -> ColumnType {
+    match name {
+        c::OBSERVED_AT => ColumnType::Instant,
+        c::IP_V4 | c::ASN => ColumnType::U32,
+        c::IP_V6 => ColumnType::Bytes16,
+        _ => ColumnType::Text,
+    }
+}
+
+/// Times written as text (`2026-03-01T02:15:00Z`), or `at` where there is none.
+fn moments(batch: &RecordBatch, at: Micros) -> TimestampMicrosecondArray {
+    let texts = batch
+        .column_by_name(c::OBSERVED_AT)
+        .and_then(|a| a.as_string_opt::<i32>().cloned());
+    let moment = |row: usize| -> Option<Micros> {
+        let Some(texts) = &texts else { return Some(at) };
+        let text = texts.is_valid(row).then(|| texts.value(row).trim())?;
+        let zoneless = || {
+            let moment: jiff::civil::DateTime = text.parse().ok()?;
+            moment
+                .to_zoned_datetime(TimeZone::UTC)
+                .ok()
+                .map(|z| z.timestamp())
+        };
+        let moment = text.parse::<jiff::Timestamp>().ok().or_else(zoneless)?;
+        Some(moment.as_microsecond())
+    };
+    (0..batch.num_rows())
+        .map(moment)
+        .collect::<TimestampMicrosecondArray>()
+        .with_timezone("UTC")
+}

@@ -1,0 +1,463 @@
+//! Who gets a letter tonight, and why everybody else does not: one table a rule.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use nachtwacht::config;
+use nachtwacht::decide::history::History;
+use nachtwacht::decide::{self, Decided, Settings, rule};
+use nachtwacht::model::asset::{Asset, AssetKind, AssetValue};
+use nachtwacht::model::company::{
+    Channel, Company, CompanyKey, Contact, Language, PartyKind, PostalAddress,
+};
+use nachtwacht::model::decision::{ContactReason, Hit, Outcome, Reason};
+use nachtwacht::model::identity::{PartyRef, Secret};
+use nachtwacht::model::ledger_record::{Claim, Frozen, LedgerView, Numbered, Record};
+use nachtwacht::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy};
+use nachtwacht::model::night::{Night, Validity};
+use nachtwacht::model::threat::{Threat, Trigger};
+
+const DAY: i64 = 86_400_000_000;
+/// 2026-03-01T00:00:00Z.
+const MARCH: i64 = 1_772_323_200_000_000;
+
+fn threat_text(id: &str, more: &str) -> (String, String) {
+    let words = r#"title = "t"
+what = "w"
+risk = "r"
+do_now = ["d"]
+check_for_abuse = ["c"]
+"#;
+    let text = format!(
+        r#"id = "{id}"
+version = 1
+urgency = "normal"
+min_severity = "low"
+remind_after_days = 28
+relapse_after_days = 14
+{more}
+[[when]]
+report = ["{id}"]
+[[test]]
+name = "yes"
+row = {{ report = "{id}" }}
+expect = "vulnerable"
+[[test]]
+name = "no"
+row = {{ report = "other" }}
+expect = "no"
+[nl]
+{words}
+[en]
+{words}"#
+    );
+    (format!("{id}.toml"), text)
+}
+
+/// The house of these tests: threats, triggers, companies, contacts.
+struct House {
+    threats: Vec<Arc<Threat>>,
+    triggers: Vec<Arc<Trigger>>,
+    companies: BTreeMap<CompanyKey, Arc<Company>>,
+    contacts: BTreeMap<CompanyKey, Vec<Contact>>,
+    settings: Settings,
+    history: History,
+    night: Night,
+}
+
+fn key(n: u32) -> CompanyKey {
+    format!("kvk:{n:08}").parse().unwrap()
+}
+
+impl House {
+    fn new() -> Self {
+        let plain = "state = \"active\"\nmin_confidence = \"medium\"";
+        let files = [
+            threat_text("rdp", plain),
+            threat_text("bot", &format!("{plain}\nfinding = \"address\"")),
+            threat_text("strong", &format!("{plain}\nsupersedes = [\"rdp\"]")),
+            threat_text("shadowy", "state = \"shadow\"\nmin_confidence = \"low\""),
+            threat_text("old", "state = \"retired\"\nmin_confidence = \"low\""),
+        ];
+        let triggers = "[[trigger]]\nid = \"t1\"\nthreat_id = \"rdp\"\nopened_on = 2026-03-01\nsource = \"own\"\nfeeds = []\n\
+            [[trigger]]\nid = \"t2\"\nthreat_id = \"rdp\"\nopened_on = 2026-03-05\nsource = \"own\"\nfeeds = [\"partner\"]\n\
+            [[trigger]]\nid = \"t3\"\nthreat_id = \"bot\"\nopened_on = 2026-03-01\nsource = \"own\"\nfeeds = []\n\
+            [[trigger]]\nid = \"t4\"\nthreat_id = \"strong\"\nopened_on = 2026-03-01\nsource = \"own\"\nfeeds = []\n";
+        let catalogue =
+            config::catalogue(&files, &[("2026.toml".into(), triggers.into())]).unwrap();
+        let mut house = Self {
+            threats: catalogue.threats,
+            triggers: catalogue.triggers,
+            companies: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            settings: Settings::default(),
+            history: History::default(),
+            night: "2026-03-10".parse().unwrap(),
+        };
+        for n in 1..=3 {
+            house.company(n, None, true);
+            house.contact(n, Channel::Email, "a@voorbeeld.example", false);
+        }
+        house
+    }
+
+    fn company(&mut self, n: u32, parent: Option<u32>, has_address: bool) {
+        let address = PostalAddress {
+            street: "Molenpad".into(),
+            house_number: "1".into(),
+            postcode: "1234AB".into(),
+            town: "Dorp".into(),
+            ..PostalAddress::default()
+        };
+        let company = Company {
+            key: key(n),
+            party_kind: PartyKind::Participant,
+            name: format!("Bedrijf {n}"),
+            language: Language::Nl,
+            sector: String::new(),
+            sector_scheme: String::new(),
+            size_class: String::new(),
+            province: String::new(),
+            participant_since: None,
+            participant_until: None,
+            legal_basis: String::new(),
+            address: has_address.then_some(address),
+            parent: parent.map(key),
+        };
+        self.companies.insert(key(n), Arc::new(company));
+    }
+
+    fn contact(&mut self, n: u32, channel: Channel, value: &str, has_bounced: bool) {
+        self.contacts.entry(key(n)).or_default().push(Contact {
+            company: key(n),
+            channel,
+            value: value.into(),
+            role: "security".into(),
+            priority: 1,
+            verified_at: None,
+            bounced_at: has_bounced.then_some(MARCH),
+        });
+    }
+
+    fn decide(&self, hits: &[Hit]) -> Decided {
+        decide::decide(&decide::Input {
+            settings: &self.settings,
+            night: self.night,
+            zone: &TimeZone::UTC,
+            hits,
+            companies: &self.companies,
+            contacts: &self.contacts,
+            threats: &self.threats,
+            triggers: &self.triggers,
+            history: &self.history,
+            facts: &BTreeMap::new(),
+            verification_key: &Secret::new(b"v"),
+            party_key: &Secret::new(b"p"),
+        })
+    }
+
+    /// The ledger after these letters went out on `night`.
+    fn remember(&mut self, decided: &Decided, night: &str) {
+        let claims = decided.letters.iter().map(|d| {
+            Record::Claim(Claim {
+                letter_id: d.letter.id,
+                reference: d.letter.reference.clone(),
+                night: night.parse().unwrap(),
+                party_ref: PartyRef([0; 32]),
+                frozen: Frozen {
+                    party_kind: PartyKind::Participant,
+                    participant: true,
+                    sector: String::new(),
+                    sector_scheme: String::new(),
+                    size_class: String::new(),
+                    province: String::new(),
+                },
+                channel: Channel::Email,
+                attempt: 1,
+                items: d.items.clone(),
+            })
+        });
+        let records = claims.map(|record| Numbered { seq: 1, record }).collect();
+        self.history = History::of(&LedgerView {
+            last_seq: 1,
+            records,
+        });
+    }
+}
+
+/// A row that met an address of company `company`.
+fn hit(row: u64, company: u32, report: &str, port: u16, more: &[(&str, &str)]) -> Hit {
+    let mut pairs: Vec<(String, String)> = vec![
+        ("report".into(), report.into()),
+        ("feed".into(), "shadowserver".into()),
+        ("ip".into(), format!("192.0.2.{company}")),
+        ("port".into(), port.to_string()),
+        ("protocol".into(), "tcp".into()),
+    ];
+    for (name, value) in more {
+        pairs.retain(|(n, _)| n != name);
+        pairs.push(((*name).into(), (*value).into()));
+    }
+    let mut observation = rule::observation_of(&pairs).unwrap();
+    observation.row = row;
+    observation.observed_at = MARCH + DAY * i64::try_from(row).unwrap();
+    let ip: IpAddr = format!("192.0.2.{company}").parse().unwrap();
+    Hit {
+        observation: Arc::new(observation),
+        asset: Arc::new(Asset {
+            company: key(company),
+            kind: AssetKind::Ip,
+            value: AssetValue::Nets(vec![ip.into()]),
+            canonical: ip.to_string(),
+            original: ip.to_string(),
+            valid: Validity::default(),
+            source: "form".into(),
+            confirmed_at: None,
+            row: u64::from(company),
+        }),
+        how: Match {
+            row: 0,
+            asset: company,
+            by: MatchedBy::Address,
+            is_most_specific: true,
+            confidence: Confidence::High,
+            why: ConfidenceReason::OwnAddress,
+        },
+    }
+}
+
+fn reasons(decided: &Decided) -> Vec<&'static str> {
+    decided.decisions.iter().map(|d| d.reason.code()).collect()
+}
+
+#[test]
+fn a_first_finding_is_written_about_once_however_often_it_was_seen() {
+    let house = House::new();
+    let hits = [
+        hit(1, 1, "rdp", 3389, &[]),
+        hit(2, 1, "rdp", 3389, &[("feed", "partner")]),
+        hit(3, 1, "rdp", 3389, &[]),
+        hit(4, 1, "rdp", 3390, &[]),
+    ];
+    let decided = house.decide(&hits);
+    assert_eq!(
+        reasons(&decided),
+        [
+            "second_row",
+            "second_feed",
+            "first_warning",
+            "first_warning"
+        ]
+    );
+    assert_eq!(decided.letters.len(), 1);
+    let letter = &decided.letters[0];
+    assert_eq!(letter.items.len(), 2);
+    assert_eq!(
+        letter.items.iter().map(|i| i.first_observed_at).min(),
+        Some(MARCH + DAY)
+    );
+}
+
+#[test]
+fn the_port_of_an_outgoing_connection_makes_no_new_finding() {
+    let mut house = House::new();
+    let decided = house.decide(&[hit(1, 1, "bot", 51_001, &[]), hit(2, 1, "bot", 51_002, &[])]);
+    assert_eq!(reasons(&decided), ["second_row", "first_warning"]);
+    assert_eq!(decided.letters[0].letter.sections[0].findings[0].port, None);
+    house.remember(&decided, "2026-03-10");
+    house.night = "2026-03-11".parse().unwrap();
+    assert_eq!(
+        reasons(&house.decide(&[hit(3, 1, "bot", 51_003, &[])])),
+        ["quiet_days"]
+    );
+}
+
+#[test]
+fn quiet_days_are_calendar_days_and_the_reminder_says_since_when() {
+    let mut house = House::new();
+    let hits = [hit(1, 1, "rdp", 3389, &[])];
+    let first = house.decide(&hits);
+    house.remember(&first, "2026-03-10");
+    for (night, want) in [
+        ("2026-03-10", "quiet_days"),
+        ("2026-04-06", "quiet_days"),
+        ("2026-04-07", "reminder"),
+        // A past night never repeats what a later one said.
+        ("2026-03-01", "quiet_days"),
+    ] {
+        house.night = night.parse().unwrap();
+        let decided = house.decide(&[hit(9, 1, "rdp", 3389, &[])]);
+        assert_eq!(reasons(&decided), [want], "{night}");
+        if want == "reminder" {
+            assert_eq!(decided.letters[0].items[0].first_observed_at, MARCH + DAY);
+        }
+    }
+    // Another company's letter suppresses nobody else's, and another port is another finding.
+    house.night = "2026-03-11".parse().unwrap();
+    let decided = house.decide(&[hit(1, 2, "rdp", 3389, &[]), hit(2, 1, "rdp", 3390, &[])]);
+    assert_eq!(reasons(&decided), ["first_warning", "first_warning"]);
+}
+
+#[test]
+fn what_is_below_policy_says_why() {
+    let mut house = House::new();
+    house.settings.write_to.remove(&PartyKind::NetworkOwner);
+    let mut owner = (*house.companies[&key(2)]).clone();
+    owner.party_kind = PartyKind::NetworkOwner;
+    house.companies.insert(key(2), Arc::new(owner));
+    let mut weak = hit(1, 1, "rdp", 1, &[]);
+    weak.how.confidence = Confidence::Low;
+    house.triggers.retain(|t| t.threat_id != "strong");
+    let table = [
+        (hit(1, 1, "nothing", 1, &[]), Reason::NoThreat),
+        (hit(1, 1, "shadowy", 1, &[]), Reason::ThreatShadow),
+        (hit(1, 1, "old", 1, &[]), Reason::ThreatRetired),
+        (hit(1, 1, "strong", 1, &[]), Reason::NoTrigger),
+        (
+            hit(1, 1, "rdp", 1, &[("severity", "info")]),
+            Reason::LowSeverity,
+        ),
+        (weak, Reason::LowConfidence),
+        (hit(1, 2, "rdp", 1, &[]), Reason::NotAddressable),
+    ];
+    for (hit, want) in table {
+        let decided = house.decide(std::slice::from_ref(&hit));
+        assert_eq!(reasons(&decided), [want.code()]);
+        assert_eq!(decided.decisions[0].outcome(), Outcome::BelowPolicy);
+        assert!(decided.letters.is_empty());
+    }
+}
+
+#[test]
+fn the_latest_open_trigger_that_covers_the_feed_is_cited() {
+    let mut house = House::new();
+    let cited = |house: &House, feed: &str| {
+        let decided = house.decide(&[hit(1, 1, "rdp", 1, &[("feed", feed)])]);
+        decided.letters[0].items[0].trigger_id.clone()
+    };
+    assert_eq!(cited(&house, "shadowserver"), "t1");
+    assert_eq!(cited(&house, "partner"), "t2");
+    house.night = "2026-03-04".parse().unwrap();
+    assert_eq!(cited(&house, "partner"), "t1");
+}
+
+#[test]
+fn a_stronger_threat_at_the_same_spot_speaks_for_the_weaker() {
+    let house = House::new();
+    let mut both = hit(1, 1, "strong", 443, &[]);
+    let weaker = hit(2, 1, "rdp", 443, &[]);
+    let elsewhere = hit(3, 1, "rdp", 444, &[]);
+    both.how.asset = 1;
+    let decided = house.decide(&[both, weaker, elsewhere]);
+    assert_eq!(
+        reasons(&decided),
+        ["first_warning", "superseded", "first_warning"]
+    );
+    assert_eq!(decided.letters[0].items.len(), 2);
+}
+
+#[test]
+fn a_row_is_one_decision_a_company_by_its_surest_match() {
+    let house = House::new();
+    let sure = hit(1, 1, "rdp", 1, &[]);
+    let mut by_name = sure.clone();
+    by_name.how.by = MatchedBy::Name;
+    by_name.how.confidence = Confidence::Medium;
+    by_name.how.asset = 0;
+    let mut of_another = sure.clone();
+    of_another.asset = Arc::new(Asset {
+        company: key(2),
+        ..(*sure.asset).clone()
+    });
+    let decided = house.decide(&[by_name, sure, of_another]);
+    assert_eq!(decided.decisions.len(), 2);
+    assert_eq!(decided.decisions[0].hit.how.by, MatchedBy::Address);
+    assert_eq!(decided.letters.len(), 2);
+}
+
+#[test]
+fn the_chain_of_contacts_gives_its_reason() {
+    let mut house = House::new();
+    house.contacts.clear();
+    house.company(4, Some(1), true);
+    house.company(5, None, false);
+    house.company(6, Some(5), false);
+    house.contact(1, Channel::Email, "moeder@voorbeeld.example", false);
+    house.contact(2, Channel::Email, "oud@voorbeeld.example", true);
+    house.contact(2, Channel::Email, "nieuw@voorbeeld.example", false);
+    house.contact(3, Channel::Phone, "0800", false);
+    let table = [
+        (
+            1,
+            ContactReason::Registered,
+            Channel::Email,
+            "moeder@voorbeeld.example",
+        ),
+        (
+            2,
+            ContactReason::RegisteredAfterBounce,
+            Channel::Email,
+            "nieuw@voorbeeld.example",
+        ),
+        (3, ContactReason::PostalAddress, Channel::Post, ""),
+        (
+            4,
+            ContactReason::Parent,
+            Channel::Email,
+            "moeder@voorbeeld.example",
+        ),
+        (6, ContactReason::NoneFound, Channel::Post, ""),
+    ];
+    for (n, why, channel, value) in table {
+        let decided = house.decide(&[hit(1, n, "rdp", 1, &[])]);
+        let drafted = &decided.letters[0];
+        let recipient = &drafted.letter.recipient;
+        assert_eq!(
+            (recipient.why, recipient.channel, recipient.value.as_str()),
+            (why, channel, value),
+            "company {n}"
+        );
+        let is_held = why == ContactReason::NoneFound;
+        assert_eq!(drafted.is_sendable, !is_held);
+        assert_eq!(decided.decisions[0].outcome() == Outcome::Held, is_held);
+    }
+    house.settings.post_for_all = true;
+    let decided = house.decide(&[hit(1, 1, "rdp", 1, &[])]);
+    assert_eq!(
+        decided.letters[0].letter.recipient.why,
+        ContactReason::JobSendsByPost
+    );
+}
+
+#[test]
+fn over_the_limit_the_oldest_go_first_and_the_rest_is_held() {
+    let mut house = House::new();
+    house.settings.max_letters = Some(1);
+    let hits = [
+        hit(5, 1, "rdp", 1, &[]),
+        hit(2, 2, "rdp", 1, &[]),
+        hit(7, 3, "rdp", 1, &[]),
+    ];
+    let mut hits = hits.to_vec();
+    hits.sort_by_key(|h| h.observation.row);
+    let decided = house.decide(&hits);
+    assert_eq!(
+        reasons(&decided),
+        ["first_warning", "over_max_letters", "over_max_letters"]
+    );
+    let sendable: Vec<bool> = decided.letters.iter().map(|d| d.is_sendable).collect();
+    assert_eq!(sendable, [false, true, false]);
+}
+
+#[test]
+fn the_order_of_hits_within_a_row_changes_nothing() {
+    let house = House::new();
+    let mut hits = vec![hit(1, 1, "rdp", 1, &[]), hit(1, 2, "rdp", 1, &[])];
+    let one = house.decide(&hits);
+    hits.reverse();
+    let two = house.decide(&hits);
+    let ids = |d: &Decided| d.letters.iter().map(|l| l.letter.id).collect::<Vec<_>>();
+    assert_eq!(ids(&one), ids(&two));
+}
