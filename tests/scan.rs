@@ -129,3 +129,93 @@ fn flipped_bytes_in_a_footer_never_panic() {
     }
     assert!(n_refused > 0);
 }
+
+/// A group that its statistics leave out holds nothing that matching would have found or rejected.
+#[test]
+fn a_row_group_that_is_left_out_unread_holds_no_match() {
+    use nachtwacht::matching::{Index, PrefixTable, Settings as Matching, Shared};
+    use nachtwacht::model::asset::{Asset, AssetKind, AssetValue};
+    use nachtwacht::model::matches::RowGroups;
+    let folder = tempfile::tempdir().unwrap();
+    let path = sorted_snapshot(folder.path());
+    let place = place(folder.path());
+    let asset = |kind, value: AssetValue| Asset {
+        company: "kvk:00000001".parse().unwrap(),
+        kind,
+        value,
+        canonical: String::new(),
+        original: String::new(),
+        valid: nachtwacht::model::night::Validity::default(),
+        source: String::new(),
+        confirmed_at: None,
+        row: 0,
+    };
+    let net = |text: &str| AssetValue::Nets(vec![text.parse().unwrap()]);
+    let few = vec![asset(AssetKind::Cidr, net("240.0.0.0/16"))];
+    let mut named = few.clone();
+    named.push(asset(
+        AssetKind::Domain,
+        AssetValue::Name("example".parse().unwrap()),
+    ));
+    let (mut n_left_out, mut n_read) = (0, 0);
+    for assets in [few, named] {
+        let index = Index::build(
+            &assets,
+            &Shared::default(),
+            &PrefixTable::default(),
+            &Matching::default(),
+        );
+        let size = place.list("").unwrap()[0].size;
+        let opened = scan::open(&place, path, size, &BTreeMap::new()).unwrap();
+        for group in 0..opened.snapshot.n_groups() {
+            let keys = opened.snapshot.read_keys(group).unwrap();
+            let found = index.match_batch(&keys, path).unwrap();
+            match opened.snapshot.outline(group) {
+                Some(outline) if !index.may_match(&outline) => {
+                    n_left_out += 1;
+                    assert_eq!(outline.n_rows, u64::from(found.n_rows));
+                    assert!(
+                        found.matches.is_empty() && found.rejected.is_empty(),
+                        "group {group}"
+                    );
+                }
+                _ => n_read += 1,
+            }
+        }
+    }
+    // Ten groups; the range lies in one. The last three have host names, one of them a missing time.
+    assert_eq!((n_left_out, n_read), (8 + 6, 2 + 4));
+}
+
+/// Ten groups of a thousand rows, sorted by address over 240.0.0.0/4; names in the last three, and
+/// a row without a time in the last.
+fn sorted_snapshot(folder: &std::path::Path) -> &'static str {
+    use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt32Array};
+    use parquet::file::properties::WriterProperties;
+    use std::sync::Arc;
+    let rows = 0..10_000u32;
+    let times: TimestampMicrosecondArray =
+        rows.clone().map(|n| (n != 9_999).then_some(1)).collect();
+    let v4: UInt32Array = rows
+        .clone()
+        .map(|n| Some(0xF000_0000 + n * 0x1_0000 / 4))
+        .collect();
+    let names: StringArray = rows
+        .map(|n| (n >= 7_000).then(|| format!("h{n}.example")))
+        .collect();
+    let columns: [(&str, ArrayRef); 3] = [
+        ("observed_at", Arc::new(times)),
+        ("ip_v4", Arc::new(v4)),
+        ("hostname", Arc::new(names)),
+    ];
+    let batch = arrow::record_batch::RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(1_000))
+        .build();
+    let file = std::fs::File::create(folder.join("sorted.parquet")).unwrap();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    "sorted.parquet"
+}

@@ -74,6 +74,22 @@ pub struct Match {
     pub why: ConfidenceReason,
 }
 
+/// What the statistics of a row group say of all its rows, before any is read. Only for a group
+/// in which every row has a time and an IPv4 address, so that none can be rejected for want of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Rows.
+    pub n_rows: u64,
+    /// Least and greatest address.
+    pub v4: (u32, u32),
+    /// Least and greatest AS number that a row states; `None` where none does.
+    pub asn: Option<(u32, u32)>,
+    /// Some row may have a host name.
+    pub has_names: bool,
+    /// Some row may have an account.
+    pub has_accounts: bool,
+}
+
 /// What `scan` offers and `matching` needs: a snapshot as row groups, read in two passes.
 ///
 /// Batches have canonical columns (names and types of [`super::observation::OBSERVATIONS`]);
@@ -85,6 +101,8 @@ pub trait RowGroups: Sync {
     fn n_groups(&self) -> usize;
     /// 0-based position in the object of the first row of a group.
     fn first_row(&self, group: usize) -> u64;
+    /// What is known of a group without reading it; `None` where its statistics do not say.
+    fn outline(&self, group: usize) -> Option<Outline>;
     /// The key columns of all rows of a group.
     ///
     /// # Errors

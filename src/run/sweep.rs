@@ -1,5 +1,6 @@
 //! Holds every snapshot against the index: parallel by row group, in two passes, with memory
-//! bounded by the row groups that are in flight.
+//! bounded by the row groups that are in flight. A row group whose statistics lie outside every
+//! asset is counted and never decoded.
 
 use std::sync::Arc;
 
@@ -78,6 +79,15 @@ pub fn sweep(
 
 fn sweep_group(open: &OpenSnapshot, group: usize, world: &World) -> Result<Swept, Failure> {
     let snapshot = &open.snapshot;
+    if let Some(outline) = snapshot.outline(group)
+        && !world.index.may_match(&outline)
+    {
+        let mut swept = Swept::default();
+        let counts = swept.counts.of(&open.object.feed);
+        counts.read = outline.n_rows;
+        counts.unmatched = outline.n_rows;
+        return Ok(swept);
+    }
     let keys = snapshot.read_keys(group)?;
     let found = world.index.match_batch(&keys, snapshot.object())?;
     let first_row = snapshot.first_row(group);

@@ -9,7 +9,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
-use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
+use parquet::basic::LogicalType;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use super::object::Parts;
 use super::{BATCH_ROWS, columns, guarded, selection, unreadable};
 use crate::diag::Failure;
-use crate::model::matches::RowGroups;
+use crate::model::matches::{Outline, RowGroups};
 use crate::model::observation::column;
 use crate::model::table::{self, Column};
 use crate::store::Place;
@@ -124,25 +125,32 @@ fn footer(place: &Place, path: &str, size: u64, object: &str) -> Result<bytes::B
     place.get_range(path, size - TAIL - length..size - TAIL)
 }
 
-impl Snapshot {
-    /// Least and greatest IPv4 address of a row group, where the file says so and every row has
-    /// one.
-    #[must_use]
-    pub fn v4_bounds(&self, group: usize) -> Option<(u32, u32)> {
-        let group = self.metadata.metadata().row_groups().get(group)?;
-        let column = group
-            .columns()
-            .iter()
-            .find(|c| c.column_path().string() == column::IP_V4)?;
-        let Statistics::Int32(stats) = column.statistics()? else {
-            return None;
-        };
-        (stats.null_count_opt() == Some(0)).then_some(())?;
+/// Least and greatest value of a column of unsigned 32-bit numbers.
+fn bounds(chunk: &ColumnChunkMetaData) -> Option<(u32, u32)> {
+    let is_unsigned = matches!(
+        chunk.column_descr().logical_type_ref(),
+        Some(LogicalType::Integer(kind)) if !kind.is_signed && kind.bit_width == 32
+    );
+    match chunk.statistics()? {
         // Parquet keeps an unsigned number in the bits of a signed one.
-        Some((
+        Statistics::Int32(stats) if is_unsigned => Some((
             stats.min_opt()?.cast_unsigned(),
             stats.max_opt()?.cast_unsigned(),
-        ))
+        )),
+        _ => None,
+    }
+}
+
+impl Snapshot {
+    /// The column of a row group that stands under our name, be it renamed.
+    fn chunk(&self, group: &'_ RowGroupMetaData, name: &str) -> Option<ColumnChunkMetaData> {
+        let is_it = |c: &&ColumnChunkMetaData| {
+            let found = c.column_path().string();
+            self.renames
+                .get(&found)
+                .map_or(found == name, |ours| ours == name)
+        };
+        group.columns().iter().find(is_it).cloned()
     }
 
     fn group(&self, group: usize) -> Result<&RowGroupMetaData, Failure> {
@@ -220,6 +228,28 @@ impl RowGroups for Snapshot {
 
     fn first_row(&self, group: usize) -> u64 {
         self.first_rows.get(group).copied().unwrap_or(0)
+    }
+
+    fn outline(&self, group: usize) -> Option<Outline> {
+        let group = self.metadata.metadata().row_groups().get(group)?;
+        let n_rows = u64::try_from(group.num_rows()).ok()?;
+        let chunk = |name: &str| self.chunk(group, name);
+        let n_nulls =
+            |name: &str| chunk(name).map(|c| c.statistics().and_then(Statistics::null_count_opt));
+        // Absent, or null in every row.
+        let is_empty = |name: &str| n_nulls(name).is_none_or(|n| n == Some(n_rows));
+        if n_nulls(column::OBSERVED_AT)? != Some(0) || n_nulls(column::IP_V4)? != Some(0) {
+            return None;
+        }
+        let everything = (0, u32::MAX);
+        let asn = chunk(column::ASN).map(|c| bounds(&c).unwrap_or(everything));
+        Some(Outline {
+            n_rows,
+            v4: bounds(&chunk(column::IP_V4)?)?,
+            asn: asn.filter(|_| !is_empty(column::ASN)),
+            has_names: !is_empty(column::HOSTNAME),
+            has_accounts: !is_empty(column::ACCOUNT_HASH) || !is_empty(column::ACCOUNT_DOMAIN),
+        })
     }
 
     fn read_keys(&self, group: usize) -> Result<RecordBatch, Failure> {
