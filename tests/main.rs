@@ -14,6 +14,7 @@
 mod adhoc;
 mod bad_input;
 mod decide;
+mod explain;
 mod harness;
 mod ingest;
 mod matching;

@@ -229,7 +229,13 @@ impl FromStr for Reference {
             })
             .collect();
         let expected = check_character(&payload).ok_or_else(mistyped)?;
-        if !check.starts_with(expected) {
+        // The check character may be any of 36; people read `O` as `0`, and `I` and `L` as `1`.
+        let read = |c: char| match c {
+            'O' => '0',
+            'I' | 'L' => '1',
+            c => c,
+        };
+        if check.chars().next().map(read) != Some(read(expected)) {
             return Err(mistyped());
         }
         let (day, digits) = payload.split_at(6);

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt16Type, UInt64Typ
 use arrow::record_batch::RecordBatch;
 
 use super::load::{Call, load};
+use super::why_not::why_not;
 use crate::diag::Failure;
 use crate::model::company::CompanyKey;
 use crate::model::decision::Reason;
@@ -62,23 +63,21 @@ pub fn explain(
         }
     }
     if n == 0 && !json {
-        let _ = writeln!(answer, "{}", nothing(question, &place.display(&folder)));
+        let _ = writeln!(
+            answer,
+            "no decision of this run is about it\n  run         {}\n",
+            place.display(&folder)
+        );
+        if let Some(night) = night.or_else(|| night_of(&folder, &loaded.job.runs)) {
+            answer.push_str(&why_not(&loaded, &place, night, question)?);
+        }
     }
     Ok(answer)
 }
 
-fn nothing(question: &Question, run: &str) -> String {
-    let who = match question {
-        Question::Company(key) => format!("no row met an asset of {key}"),
-        Question::Letter(reference) => format!("{reference} is no letter of this night"),
-        Question::Address(ip) => {
-            format!("no row with address {ip} met an asset that was valid when it was seen")
-        }
-        Question::Name(name) => format!(
-            "no row with {name} or a name below it met an asset that was valid when it was seen"
-        ),
-    };
-    format!("{who}\n  run     {run}\n  so nothing was decided about it, and no letter was written")
+/// The night that a run's folder stands under.
+fn night_of(folder: &str, runs: &str) -> Option<Night> {
+    folder.strip_prefix(runs)?.split('/').next()?.parse().ok()
 }
 
 /// The newest finished run: one whose final manifest is there.

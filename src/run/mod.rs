@@ -14,6 +14,7 @@ mod outputs;
 pub mod preview;
 pub mod progress;
 mod sweep;
+mod why_not;
 mod world;
 
 use jiff::Timestamp;
