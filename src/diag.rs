@@ -1,7 +1,6 @@
 //! How the program says that something is wrong, and who must act.
 //!
-//! A [`Failure`] ends a command; a [`Reject`] sets one row aside and the night goes on;
-//! a [`Warned`] value is usable, and something about it should be read.
+//! A [`Failure`] ends a command; a [`Reject`] sets one row aside and the night goes on.
 //!
 //! Voice: lower case, values in backticks, no full stop, what was found *and* what was
 //! expected, then the next step as a hint.
@@ -161,15 +160,6 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
-
-/// A usable value, and what should be read about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warned<T> {
-    /// The value.
-    pub value: T,
-    /// What a person should know; shown once, never fatal.
-    pub warnings: Vec<Problem>,
-}
 
 /// A row that was set aside. Goes to `rejects.parquet` as it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@
 //!
 //! | phase | room | rank | takes | gives |
 //! |---|---|---|---|---|
-//! | – | [`diag`] | 0 | – | failures, rejects, warnings |
+//! | – | [`diag`] | 0 | – | failures, rejects |
 //! | – | [`model`] | 0 | – | the shared nouns with their invariants |
 //! | in | [`ingest`] | 1, pure | a feed's bytes | observations, rejects |
 //! | in | [`register`] | 1, pure | tables of registrations | companies, assets, contacts, rejects |

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use nachtwacht::config;
 use nachtwacht::decide::history::History;
 use nachtwacht::decide::{self, Decided, Settings, rule};
@@ -145,7 +144,6 @@ impl House {
         decide::decide(&decide::Input {
             settings: &self.settings,
             night: self.night,
-            zone: &TimeZone::UTC,
             hits,
             companies: &self.companies,
             contacts: &self.contacts,

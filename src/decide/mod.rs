@@ -13,8 +13,6 @@ mod weigh;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-
 use crate::model::company::{Company, CompanyKey, Contact, PartyKind};
 use crate::model::decision::{Decision, Hit};
 use crate::model::identity::Secret;
@@ -52,8 +50,6 @@ pub struct Input<'a> {
     pub settings: &'a Settings,
     /// The night.
     pub night: Night,
-    /// Zone of calendar days.
-    pub zone: &'a TimeZone,
     /// Rows that met assets: sorted by object, row and asset, so that the night is reproducible.
     pub hits: &'a [Hit],
     /// Companies by key; every hit's company is among them.

@@ -92,8 +92,7 @@ pub struct Outline {
 
 /// What `scan` offers and `matching` needs: a snapshot as row groups, read in two passes.
 ///
-/// Batches have canonical columns (names and types of [`super::observation::OBSERVATIONS`]);
-/// a column that the object lacks is absent from the batch.
+/// Columns stand under our names, whatever the object calls them.
 pub trait RowGroups: Sync {
     /// The object's name, for messages.
     fn object(&self) -> &str;
@@ -103,12 +102,14 @@ pub trait RowGroups: Sync {
     fn first_row(&self, group: usize) -> u64;
     /// What is known of a group without reading it; `None` where its statistics do not say.
     fn outline(&self, group: usize) -> Option<Outline>;
-    /// The key columns of all rows of a group.
+    /// The key columns of all rows of a group, in canonical form (types of
+    /// [`super::observation::OBSERVATIONS`]); those that the object lacks are null.
     ///
     /// # Errors
     /// The object broke or the store went away.
     fn read_keys(&self, group: usize) -> Result<RecordBatch, Failure>;
-    /// Every known column of some rows of a group; `rows` is rising and without doubles.
+    /// Every known column of some rows of a group, with the object's own types, so that a value
+    /// that does not fit ours can still be told from a missing one; `rows` is rising and without doubles.
     ///
     /// # Errors
     /// As [`RowGroups::read_keys`].

@@ -34,8 +34,6 @@ pub enum ColumnType {
     DateOrInstant,
     /// 16 bytes.
     Bytes16,
-    /// A number with fraction.
-    F64,
 }
 
 impl ColumnType {
@@ -50,7 +48,6 @@ impl ColumnType {
             Self::Date => DataType::Date32,
             Self::Instant => utc_micros(),
             Self::Bytes16 => DataType::FixedSizeBinary(16),
-            Self::F64 => DataType::Float64,
             Self::DateOrInstant => match found {
                 DataType::Timestamp(..) => utc_micros(),
                 DataType::Date32 | DataType::Date64 => DataType::Date32,
@@ -84,7 +81,6 @@ impl ColumnType {
                 text(found) || date(found) || matches!(found, DataType::Timestamp(..))
             }
             Self::Bytes16 => matches!(found, DataType::FixedSizeBinary(16)),
-            Self::F64 => found.is_numeric(),
         }
     }
 
@@ -102,7 +98,6 @@ impl ColumnType {
             Self::Instant => "a timestamp",
             Self::DateOrInstant => "a date, a timestamp or text",
             Self::Bytes16 => "16 bytes of fixed size",
-            Self::F64 => "a number",
         }
     }
 }

@@ -64,3 +64,36 @@ pub fn close_sums(counts: &mut FeedCounts, decisions: &[Decision]) -> Result<Out
     }
     Ok(of_decisions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::counts::RowCounts;
+
+    #[test]
+    fn sums_that_do_not_close_are_our_bug_and_name_the_feed() {
+        let whole = RowCounts {
+            read: 3,
+            rejected: 1,
+            unmatched: 2,
+            ..RowCounts::default()
+        };
+        let mut counts = FeedCounts::default();
+        *counts.of("a") = whole;
+        assert_eq!(close_sums(&mut counts, &[]), Ok(Outcomes::default()));
+        // A row that nobody counted; and a matched row without any decision.
+        for open in [
+            RowCounts { read: 4, ..whole },
+            RowCounts {
+                read: 4,
+                matched: 1,
+                ..whole
+            },
+        ] {
+            *counts.of("b") = open;
+            let failure = close_sums(&mut counts, &[]).unwrap_err();
+            assert_eq!(failure.kind.exit_code(), 4);
+            assert!(failure.to_string().contains("feed `b`"), "{failure}");
+        }
+    }
+}

@@ -8,8 +8,8 @@ use crate::diag::{Failure, Reject};
 ///
 /// # Errors
 /// `OurBug` where Parquet cannot be written.
-pub fn rejects_parquet(rejects: &[Reject]) -> Result<Vec<u8>, Failure> {
-    let mut sorted: Vec<&Reject> = rejects.iter().collect();
+pub fn rejects_parquet<'a>(rejects: impl Iterator<Item = &'a Reject>) -> Result<Vec<u8>, Failure> {
+    let mut sorted: Vec<&Reject> = rejects.collect();
     sorted.sort();
     let rows = || sorted.iter().copied();
     let mut columns = Columns::default();

@@ -18,7 +18,7 @@ use crate::model::asset::Asset;
 use crate::model::company::CompanyKey;
 use crate::model::night::Micros;
 use crate::model::observation::{KEY_COLUMNS, column as c};
-use crate::model::table::{Column, ColumnType, canonical};
+use crate::model::table::{Column, canonical};
 use crate::register::{self, SuffixList};
 use crate::report::{self, MatchRow};
 use crate::scan;
@@ -314,21 +314,12 @@ fn keys(batch: &RecordBatch, object: &str, at: Micros) -> Result<RecordBatch, Fa
     }
     let wrong = |e: arrow::error::ArrowError| Failure::our_bug(e.to_string()).at(object, "");
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(wrong)?;
-    let columns: Vec<Column> = KEY_COLUMNS
+    let columns: Vec<Column> = scan::key_columns()
         .iter()
-        .filter(|name| batch.column_by_name(name).is_some())
-        .map(|name| Column::optional(name, holds(name)))
+        .filter(|column| batch.column_by_name(column.name).is_some())
+        .copied()
         .collect();
     Ok(canonical(&batch, &columns, object)?.batch)
-}
-
-fn holds(name: &str) -> ColumnType {
-    match name {
-        c::OBSERVED_AT => ColumnType::Instant,
-        c::IP_V4 | c::ASN => ColumnType::U32,
-        c::IP_V6 => ColumnType::Bytes16,
-        _ => ColumnType::Text,
-    }
 }
 
 /// Times written as text (`2026-03-01T02:15:00Z`), or `at` where there is none.

@@ -70,7 +70,7 @@ pub fn ingest(ask: &Ask) -> Result<String, Failure> {
     if !ingested.rejects.is_empty() {
         // Beside the snapshot, and not itself one: a night reads `*.parquet` only.
         let path = ask.out.with_extension("rejects.parquet.aside");
-        write_new(&path, &report::rejects_parquet(&ingested.rejects)?)?;
+        write_new(&path, &report::rejects_parquet(ingested.rejects.iter())?)?;
         let _ = writeln!(
             said,
             "  rejects   {} ({} rows, each with its reason)",

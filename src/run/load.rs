@@ -49,8 +49,7 @@ type NamedBytes = (String, Vec<u8>);
 /// `FixJob` with every problem of every file at once.
 pub fn load(call: &Call) -> Result<Loaded, Failure> {
     let file = call.job.display().to_string();
-    let text = read_text(&call.job)?;
-    let job = config::job(&file, &text).map_err(fix_job)?;
+    let (job, text) = job_of(call)?;
     let folder = call.job.parent().unwrap_or(Path::new(""));
     let mut problems = Vec::new();
     let threats = collect(texts(&folder.join(&job.threats)), &mut problems);
@@ -99,6 +98,13 @@ impl Loaded {
     }
 }
 
+/// The job alone, and its text.
+pub(super) fn job_of(call: &Call) -> Result<(Job, String), Failure> {
+    let text = read_text(&call.job)?;
+    let job = config::job(&call.job.display().to_string(), &text).map_err(fix_job)?;
+    Ok((job, text))
+}
+
 /// A templates folder with a sender, for `preview`.
 pub(super) fn look_of(folder: &Path, job: &Job) -> Result<Look, Failure> {
     let templates = files(folder).map_err(fix_job)?;
@@ -117,7 +123,7 @@ fn collect<T: Default>(result: Result<T, Vec<Problem>>, problems: &mut Vec<Probl
     })
 }
 
-pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
+fn read_text(path: &Path) -> Result<String, Failure> {
     let name = path.display().to_string();
     let bytes = fs::read(path).map_err(|e| {
         Failure::fix_job(format!("the file cannot be read: {e}"))

@@ -363,7 +363,6 @@ fn decide_night(
     Ok(decide::decide(&decide::Input {
         settings: &loaded.job.policy,
         night,
-        zone: &loaded.job.zone,
         hits: &swept.hits,
         companies: &world.companies,
         contacts: &world.contacts,

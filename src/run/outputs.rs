@@ -210,7 +210,7 @@ impl Outputs<'_> {
             ),
             (
                 "rejects.parquet".into(),
-                report::rejects_parquet(&rejects(night))?,
+                report::rejects_parquet(rejects(night))?,
             ),
         ];
         progress.advance(1);
@@ -413,7 +413,7 @@ impl Outputs<'_> {
                 .next()
                 .map(|d| format!("letters/{}.pdf", d.letter.reference)),
             rejects_tolerated: self.loaded.job.rejects_tolerated,
-            rejects: u64::try_from(rejects(night).len()).unwrap_or(0),
+            rejects: count(rejects(night)),
         }
     }
 }
@@ -424,14 +424,8 @@ struct OneLetter {
     is_impossible: bool,
 }
 
-fn rejects(night: &RenderedNight<'_>) -> Vec<Reject> {
-    night
-        .swept
-        .rejects
-        .iter()
-        .chain(&night.world.rejects)
-        .cloned()
-        .collect()
+fn rejects<'n>(night: &'n RenderedNight<'_>) -> impl Iterator<Item = &'n Reject> {
+    night.swept.rejects.iter().chain(&night.world.rejects)
 }
 
 fn hashes(files: &Files) -> BTreeMap<String, String> {

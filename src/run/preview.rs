@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::load::{Call, fix_job, look_of, read_text, texts};
+use super::load::{Call, fix_job, job_of, look_of, texts};
 use crate::config;
 use crate::diag::Failure;
 use crate::model::company::Language;
@@ -28,8 +28,7 @@ pub struct Ask {
 /// # Errors
 /// `FixJob` where the job, the catalogue or a template is wrong, or the threat is unknown.
 pub fn preview(call: &Call, ask: &Ask) -> Result<Vec<u8>, Failure> {
-    let file = call.job.display().to_string();
-    let job = config::job(&file, &read_text(&call.job)?).map_err(fix_job)?;
+    let (job, _) = job_of(call)?;
     let folder = call.job.parent().unwrap_or(Path::new(""));
     let threats = texts(&folder.join(&job.threats)).map_err(fix_job)?;
     let triggers = texts(&folder.join(&job.triggers)).map_err(fix_job)?;

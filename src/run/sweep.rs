@@ -89,10 +89,10 @@ fn sweep_group(open: &OpenSnapshot, group: usize, world: &World) -> Result<Swept
         return Ok(swept);
     }
     let keys = snapshot.read_keys(group)?;
-    let found = world.index.match_batch(&keys, snapshot.object())?;
+    let mut matches = world.index.match_batch(&keys, snapshot.object())?;
     let first_row = snapshot.first_row(group);
     let mut swept = Swept::default();
-    for (row, why, column, found) in found.rejected {
+    for (row, why, column, found) in std::mem::take(&mut matches.rejected) {
         swept.rejects.push(Reject {
             object: snapshot.object().to_owned(),
             row: first_row + u64::from(row),
@@ -101,14 +101,17 @@ fn sweep_group(open: &OpenSnapshot, group: usize, world: &World) -> Result<Swept
             found,
         });
     }
-    let n_read = u64::from(found.n_rows);
-    let matched = take_hits(open, group, &found.matches, world, &mut swept)?;
-    let n_rejected = u64::try_from(swept.rejects.len()).unwrap_or(u64::MAX);
+    let rows = matches.matched_rows();
+    let n_read = u64::from(matches.n_rows);
+    // Unmatched is what matching left over, not what the equation lacks: so the sums can fail.
+    let unmatched = n_read.saturating_sub(count(&rows) + count(&swept.rejects));
+    let matched = take_hits(open, group, &rows, &matches.matches, world, &mut swept)?;
+    let rejected = count(&swept.rejects);
     let counts = swept.counts.of(&open.object.feed);
     counts.read = n_read;
-    counts.rejected = n_rejected;
+    counts.rejected = rejected;
     counts.matched = matched;
-    counts.unmatched = n_read.saturating_sub(n_rejected + matched);
+    counts.unmatched = unmatched;
     Ok(swept)
 }
 
@@ -116,16 +119,15 @@ fn sweep_group(open: &OpenSnapshot, group: usize, world: &World) -> Result<Swept
 fn take_hits(
     open: &OpenSnapshot,
     group: usize,
+    rows: &[u32],
     matches: &[Match],
     world: &World,
     swept: &mut Swept,
 ) -> Result<u64, Failure> {
-    let mut rows: Vec<u32> = matches.iter().map(|m| m.row).collect();
-    rows.dedup();
     if rows.is_empty() {
         return Ok(0);
     }
-    let batch = open.snapshot.read_rows(group, &rows)?;
+    let batch = open.snapshot.read_rows(group, rows)?;
     let identity = scan::Identity {
         object: open.snapshot.object(),
         feed: &open.object.feed,
@@ -133,7 +135,7 @@ fn take_hits(
         snapshot_date: open.object.date,
         first_row: open.snapshot.first_row(group),
     };
-    let (observations, misfits) = scan::observations(&batch, &rows, &identity)?;
+    let (observations, misfits) = scan::observations(&batch, rows, &identity)?;
     swept.rejects.extend(misfits);
     let mut n_matched = 0;
     for observation in observations {
@@ -150,6 +152,10 @@ fn take_hits(
             .extend(of_row.filter_map(|m| hit(&observation, m, world)));
     }
     Ok(n_matched)
+}
+
+fn count<T>(rows: &[T]) -> u64 {
+    u64::try_from(rows.len()).unwrap_or(u64::MAX)
 }
 
 fn hit(observation: &Arc<Observation>, how: &Match, world: &World) -> Option<Hit> {

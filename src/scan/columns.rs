@@ -23,6 +23,12 @@ pub(super) static ALL: LazyLock<Vec<Column>> = LazyLock::new(|| {
 pub(super) static KEYS: LazyLock<Vec<Column>> =
     LazyLock::new(|| KEY_COLUMNS.iter().filter_map(|name| column(name)).collect());
 
+/// The key columns with what each holds.
+#[must_use]
+pub fn key_columns() -> &'static [Column] {
+    &KEYS
+}
+
 fn column(name: &str) -> Option<Column> {
     use ColumnType::{Bytes16, Date, Instant, Text, TextList, U16, U32, U64};
     let (name, holds) = match name {

@@ -9,6 +9,7 @@ mod object;
 mod observations;
 mod snapshot;
 
+pub use columns::key_columns;
 pub use observations::{Identity, observations};
 pub use snapshot::{Opened, Snapshot, open};
 

@@ -52,8 +52,6 @@ pub struct ObjectInfo {
     pub path: String,
     /// Bytes.
     pub size: u64,
-    /// The store's own mark of this content, where it has one.
-    pub etag: Option<String>,
 }
 
 /// Whether a create-only write was ours.
@@ -142,7 +140,6 @@ impl Place {
                 (!local::is_temporary(&path)).then_some(ObjectInfo {
                     path,
                     size: meta.size,
-                    etag: meta.e_tag,
                 })
             })
             .collect();
