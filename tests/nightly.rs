@@ -288,3 +288,43 @@ fn make_small(sandbox: &Sandbox) {
         }
     }
 }
+
+/// Whoever reads the plan may have seen enough of it.
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let sandbox = Sandbox::new(&[6, 9]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nachtwacht"))
+        .args(["plan", "jobs/nightly.toml", "--night", FIRST])
+        .current_dir(sandbox.path(""))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        said.push_str(&line.unwrap());
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert_eq!(said, "");
+    sandbox.assert_untouched();
+    let plan = sandbox
+        .call(&["plan", "jobs/nightly.toml", "--night", FIRST], &[])
+        .ended_with(0);
+    plan.says(&[
+        "night 2026-03-09",
+        "scan_rdp.parquet",
+        "register/companies.parquet",
+        "would write below",
+    ]);
+    let check = sandbox
+        .call(&["check", "jobs/nightly.toml"], &[])
+        .ended_with(0);
+    check.says(&["the job is in order"]);
+    assert!(
+        !sandbox.path("ledger").exists(),
+        "plan and check touch nothing"
+    );
+}

@@ -2,7 +2,6 @@
 //!
 //! Standard output carries data, standard error everything else.
 #![expect(
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "this is the room that speaks to the terminal"
 )]
@@ -11,6 +10,7 @@ mod args;
 mod bars;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -99,17 +99,17 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let progress =
                 bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
             let outcome = night::run(&call(job), &ask, &moment, progress.as_ref())?;
-            print!("{}", summary::text(&outcome.summary));
+            say(&summary::text(&outcome.summary))?;
             Ok(outcome.exit_code)
         }
         Command::Check { job } => {
             let found = night::check(&call(job), &moment)?;
-            println!(
-                "the job is in order: night {} would read {} snapshots and {} other objects",
+            say(&format!(
+                "the job is in order: night {} would read {} snapshots and {} other objects\n",
                 found.plan.night,
                 found.snapshots.len(),
                 found.inputs.len()
-            );
+            ))?;
             Ok(0)
         }
         Command::Plan {
@@ -122,7 +122,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
                 revision,
                 until: night::Until::Plan,
             };
-            print_plan(&night::preview(&call(job), &ask, &moment)?);
+            say(&plan_text(&night::preview(&call(job), &ask, &moment)?))?;
             Ok(0)
         }
         Command::Preview(preview) => {
@@ -131,7 +131,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             Ok(0)
         }
         Command::Ingest(ask) => {
-            print!("{}", run::ingest::ingest(&ask.into_ask(&env)?)?);
+            say(&run::ingest::ingest(&ask.into_ask(&env)?)?)?;
             Ok(0)
         }
         Command::Match(ask) => {
@@ -143,45 +143,63 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
         Command::Explain(ask) => {
             let question = ask.question()?;
             let answer = run::explain::explain(&call(ask.job), ask.night, &question, ask.json)?;
-            print!("{answer}");
+            say(&answer)?;
             Ok(0)
         }
     }
 }
 
-fn print_plan(found: &night::Preview) {
-    println!("night {}", found.plan.night);
-    println!(
+fn plan_text(found: &night::Preview) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "night {}", found.plan.night);
+    let _ = writeln!(
+        text,
         "\nreads these snapshots (rows, bytes); of them `{}` in a first pass",
         crate::model::observation::KEY_COLUMNS.join("`, `")
     );
     for (path, rows, bytes) in &found.snapshots {
-        println!(
+        let _ = writeln!(
+            text,
             "  {path:<60} {:>12} {:>14}",
             grouped(*rows),
             grouped(*bytes)
         );
     }
-    println!("\nreads these register and reference objects");
+    let _ = writeln!(text, "\nreads these register and reference objects");
     for input in &found.inputs {
-        println!("  {:<60} {:>27}", input.path, grouped(input.size));
+        let _ = writeln!(text, "  {:<60} {:>27}", input.path, grouped(input.size));
     }
-    println!(
+    let _ = writeln!(
+        text,
         "\n{} snapshots were consumed by earlier nights",
         found.plan.n_consumed_before
     );
     for path in &found.plan.ignored {
-        println!("  ignored, since it is not `<date>/<feed>/<report>.parquet`: {path}");
+        let _ = writeln!(
+            text,
+            "  ignored, since it is not `<date>/<feed>/<report>.parquet`: {path}"
+        );
     }
-    println!("would write below\n  {}", found.writes);
+    let _ = writeln!(text, "would write below\n  {}", found.writes);
+    text
+}
+
+/// Text to standard output.
+fn say(text: &str) -> Result<(), Failure> {
+    write_out(None, text.as_bytes())
 }
 
 /// Bytes to a file, or to standard output.
 fn write_out(path: Option<&std::path::Path>, bytes: &[u8]) -> Result<(), Failure> {
-    use std::io::Write;
+    use std::io::Write as _;
     let written = match path {
         Some(path) => std::fs::write(path, bytes),
         None => std::io::stdout().write_all(bytes),
+    };
+    // Whoever reads our output may have seen enough: `nachtwacht plan | head`.
+    let written = match written {
+        Err(e) if path.is_none() && e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     };
     written.map_err(|e| {
         let shown = path.map_or_else(|| "standard output".into(), |p| p.display().to_string());
