@@ -27,3 +27,4 @@ mod sandbox;
 mod scan;
 mod statistics;
 mod tidy;
+mod verify;

@@ -12,7 +12,7 @@ use crate::model::identity::Secret;
 use crate::model::letter::Form;
 use crate::model::night::Night;
 use crate::run::explain::Question;
-use crate::run::{adhoc, ingest, preview};
+use crate::run::{adhoc, ingest, preview, verify};
 
 /// The nightly batch job of a national warning service.
 #[derive(Parser)]
@@ -23,6 +23,7 @@ use crate::run::{adhoc, ingest, preview};
   nachtwacht run jobs/nightly.toml                      tonight, or the newest snapshot's night
   nachtwacht plan jobs/nightly.toml --night 2026-03-12  what a run would read and write
   nachtwacht preview exposed-rdp --form pdf --out letter.pdf
+  nachtwacht verify NW-260309-00000-00000-F             is this letter real?
   nachtwacht explain --night 2026-03-12 --company kvk:00012345
 
 Exit codes: 0 done; 1 look at rejects or letters; 2 a person must mend something;
@@ -92,6 +93,8 @@ pub(super) enum Command {
     Ingest(IngestArgs),
     /// Hold a list of addresses or names against a list of assets: who is on it?
     Match(MatchArgs),
+    /// Say whether a reference is ours: real, withdrawn, not ours or mistyped
+    Verify(VerifyArgs),
     /// Say why a company, a letter, an address or a name got what it got
     Explain(ExplainArgs),
 }
@@ -228,6 +231,30 @@ impl MatchArgs {
             shared_infrastructure: self.shared_infrastructure.clone(),
             prefix_asn: self.prefix_asn.clone(),
             at: now.as_microsecond(),
+        }
+    }
+}
+
+#[derive(ClapArgs)]
+#[command(
+    after_help = "Exit codes: 0 the letter is real; 1 it is withdrawn, not ours or mistyped; 2 the job, the
+ledger or the list cannot be read."
+)]
+pub(super) struct VerifyArgs {
+    /// The reference as it is read out: NW-YYMMDD-XXXXX-XXXXX-X, in any case, with or without hyphens
+    reference: String,
+    /// A published list (verification/<night>.json), to ask in place of the ledger: needs no key
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) job: JobArgs,
+}
+
+impl VerifyArgs {
+    pub(super) fn ask(&self) -> verify::Ask {
+        verify::Ask {
+            reference: self.reference.clone(),
+            list: self.list.clone(),
         }
     }
 }

@@ -140,6 +140,12 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             eprint!("{}", answer.said);
             Ok(0)
         }
+        Command::Verify(ask) => {
+            let question = ask.ask();
+            let answer = run::verify::verify(&call(ask.job), &question)?;
+            say(&format!("{}\n", answer.text))?;
+            Ok(answer.exit_code)
+        }
         Command::Explain(ask) => {
             let question = ask.question()?;
             let answer = run::explain::explain(&call(ask.job), ask.night, &question, ask.json)?;

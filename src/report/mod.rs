@@ -9,6 +9,7 @@ mod matches;
 mod rejects;
 pub mod summary;
 mod table;
+pub mod verification;
 
 pub use decisions::{COLUMNS as DECISION_COLUMNS, decisions_parquet};
 pub use matches::{MatchRow, matches_csv, matches_json_lines, matches_parquet};

@@ -14,6 +14,7 @@ mod outputs;
 pub mod preview;
 pub mod progress;
 mod sweep;
+pub mod verify;
 mod why_not;
 mod world;
 

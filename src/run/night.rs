@@ -165,7 +165,7 @@ fn run_here(
         return Ok(outcome(&outputs, &night, hand_over::Handed::default()));
     }
     let handed = hand_over::hand_over(&outputs, &night, &mut ledger, progress)?;
-    outputs.write_results(&night, progress)?;
+    outputs.write_results(&night, ledger.view(), progress)?;
     hand_over::finish(&outputs, &mut ledger)?;
     Ok(outcome(&outputs, &night, handed))
 }

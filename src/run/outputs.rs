@@ -21,7 +21,7 @@ use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{Claim, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
 use crate::render::{self, Mark, merge};
-use crate::report::{self, letter_plan, manifest, summary::Summary};
+use crate::report::{self, letter_plan, manifest, summary::Summary, verification};
 use crate::statistics;
 use crate::store::{Created, Place};
 
@@ -199,6 +199,7 @@ impl Outputs<'_> {
     pub(super) fn write_results(
         &self,
         night: &RenderedNight<'_>,
+        ledger: &LedgerView,
         progress: &dyn Progress,
     ) -> Result<(), Failure> {
         progress.begin("write tables", 4);
@@ -215,6 +216,7 @@ impl Outputs<'_> {
         ];
         progress.advance(1);
         files.extend(self.mail_merge(night)?);
+        files.push(self.verification(night, ledger)?);
         progress.advance(1);
         files.extend(self.statistics(night)?);
         progress.advance(1);
@@ -253,6 +255,29 @@ impl Outputs<'_> {
                 merge::xlsx(&rows, look, self.pin.night)?,
             ),
         ])
+    }
+
+    /// The list with which readers confirm a reference: of the letters that this run claimed.
+    fn verification(
+        &self,
+        night: &RenderedNight<'_>,
+        ledger: &LedgerView,
+    ) -> Result<(String, Vec<u8>), Failure> {
+        let claimed: BTreeSet<_> = ledger
+            .claims()
+            .filter(|c| c.night == self.pin.night)
+            .map(|c| &c.reference)
+            .collect();
+        let ours: Vec<_> = night
+            .decided
+            .letters
+            .iter()
+            .filter(|d| d.is_sendable && claimed.contains(&d.letter.reference))
+            .map(|d| d.letter.reference.clone())
+            .collect();
+        let key = &self.loaded.secrets.verification;
+        let bytes = verification::list(self.pin.night, key, &ours)?;
+        Ok((format!("verification/{}.json", self.pin.night), bytes))
     }
 
     fn statistics(&self, night: &RenderedNight<'_>) -> Result<Files, Failure> {
