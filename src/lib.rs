@@ -7,6 +7,7 @@
 //! | – | [`diag`] | 0 | – | failures, rejects |
 //! | – | [`model`] | 0 | – | the shared nouns with their invariants |
 //! | in | [`ingest`] | 1, pure | a feed's bytes | observations, rejects |
+//! | in | [`contacts`] | 1, pure | security.txt, RDAP answers | mailboxes, verdicts |
 //! | in | [`register`] | 1, pure | tables of registrations | companies, assets, contacts, rejects |
 //! | plan | [`plan`] | 1, pure | listing, night, ledger | objects and columns to read |
 //! | match | [`matching`] | 1, pure | assets, key columns | matches with confidence |
@@ -26,6 +27,7 @@
 pub mod diag;
 pub mod model;
 
+pub mod contacts;
 pub mod ingest;
 pub mod register;
 

@@ -13,6 +13,7 @@
 
 mod adhoc;
 mod bad_input;
+mod contacts;
 mod decide;
 mod explain;
 mod harness;

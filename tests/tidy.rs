@@ -10,6 +10,7 @@ const RANK: &[(&str, u8)] = &[
     ("diag", 0),
     ("model", 0),
     ("ingest", 1),
+    ("contacts", 1),
     ("register", 1),
     ("plan", 1),
     ("matching", 1),
@@ -31,6 +32,7 @@ const RANK: &[(&str, u8)] = &[
 const PURE: &[&str] = &[
     "model",
     "ingest",
+    "contacts",
     "register",
     "plan",
     "matching",

@@ -5,6 +5,7 @@ pub mod asset;
 pub mod company;
 pub mod counts;
 pub mod decision;
+pub mod email;
 pub mod identity;
 pub mod ledger_record;
 pub mod letter;

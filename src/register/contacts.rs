@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use arrow::record_batch::RecordBatch;
 
 use super::Kept;
-use super::email::mail_address;
+
 use super::text_columns::{Refusal, Row, read_rows};
 use crate::diag::{Failure, RejectReason};
 use crate::model::company::{Channel, CompanyKey, Contact};
+use crate::model::email::mail_address;
 use crate::model::table::{Column, ColumnType};
 
 const COLUMNS: &[Column] = &[

@@ -7,7 +7,6 @@
 mod assets;
 mod companies;
 mod contacts;
-mod email;
 mod suffix;
 mod text_columns;
 mod time;
@@ -19,7 +18,6 @@ use crate::diag::Reject;
 pub use assets::assets;
 pub use companies::companies;
 pub use contacts::contacts;
-pub use email::mail_address;
 pub use suffix::SuffixList;
 
 /// What the job says about registrations.

@@ -1,7 +1,7 @@
 //! Mail addresses: one plain mailbox, or none.
 
+use super::name::Domain;
 use crate::diag::RejectReason;
-use crate::model::name::Domain;
 
 /// Reads one mail address and gives it back with its domain in A-labels.
 ///
