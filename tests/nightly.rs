@@ -202,6 +202,7 @@ fn a_night_closes_its_sums_repeats_itself_and_is_not_repeated_by_the_next() {
     }
     // The same snapshots before an empty ledger: what night two would have sent again.
     fs::remove_dir_all(twin.path("ledger")).unwrap();
+    fs::remove_dir_all(twin.path("ledger-copy")).unwrap();
     twin.run(SECOND).ended_with(0);
     let fresh = count(&twin.outputs(SECOND), "letters/", ".pdf");
     let second = count(&of_second, "letters/", ".pdf");
@@ -234,7 +235,7 @@ fn a_killed_night_is_resumed_to_the_same_end() {
             let ran = killed.crash(FIRST, point);
             assert_eq!(
                 (ran.code, ran.signal),
-                (None, Some(6)),
+                (None, Some(9)),
                 "death {death} at `{point}`: {}",
                 ran.err
             );

@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
         .collect();
     if let Some(point) = env.get("NACHTWACHT_CRASH_AT") {
-        crash::arm(point.clone());
+        crash::arm(point);
     }
     log_as(args.log);
     match command(args, env) {

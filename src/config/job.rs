@@ -8,7 +8,7 @@ use super::section::{Section, Source};
 use crate::diag::Problem;
 use crate::model::company::PartyKind;
 use crate::model::letter::Sender;
-use crate::{decide, matching, register, store};
+use crate::{decide, ledger, matching, register, store};
 
 /// Which night a run is for when nobody says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +89,10 @@ pub struct Job {
     pub base: String,
     /// Where runs go, under the base.
     pub runs: String,
-    /// Where the ledger is, under the base.
-    pub ledger: String,
+    /// Where the ledger is, and how long a silent run keeps it.
+    pub ledger: ledger::Settings,
+    /// Days for which letters, decisions and rejects of a night are kept.
+    pub retention_days: u32,
     /// Folder of threats, relative to the job file.
     pub threats: String,
     /// Folder of triggers, relative to the job file.
@@ -146,7 +148,9 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
     let zone = zone(&root);
     let night = root.parsed("night", "today, newest");
     let base = root.text("base");
-    let (runs, ledger) = (root.text("runs"), root.text("ledger"));
+    let runs = root.text("runs");
+    let ledger = ledger_settings(&root);
+    let retention_days = retention(&root);
     let threats = root.text_or("threats", "threats");
     let triggers = root.text_or("triggers", "triggers");
     let templates = root.text_or("templates", "../templates");
@@ -169,6 +173,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
         base: base?,
         runs: runs?,
         ledger: ledger?,
+        retention_days: retention_days?,
         threats,
         triggers,
         templates,
@@ -185,6 +190,44 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
         verification_key,
         party_key,
     })
+}
+
+fn ledger_settings(root: &Section<'_, '_>) -> Option<ledger::Settings> {
+    let defaults = ledger::Settings::default();
+    let settings = ledger::Settings {
+        prefix: root.text("ledger")?,
+        copy: root.text_or("ledger_copy", &defaults.copy),
+        takeover_secs: root.number_or(
+            "takeover_secs",
+            defaults.takeover_secs,
+            "a number of seconds",
+        ),
+    };
+    if settings.copy.starts_with(&settings.prefix) || settings.prefix.starts_with(&settings.copy) {
+        root.problem(
+            "ledger_copy",
+            format!(
+                "`{}` and the ledger's `{}` lie in each other: whatever harms one must not reach the other",
+                settings.copy, settings.prefix
+            ),
+        );
+    }
+    if settings.takeover_secs == 0 {
+        root.problem(
+            "takeover_secs",
+            "expected one second at least; 600 is usual",
+        );
+    }
+    Some(settings)
+}
+
+/// No default: the law names no term, so whoever runs the service must choose one.
+fn retention(root: &Section<'_, '_>) -> Option<u32> {
+    let days = root.number("retention_days", "a number of days");
+    if days == Some(0) {
+        root.problem("retention_days", "expected one day at least");
+    }
+    days
 }
 
 fn zone(root: &Section<'_, '_>) -> Option<TimeZone> {

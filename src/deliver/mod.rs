@@ -15,6 +15,8 @@ use crate::store::Place;
 pub struct Dispatch<'a> {
     /// Reference.
     pub reference: &'a str,
+    /// 1 at first; more after a person found that an earlier one never left.
+    pub attempt: u32,
     /// How it travels.
     pub channel: Channel,
     /// SHA-256 by file name under the run.
@@ -35,7 +37,9 @@ pub enum Trace {
 /// Where letters leave the house.
 ///
 /// Contract: after `hand_over` answers [`ReceiptState::HandedOver`], `trace` answers
-/// [`Trace::HandedOver`] or [`Trace::Unknowable`], for ever and in any process.
+/// [`Trace::HandedOver`] or [`Trace::Unknowable`], for ever and in any process. A run that was
+/// taken for dead may still be handing the same letter over: [`Trace::NotHandedOver`] may be
+/// answered only where both together leave one letter (such as a create-only release).
 pub trait Outbox: Send + Sync {
     /// Its name in receipts.
     fn name(&self) -> &'static str;
@@ -66,7 +70,11 @@ impl Files {
     }
 
     fn release_path(&self, dispatch: &Dispatch<'_>) -> String {
-        format!("{}outbox/{}.json", self.folder, dispatch.reference)
+        let (folder, reference) = (&self.folder, dispatch.reference);
+        match dispatch.attempt {
+            0 | 1 => format!("{folder}outbox/{reference}.json"),
+            again => format!("{folder}outbox/{reference}.{again}.json"),
+        }
     }
 }
 

@@ -4,75 +4,72 @@
 //! deleted. Each object names its writer's unique id and the hash of the object before it, so
 //! that a lost reply is told from a lost race, and a missing, cut or swapped object is noticed
 //! before anything is sent. JSON lines: DuckDB, Polars and `jq` read them as they stand.
+//!
+//! A chain cannot tell that its end is missing, so each object is written a second time below
+//! another prefix before anything that it permits is done. A ledger that ends before its copy
+//! is an older one, laid back; the copy is also what it is restored from.
 
+mod chain;
+mod claim_store;
+mod compact;
 pub mod crash;
+mod holder;
+mod keep;
+mod lock;
 mod probe;
 mod v1;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::diag::Failure;
 use crate::model::company::CompanyKey;
 use crate::model::identity::PartyRef;
-use crate::model::ledger_record::{LedgerView, Numbered, Record};
+use crate::model::ledger_record::{LedgerView, Record};
 use crate::store::{Created, Place};
+use chain::Chain;
+pub use claim_store::ClaimStore;
+use claim_store::InPlace;
+pub use holder::Holder;
+pub use keep::Verified;
+use lock::{Lock, Patience};
 
-/// Where the ledger's objects are kept. Only Create, never Update.
-pub trait ClaimStore: Send + Sync {
-    /// Writes a new object, durably.
-    ///
-    /// # Errors
-    /// Whether it was written may then be unknown: the caller reads it back.
-    fn create(&self, name: &str, bytes: &[u8]) -> Result<Created, Failure>;
-    /// Names of all objects below a prefix, sorted.
-    ///
-    /// # Errors
-    /// The store is not there.
-    fn list(&self, prefix: &str) -> Result<Vec<String>, Failure>;
-    /// One object.
-    ///
-    /// # Errors
-    /// It is not there, or the store is not.
-    fn read(&self, name: &str) -> Result<Bytes, Failure>;
-    /// A name for messages.
-    fn display(&self, name: &str) -> String;
+/// Where a ledger lies, and how long a silent run keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Prefix under the job's base.
+    pub prefix: String,
+    /// Prefix of the copy, outside of `prefix`.
+    pub copy: String,
+    /// Silence after which another run may take over, seconds; 0 is for tests: at once, and no
+    /// heartbeat.
+    pub takeover_secs: u64,
 }
 
-/// A ledger below a prefix of the job's base.
-struct InPlace {
-    place: Place,
-    prefix: String,
-}
-
-impl ClaimStore for InPlace {
-    fn create(&self, name: &str, bytes: &[u8]) -> Result<Created, Failure> {
-        self.place.create(&format!("{}{name}", self.prefix), bytes)
-    }
-
-    fn list(&self, prefix: &str) -> Result<Vec<String>, Failure> {
-        let objects = self.place.list(&format!("{}{prefix}", self.prefix))?;
-        let names = objects
-            .iter()
-            .filter_map(|o| o.path.strip_prefix(&self.prefix));
-        Ok(names.map(str::to_owned).collect())
-    }
-
-    fn read(&self, name: &str) -> Result<Bytes, Failure> {
-        self.place.get(&format!("{}{name}", self.prefix))
-    }
-
-    fn display(&self, name: &str) -> String {
-        self.place.display(&format!("{}{name}", self.prefix))
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            prefix: "ledger/".into(),
+            copy: "ledger-copy/".into(),
+            takeover_secs: 600,
+        }
     }
 }
 
 /// An open ledger.
 pub struct Ledger {
-    store: Box<dyn ClaimStore>,
+    store: Arc<dyn ClaimStore>,
+    copy: Arc<dyn ClaimStore>,
+    chain: Chain,
+    /// Absent where the ledger is only read.
+    lock: Option<Lock>,
     run_id: String,
-    view: LedgerView,
-    last_sha256: String,
     n_written: u64,
+    /// Last object that stands in the copy, as far as we know.
+    n_copied: u64,
+    /// Last object that stands in a part.
+    n_compacted: u64,
 }
 
 /// What an append did.
@@ -85,120 +82,135 @@ pub struct Appended {
 }
 
 impl Ledger {
-    /// Opens the ledger of a base and proves that its store honours create-if-absent.
+    /// Opens the ledger of a base for writing: proves that its store honours create-if-absent,
+    /// takes the run lock, checks the chain and the copy.
     ///
     /// # Errors
     /// `FixData` naming the damaged or missing object, or a store that races; `TryLater` where
-    /// the store is not there.
-    pub fn open(place: &Place, prefix: &str, run_id: &str) -> Result<Self, Failure> {
-        let store = InPlace {
-            place: place.clone(),
-            prefix: prefix.to_owned(),
-        };
-        Self::open_store(Box::new(store), run_id)
-    }
-
-    /// [`Ledger::open`] for any store.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn open_store(store: Box<dyn ClaimStore>, run_id: &str) -> Result<Self, Failure> {
-        probe::probe(store.as_ref(), run_id)?;
-        let mut ledger = Self {
-            store,
-            run_id: run_id.to_owned(),
-            view: LedgerView::default(),
-            last_sha256: String::new(),
-            n_written: 0,
-        };
+    /// the store is not there, or naming the run that has the ledger.
+    pub fn open(place: &Place, settings: &Settings, who: &Holder) -> Result<Self, Failure> {
+        let mut ledger = Self::unread(place, settings, &who.run_id);
+        let now = probe::probe(ledger.store.as_ref(), &who.run_id)?;
+        crash::point("probed");
+        // Read first: a lock below an epoch that stands in the ledger would be worth nothing.
         ledger.refresh()?;
+        let patience = Patience {
+            silent_secs: settings.takeover_secs,
+            now,
+            floor: ledger.chain.epoch,
+        };
+        ledger.lock = Some(Lock::take(&ledger.store, who, patience)?);
+        crash::point("locked");
+        ledger.refresh()?;
+        ledger.check_copy()?;
+        for seq in ledger.n_copied + 1..=ledger.chain.view.last_seq {
+            let bytes = ledger.must_read(seq)?;
+            ledger.write_copy(seq, &bytes)?;
+        }
         Ok(ledger)
     }
 
     /// The ledger as it stands, without a trace in the store.
     ///
     /// # Errors
-    /// As [`Ledger::open`], but for the proof.
-    pub fn read_only(place: &Place, prefix: &str) -> Result<LedgerView, Failure> {
-        let store = InPlace {
-            place: place.clone(),
-            prefix: prefix.to_owned(),
-        };
-        let mut ledger = Self {
-            store: Box::new(store),
-            run_id: String::new(),
-            view: LedgerView::default(),
-            last_sha256: String::new(),
-            n_written: 0,
-        };
+    /// As [`Ledger::open`], but for the proof and the lock.
+    pub fn read_only(place: &Place, settings: &Settings) -> Result<LedgerView, Failure> {
+        let mut ledger = Self::unread(place, settings, "");
         ledger.refresh()?;
-        Ok(ledger.view)
+        ledger.check_copy()?;
+        Ok(ledger.chain.view)
+    }
+
+    fn unread(place: &Place, settings: &Settings, run_id: &str) -> Self {
+        let store = |prefix: &str| -> Arc<dyn ClaimStore> {
+            Arc::new(InPlace {
+                place: place.clone(),
+                prefix: prefix.to_owned(),
+            })
+        };
+        Self {
+            store: store(&settings.prefix),
+            copy: store(&settings.copy),
+            chain: Chain::default(),
+            lock: None,
+            run_id: run_id.to_owned(),
+            n_written: 0,
+            n_copied: 0,
+            n_compacted: 0,
+        }
     }
 
     /// Everything up to the last object that was read.
     #[must_use]
     pub const fn view(&self) -> &LedgerView {
-        &self.view
+        &self.chain.view
     }
 
-    /// Reads the objects that are new.
-    fn refresh(&mut self) -> Result<(), Failure> {
-        let names = self.store.list("")?;
-        let mut numbers: Vec<u64> = names.iter().filter_map(|n| number(n)).collect();
-        numbers.sort_unstable();
-        for seq in numbers
-            .into_iter()
-            .filter(|n| *n > self.view.last_seq)
-            .collect::<Vec<_>>()
-        {
-            let expected = self.view.last_seq + 1;
-            if seq != expected {
-                return Err(
-                    self.damage(expected, "the object is missing, and later ones are there")
-                );
-            }
-            let bytes = self.store.read(&name(seq))?;
-            self.take(seq, &bytes)?;
+    /// Asked before each letter leaves: is this run still the one that may send?
+    ///
+    /// # Errors
+    /// `TryLater` where another run took over.
+    pub fn check_held(&self) -> Result<(), Failure> {
+        match &self.lock {
+            Some(lock) if lock.is_lost() => Err(lock.lose()),
+            Some(_) => Ok(()),
+            None => Err(Failure::our_bug("the ledger was opened for reading only")),
         }
-        Ok(())
+    }
+
+    /// Reads what is new: parts first, then single objects.
+    fn refresh(&mut self) -> Result<(), Failure> {
+        let listed = keep::numbers(self.store.as_ref())?;
+        let end = listed.last().copied().unwrap_or(0);
+        for seq in (1..=end).filter(|seq| !listed.contains(seq)) {
+            // A listing may be behind; what it leaves out is asked for by name.
+            self.must_read(seq)?;
+        }
+        self.read_parts()?;
+        loop {
+            let seq = self.chain.next();
+            match self.store.read(&name(seq))? {
+                Some(bytes) => self.take(seq, &bytes)?,
+                None if seq <= end => return Err(self.missing(seq)),
+                None => return Ok(()),
+            };
+        }
+    }
+
+    fn must_read(&self, seq: u64) -> Result<Bytes, Failure> {
+        self.store
+            .read(&name(seq))?
+            .ok_or_else(|| self.missing(seq))
     }
 
     fn take(&mut self, seq: u64, bytes: &[u8]) -> Result<v1::Header, Failure> {
-        let (header, records) = v1::read(bytes).map_err(|message| self.damage(seq, &message))?;
-        if header.seq != seq {
-            return Err(self.damage(
-                seq,
-                &format!("the object says that it is number {}", header.seq),
-            ));
-        }
-        if header.prev_sha256 != self.last_sha256 {
-            return Err(self.damage(
-                seq,
-                "the object before it is not the one that it was written after",
-            ));
-        }
-        self.last_sha256 = v1::sha256(bytes);
-        self.view.last_seq = seq;
-        self.view
-            .records
-            .extend(records.into_iter().map(|record| Numbered { seq, record }));
-        Ok(header)
+        self.chain
+            .take(seq, bytes)
+            .map_err(|message| self.damage(&name(seq), &message))
     }
 
-    fn damage(&self, seq: u64, what: &str) -> Failure {
+    fn missing(&self, seq: u64) -> Failure {
+        self.damage(
+            &name(seq),
+            "the object is missing, and later ones are there",
+        )
+    }
+
+    fn damage(&self, name: &str, what: &str) -> Failure {
         Failure::fix_data(format!("the ledger is damaged: {what}"))
-            .at(self.store.display(&name(seq)), "")
-            .hint("nothing was sent; restore the object from a backup, never delete or edit one")
+            .at(self.store.display(name), "")
+            .hint("nothing was sent; move a broken object away (never delete or edit one), then `nachtwacht ledger restore` takes what is missing from the copy")
     }
 
-    /// Appends records as the next object, durably.
+    /// Appends records as the next object, durably, and to the copy.
     ///
     /// Where another writer took the number, the ledger is read on and `recheck` says which
     /// records are still right; with none left nothing is written. "It exists" may also be the
     /// echo of our own write whose reply was lost: the writer's id tells.
     ///
     /// # Errors
-    /// `TryLater` where the store is not there; `FixData` where the ledger is damaged.
+    /// `TryLater` where the store is not there or another run took over; `FixData` where the
+    /// ledger is damaged.
     pub fn append(
         &mut self,
         records: Vec<Record>,
@@ -208,37 +220,47 @@ impl Ledger {
         self.n_written += 1;
         let write_id = format!("{}-{}", self.run_id, self.n_written);
         while !records.is_empty() {
-            let seq = self.view.last_seq + 1;
-            let bytes = v1::write(seq, &write_id, &self.last_sha256, &records)?;
+            self.check_held()?;
+            let epoch = self.lock.as_ref().map_or(0, |l| l.epoch);
+            let seq = self.chain.next();
+            let bytes = v1::write(seq, epoch, &write_id, &self.chain.last_sha256, &records)?;
             crash::point("before_append");
             let created = self.store.create(&name(seq), &bytes);
             crash::point("after_append");
-            if created == Ok(Created::Ours) {
-                self.take(seq, &bytes)?;
-                return Ok(Appended {
-                    seq,
-                    n_records: records.len(),
-                });
-            }
             // Exists, or an error that may hide a success: only the object itself tells.
-            let there = match (self.store.read(&name(seq)), created) {
-                (Ok(there), _) => there,
-                (Err(_), Err(failure)) | (Err(failure), Ok(_)) => return Err(failure),
+            let there = if created == Ok(Created::Ours) {
+                Bytes::from(bytes)
+            } else {
+                match (self.store.read(&name(seq))?, created) {
+                    (Some(there), _) => there,
+                    (None, Err(failure)) => return Err(failure),
+                    (None, Ok(_)) => return Err(self.hidden(seq)),
+                }
             };
             let header = self.take(seq, &there)?;
+            self.write_copy(seq, &there)?;
+            crash::point("after_copy");
             if header.write_id == write_id {
                 return Ok(Appended {
                     seq,
                     n_records: records.len(),
                 });
             }
-            self.refresh()?;
-            records = recheck(&self.view, records);
+            if let Some(lock) = self.lock.as_ref().filter(|l| header.epoch > l.epoch) {
+                return Err(lock.lose());
+            }
+            records = recheck(&self.chain.view, records);
         }
         Ok(Appended {
-            seq: self.view.last_seq,
+            seq: self.chain.view.last_seq,
             n_records: 0,
         })
+    }
+
+    fn hidden(&self, seq: u64) -> Failure {
+        Failure::try_later("the store says that the object exists, and does not show it")
+            .at(self.store.display(&name(seq)), "")
+            .hint("run the same command again")
     }
 
     /// Keeps which company a keyed hash means: one erasable object a company, written once.
@@ -248,9 +270,15 @@ impl Ledger {
     pub fn put_party(&self, party: PartyRef, company: &CompanyKey) -> Result<(), Failure> {
         let text = format!("{{\"v\":1,\"party_ref\":\"{party}\",\"company_key\":\"{company}\"}}\n");
         self.store
-            .create(&format!("parties/{party}.json"), text.as_bytes())
+            .create(&party_name(party), text.as_bytes())
             .map(|_| ())
     }
+}
+
+/// The object that says which company a keyed hash means, below the ledger's prefix.
+#[must_use]
+pub fn party_name(party: PartyRef) -> String {
+    format!("parties/{party}.json")
 }
 
 fn name(seq: u64) -> String {

@@ -2,16 +2,19 @@
 
 use super::ClaimStore;
 use crate::diag::Failure;
+use crate::model::night::Micros;
 use crate::store::Created;
 
-/// Creates one object twice, then another four times at once: exactly one write may win.
+/// Creates one object twice, then another four times at once: one write may win, and stays.
 ///
-/// Leaves two small objects under `probe/`; nothing is ever deleted.
-pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<(), Failure> {
+/// Leaves two small objects under `probe/`; nothing is ever deleted. Answers the store's own
+/// time of the first: now, by the only clock that all hosts share.
+pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<Micros, Failure> {
     let twice = format!("probe/{run_id}-twice");
-    let first = store.create(&twice, b"1")?;
+    // "It exists" can be the echo of our own write whose reply was lost: what stands there tells.
+    store.create(&twice, b"1")?;
     let second = store.create(&twice, b"2")?;
-    if first != Created::Ours || second != Created::Exists {
+    if second == Created::Ours || store.read(&twice)?.is_some_and(|there| there != b"1"[..]) {
         return Err(refuse(
             store,
             "a second create of the same object was accepted",
@@ -37,14 +40,18 @@ pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<(), Failure>
     for win in wins {
         n_won += usize::from(win? == Created::Ours);
     }
-    if n_won == 1 {
-        Ok(())
-    } else {
-        Err(refuse(
+    // None won where the winner's reply was lost.
+    if n_won > 1 {
+        return Err(refuse(
             store,
             &format!("of four creates at once {n_won} were accepted; expected one"),
-        ))
+        ));
     }
+    store.modified(&twice)?.ok_or_else(|| {
+        Failure::try_later("the store does not show an object that was just created")
+            .at(store.display(&twice), "")
+            .hint("run the same command again")
+    })
 }
 
 fn refuse(store: &dyn ClaimStore, what: &str) -> Failure {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::diag::Failure;
 use crate::model::ledger_record::{
-    Claim, ClaimItem, Frozen, PinnedNight, PinnedObject, Receipt, Record,
+    Claim, ClaimItem, Erased, Frozen, PinnedNight, PinnedObject, Receipt, Record,
 };
 
 /// First line of an object.
@@ -16,7 +16,7 @@ use crate::model::ledger_record::{
 pub(super) struct Header {
     v: u32,
     pub(super) seq: u64,
-    epoch: u64,
+    pub(super) epoch: u64,
     pub(super) write_id: String,
     pub(super) prev_sha256: String,
     records: usize,
@@ -62,6 +62,11 @@ enum Line {
         revision: u32,
         run_id: String,
     },
+    Erased {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        party_ref: Option<String>,
+        objects: Vec<String>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +95,7 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 
 pub(super) fn write(
     seq: u64,
+    epoch: u64,
     write_id: &str,
     prev_sha256: &str,
     records: &[Record],
@@ -103,7 +109,7 @@ pub(super) fn write(
     let header = Header {
         v: 1,
         seq,
-        epoch: 1,
+        epoch,
         write_id: write_id.to_owned(),
         prev_sha256: prev_sha256.to_owned(),
         records: records.len(),
@@ -195,6 +201,10 @@ fn line(record: &Record) -> Line {
             night: night.to_string(),
             revision: *revision,
             run_id: run_id.clone(),
+        },
+        Record::Erased(e) => Line::Erased {
+            party_ref: e.party_ref.map(|p| p.to_string()),
+            objects: e.objects.clone(),
         },
     }
 }
@@ -302,6 +312,10 @@ fn record(line: Line) -> Result<Record, &'static str> {
             revision,
             run_id,
         },
+        Line::Erased { party_ref, objects } => Record::Erased(Erased {
+            party_ref: party_ref.map(|p| parsed(&p, "party_ref")).transpose()?,
+            objects,
+        }),
     })
 }
 

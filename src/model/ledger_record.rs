@@ -3,6 +3,8 @@
 //! No name, no address, no contact: a party is a keyed hash plus the attributes that
 //! statistics need, frozen when the claim was made.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 
 use super::company::{Channel, PartyKind};
@@ -98,6 +100,8 @@ super::company::text_enum! {
         Bounced = "bounced",
         /// A person took it back.
         Withdrawn = "withdrawn",
+        /// A person found out that it never left: the next attempt is free.
+        NotSent = "not_sent",
     }
 }
 
@@ -132,6 +136,25 @@ pub struct PinnedNight {
     pub inputs: Vec<PinnedObject>,
 }
 
+/// What was taken away, written before it was. Names no company.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// The company that asked, as keyed hash; nobody where a retention ended.
+    pub party_ref: Option<PartyRef>,
+    /// Paths under the base; one that ends in `/` means everything below.
+    pub objects: Vec<String>,
+}
+
+impl Erased {
+    /// Is the object at `path` among what was taken away?
+    #[must_use]
+    pub fn covers(&self, path: &str) -> bool {
+        self.objects
+            .iter()
+            .any(|o| o == path || (o.ends_with('/') && path.starts_with(o.as_str())))
+    }
+}
+
 /// One record of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -150,6 +173,8 @@ pub enum Record {
         /// Run.
         run_id: String,
     },
+    /// Personal data was taken away; counts stay.
+    Erased(Erased),
 }
 
 /// A record with the number of the object that holds it.
@@ -214,6 +239,35 @@ impl LedgerView {
             Record::Night(pin) => Some(pin),
             _ => None,
         })
+    }
+
+    /// Everything that was taken away, in order.
+    pub fn erased(&self) -> impl Iterator<Item = &Erased> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::Erased(erased) => Some(erased),
+            _ => None,
+        })
+    }
+
+    /// Did this run of a night end with a final manifest?
+    #[must_use]
+    pub fn is_final(&self, pin: &PinnedNight) -> bool {
+        self.records.iter().any(|r| {
+            matches!(&r.record, Record::Final { night, revision, run_id }
+                if (*night, *revision) == (pin.night, pin.revision) && *run_id == pin.run_id)
+        })
+    }
+
+    /// The claims without a receipt, in order: nobody knows whether those letters left.
+    #[must_use]
+    pub fn unknown(&self) -> Vec<&Claim> {
+        let told: BTreeSet<(LetterId, Night, u32)> = self
+            .receipts()
+            .map(|r| (r.letter_id, r.night, r.attempt))
+            .collect();
+        self.claims()
+            .filter(|c| !told.contains(&(c.letter_id, c.night, c.attempt)))
+            .collect()
     }
 
     /// The latest night that was pinned.

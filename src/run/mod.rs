@@ -6,7 +6,7 @@
 
 pub mod adhoc;
 pub mod explain;
-mod hand_over;
+pub mod hand_over;
 pub mod ingest;
 pub mod load;
 pub mod night;

@@ -12,7 +12,7 @@ use crate::config::NightRule;
 use crate::decide::{self, Decided, history::History};
 use crate::diag::{Failure, Kind, Problem};
 use crate::enrich;
-use crate::ledger::Ledger;
+use crate::ledger::{Holder, Ledger, crash};
 use crate::model::ledger_record::{LedgerView, PinnedNight, PinnedObject, Record};
 use crate::model::night::{Night, local_date};
 use crate::plan::{self, Plan};
@@ -119,7 +119,11 @@ fn run_here(
 ) -> Result<Outcome, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
-    let mut ledger = Ledger::open(&place, &loaded.job.ledger, &moment.run_id)?;
+    let mut ledger = Ledger::open(
+        &place,
+        &loaded.job.ledger,
+        &Holder::this_process(&moment.run_id),
+    )?;
     let plan = plan_night(&loaded, &place, ask, moment, ledger.view())?;
     progress.begin("open snapshots", len(plan.snapshots.len()));
     let open = open_all(&loaded, &place, &plan)?;
@@ -136,6 +140,7 @@ fn run_here(
     progress.end();
 
     let pin = pin(&loaded, &plan, ask, &open, &world, &mut ledger, moment)?;
+    crash::point("pinned");
     let view = ledger.view().as_of(pin.ledger_seq);
     let mut decided = decide_night(&loaded, plan.night, &world, &swept, &view)?;
     let outputs = Outputs {
@@ -146,6 +151,7 @@ fn run_here(
         folder: format!("{}{}/{}/", loaded.job.runs, plan.night, pin.run_id),
     };
     let rendered = outputs.render_letters(&mut decided, progress)?;
+    crash::point("letters_written");
     let of_decisions = report::close_sums(&mut swept.counts, &decided.decisions)?;
     let rows_of = open
         .iter()
@@ -161,12 +167,14 @@ fn run_here(
         rows_of,
     };
     outputs.write_plan(&night)?;
+    crash::point("planned");
     if ask.until == Until::Plan {
         return Ok(outcome(&outputs, &night, hand_over::Handed::default()));
     }
     let handed = hand_over::hand_over(&outputs, &night, &mut ledger, progress)?;
     outputs.write_results(&night, ledger.view(), progress)?;
     hand_over::finish(&outputs, &mut ledger)?;
+    crash::point("before_release");
     Ok(outcome(&outputs, &night, handed))
 }
 

@@ -14,6 +14,7 @@ use super::sweep::Swept;
 use super::world::World;
 use crate::decide::{Decided, Drafted};
 use crate::diag::{Failure, Reject};
+use crate::ledger::crash;
 use crate::model::company::Channel;
 use crate::model::counts::Outcomes;
 use crate::model::decision::Reason;
@@ -182,6 +183,7 @@ impl Outputs<'_> {
             &planned,
         )?;
         self.write("letters.plan.json", &bytes)?;
+        crash::point("letter_plan_written");
         let outputs = BTreeMap::from([("letters.plan.json".to_owned(), sha256)]);
         self.write_manifest("manifest.planned.json", "planned", night, outputs)
     }
@@ -225,7 +227,9 @@ impl Outputs<'_> {
             outputs.extend(forms.clone());
         }
         self.write_all(files)?;
+        crash::point("results_written");
         self.write_manifest("manifest.json", "final", night, outputs)?;
+        crash::point("manifest_written");
         progress.advance(1);
         progress.end();
         Ok(())

@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::diag::Failure;
+use crate::model::night::Micros;
 
 /// How patient the store's client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,15 @@ pub struct ObjectInfo {
     pub path: String,
     /// Bytes.
     pub size: u64,
+}
+
+/// An object of one folder, with the store's own time of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Name within the folder.
+    pub name: String,
+    /// When it was written, by the store's clock: UTC, microseconds.
+    pub modified: Micros,
 }
 
 /// Whether a create-only write was ours.
@@ -95,6 +105,23 @@ impl Place {
             prefix,
             base: base.clone(),
             local_root,
+            runtime: Arc::new(runtime),
+        })
+    }
+
+    /// A place over a store that is open already; `name` stands in messages.
+    ///
+    /// # Errors
+    /// `TryLater` where the system gives no threads.
+    pub fn over(store: Arc<dyn ObjectStore>, name: &Url) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|e| Failure::try_later(format!("no runtime for the store: {e}")))?;
+        Ok(Self {
+            store,
+            prefix: Path::default(),
+            base: name.clone(),
+            local_root: None,
             runtime: Arc::new(runtime),
         })
     }
@@ -147,15 +174,71 @@ impl Place {
         Ok(found)
     }
 
+    /// The objects of one folder, sorted by name; folders below it are left out.
+    ///
+    /// # Errors
+    /// As [`Place::list`].
+    pub fn list_here(&self, folder: &str) -> Result<Vec<Entry>, Failure> {
+        let full = self.full(folder)?;
+        let listed = self
+            .runtime
+            .block_on(self.store.list_with_delimiter(Some(&full)));
+        let metas = match listed {
+            Ok(listed) => listed.objects,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(e) => return Err(failure::of(&e, &self.display(folder))),
+        };
+        let mut found: Vec<Entry> = metas
+            .into_iter()
+            .filter_map(|meta| {
+                let name = meta.location.filename()?.to_owned();
+                (!local::is_temporary(&name)).then_some(Entry {
+                    name,
+                    modified: meta.last_modified.timestamp_micros(),
+                })
+            })
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
     /// The whole object.
     ///
     /// # Errors
     /// It is not there or we are refused (`FixData`), or the store is not there (`TryLater`).
     pub fn get(&self, path: &str) -> Result<Bytes, Failure> {
         let full = self.full(path)?;
-        self.runtime
-            .block_on(async { self.store.get(&full).await?.bytes().await })
+        self.fetched(&full)
             .map_err(|e| failure::of(&e, &self.display(path)))
+    }
+
+    /// The whole object; `None` where it is not there.
+    ///
+    /// # Errors
+    /// We are refused (`FixData`), or the store is not there (`TryLater`).
+    pub fn get_if(&self, path: &str) -> Result<Option<Bytes>, Failure> {
+        let full = self.full(path)?;
+        match self.fetched(&full) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if is_missing(&e) => Ok(None),
+            Err(e) => Err(failure::of(&e, &self.display(path))),
+        }
+    }
+
+    /// A body that was cut on its way is a fault of the way, not of the object.
+    fn fetched(&self, full: &Path) -> object_store::Result<Bytes> {
+        self.runtime.block_on(async {
+            let found = self.store.get(full).await?;
+            let size = found.meta.size;
+            let bytes = found.bytes().await?;
+            if u64::try_from(bytes.len()) == Ok(size) {
+                return Ok(bytes);
+            }
+            Err(object_store::Error::Generic {
+                store: "store",
+                source: format!("the answer was cut: {} of {size} bytes came", bytes.len()).into(),
+            })
+        })
     }
 
     /// Is the object there?
@@ -163,10 +246,31 @@ impl Place {
     /// # Errors
     /// We are refused (`FixData`), or the store is not there (`TryLater`).
     pub fn exists(&self, path: &str) -> Result<bool, Failure> {
+        Ok(self.modified(path)?.is_some())
+    }
+
+    /// When the object was written, by the store's clock; `None` where it is not there.
+    ///
+    /// # Errors
+    /// As [`Place::exists`].
+    pub fn modified(&self, path: &str) -> Result<Option<Micros>, Failure> {
         let full = self.full(path)?;
         match self.runtime.block_on(self.store.head(&full)) {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(meta) => Ok(Some(meta.last_modified.timestamp_micros())),
+            Err(e) if is_missing(&e) => Ok(None),
+            Err(e) => Err(failure::of(&e, &self.display(path))),
+        }
+    }
+
+    /// Takes an object away; one that is not there is no error. Only erasure and the job's
+    /// retention do this, and only below `runs/` and for the map of parties.
+    ///
+    /// # Errors
+    /// We are refused (`FixData`), or the store is not there (`TryLater`).
+    pub fn delete(&self, path: &str) -> Result<(), Failure> {
+        let full = self.full(path)?;
+        match self.runtime.block_on(self.store.delete(&full)) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(failure::of(&e, &self.display(path))),
         }
     }
@@ -293,4 +397,9 @@ impl Place {
             ),
         }
     }
+}
+
+/// The object is not there; a bucket that is not there is something else.
+fn is_missing(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { source, .. } if !source.to_string().contains("NoSuchBucket"))
 }
