@@ -222,6 +222,11 @@ reject_reasons! {
     WrongFieldCount "wrong_field_count" "the line has more fields than the header";
     NotUtf8 "not_utf8" "not readable as UTF-8 text";
     BadCompanyKey "bad_company_key" "not `scheme:value` with a known scheme and form (a KvK number has eight digits)";
+    LostLeadingZeros "lost_leading_zeros" "fewer than eight digits: a spreadsheet dropped the leading zeros of a KvK number, as in 1234567 for 01234567";
+    ScientificNotation "scientific_notation" "a number such as 1.2E+07: a spreadsheet rounded it, and its last digits are gone";
+    TurnedIntoDate "turned_into_date" "a spreadsheet made a date of the text";
+    SpreadsheetError "spreadsheet_error" "the cell holds an error of the spreadsheet, such as #REF!";
+    BadTruth "bad_truth" "not one of true, false, yes, no, ja, nee, 1, 0";
     DuplicateCompany "duplicate_company" "the company key stands in an earlier row";
     MissingName "missing_name" "a company needs a name";
     UnknownLanguage "unknown_language" "not one of nl, en";

@@ -1,5 +1,6 @@
 //! The register from outside: every reason for which an asset is refused.
 
+mod check;
 mod parties;
 mod suffixes;
 

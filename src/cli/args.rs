@@ -95,6 +95,9 @@ pub(super) enum Command {
     Match(MatchArgs),
     /// Say whether a reference is ours: real, withdrawn, not ours or mistyped
     Verify(VerifyArgs),
+    /// Check registrations before they are applied
+    #[command(subcommand)]
+    Register(super::register::RegisterCommand),
     /// Say why a company, a letter, an address or a name got what it got
     Explain(ExplainArgs),
 }

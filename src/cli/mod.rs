@@ -8,6 +8,7 @@
 
 mod args;
 mod bars;
+mod register;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -144,6 +145,12 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let question = ask.ask();
             let answer = run::verify::verify(&call(ask.job), &question)?;
             say(&format!("{}\n", answer.text))?;
+            Ok(answer.exit_code)
+        }
+        Command::Register(register::RegisterCommand::Check(ask)) => {
+            let (job, ask) = ask.into_parts();
+            let answer = run::register::check(&call(job), &ask, &moment)?;
+            say(&answer.text)?;
             Ok(answer.exit_code)
         }
         Command::Explain(ask) => {

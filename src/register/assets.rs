@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
-use super::text_columns::{Refusal, Row, read_rows};
+use super::text_columns::{Faults, Refusal, Row, Unreadable, read_rows};
 use super::{Kept, Settings, SuffixList};
 use crate::diag::{Failure, RejectReason};
 use crate::model::address::parse_ip;
@@ -18,7 +18,7 @@ use crate::model::net::{is_reserved, parse_prefix, parse_range};
 use crate::model::night::Validity;
 use crate::model::table::{Column, ColumnType};
 
-const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Column] = &[
     Column::needed("kind", ColumnType::Text),
     Column::needed("value", ColumnType::Text),
     Column::optional("valid_from", ColumnType::DateOrInstant),
@@ -43,9 +43,35 @@ pub fn assets(
     zone: &TimeZone,
     settings: &Settings,
 ) -> Result<Kept<Asset>, Failure> {
+    let rules = Rules {
+        companies,
+        suffixes,
+        zone,
+        settings,
+    };
+    read_assets(batches, object, &rules, &Unreadable::new())
+}
+
+/// What an asset is held against.
+pub(super) struct Rules<'a> {
+    pub(super) companies: &'a BTreeSet<CompanyKey>,
+    pub(super) suffixes: &'a SuffixList,
+    pub(super) zone: &'a TimeZone,
+    pub(super) settings: &'a Settings,
+}
+
+pub(super) fn read_assets(
+    batches: &[RecordBatch],
+    object: &str,
+    rules: &Rules<'_>,
+    unreadable: &Unreadable,
+) -> Result<Kept<Asset>, Failure> {
     let mut seen = BTreeSet::new();
-    read_rows(batches, object, COLUMNS, |row| {
-        let asset = asset(row, companies, suffixes, zone, settings)?;
+    read_rows(batches, object, COLUMNS, unreadable, |row, faults| {
+        let asset = asset(row, rules, faults)?;
+        if !faults.is_empty() {
+            return None;
+        }
         let valid = (asset.valid.from, asset.valid.until);
         if !seen.insert((
             asset.company.clone(),
@@ -53,44 +79,38 @@ pub fn assets(
             asset.canonical.clone(),
             valid,
         )) {
-            return Err(("value", RejectReason::DuplicateRow, asset.original));
+            faults.add(("value", RejectReason::DuplicateRow, asset.original));
+            return None;
         }
-        Ok(asset)
+        Some(asset)
     })
 }
 
-fn asset(
-    row: &Row<'_>,
-    companies: &BTreeSet<CompanyKey>,
-    suffixes: &SuffixList,
-    zone: &TimeZone,
-    settings: &Settings,
-) -> Result<Asset, Refusal> {
-    let company = row.company()?;
-    if !companies.contains(&company) {
-        return Err((
-            "company_key",
-            RejectReason::UnknownCompany,
-            company.to_string(),
-        ));
-    }
+fn asset(row: &Row<'_>, rules: &Rules<'_>, faults: &mut Faults) -> Option<Asset> {
+    let company = faults.note(row.known_company(rules.companies));
     let kind_text = row.text("kind").unwrap_or_default();
     let kind = kind_text
         .to_ascii_lowercase()
         .parse()
-        .map_err(|()| ("kind", RejectReason::UnknownAssetKind, kind_text.to_owned()))?;
+        .map_err(|()| ("kind", RejectReason::UnknownAssetKind, kind_text.to_owned()));
+    let kind = faults.note(kind);
     let original = row.text("value").unwrap_or_default();
-    let (value, canonical) = value(kind, original, suffixes, settings)
-        .map_err(|why| ("value", why, original.to_owned()))?;
-    Ok(Asset {
-        company,
-        kind,
+    let value = kind.and_then(|kind| {
+        let value = value(kind, original, rules.suffixes, rules.settings);
+        faults.note(value.map_err(|why| ("value", why, original.to_owned())))
+    });
+    let valid = faults.note(validity(row, rules.zone));
+    let confirmed_at = faults.note(row.bound("confirmed_at", rules.zone));
+    let (value, canonical) = value?;
+    Some(Asset {
+        company: company?,
+        kind: kind?,
         value,
         canonical,
         original: original.to_owned(),
-        valid: validity(row, zone)?,
+        valid: valid?,
         source: row.line("source"),
-        confirmed_at: row.bound("confirmed_at", zone)?,
+        confirmed_at: confirmed_at?,
         row: row.number,
     })
 }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::record_batch::RecordBatch;
 
 use super::Kept;
-use super::text_columns::{Refusal, Row, read_rows};
+use super::text_columns::{Faults, Refusal, Row, Unreadable, read_rows};
 use crate::diag::{Failure, Reject, RejectReason, mask};
 use crate::model::company::{Company, CompanyKey, Language, PartyKind, PostalAddress};
 use crate::model::table::{Column, ColumnType};
 
-const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Column] = &[
     Column::needed("name", ColumnType::Text),
     Column::optional("party_kind", ColumnType::Text),
     Column::optional("language", ColumnType::Text),
@@ -42,36 +42,7 @@ const COLUMNS: &[Column] = &[
 /// `FixData` where a needed column is missing or of a wrong type, and where no company is left:
 /// a night without companies would look like a night without warnings.
 pub fn companies(batches: &[RecordBatch], object: &str) -> Result<Kept<Company>, Failure> {
-    let mut keys = BTreeSet::new();
-    let mut rows_of = BTreeMap::new();
-    let mut kept = read_rows(batches, object, COLUMNS, |row| {
-        let company = company(row)?;
-        if !keys.insert(company.key.clone()) {
-            return Err((
-                "company_key",
-                RejectReason::DuplicateCompany,
-                company.key.to_string(),
-            ));
-        }
-        rows_of.insert(company.key.clone(), row.number);
-        Ok(company)
-    })?;
-    let rows = std::mem::take(&mut kept.rows);
-    for company in rows {
-        match &company.parent {
-            Some(parent) if *parent == company.key || !keys.contains(parent) => {
-                kept.rejects.push(Reject {
-                    object: object.to_owned(),
-                    row: rows_of.get(&company.key).copied().unwrap_or_default(),
-                    column: "parent_company_key",
-                    why: RejectReason::UnknownParent,
-                    found: mask(parent.as_str()),
-                });
-            }
-            _ => kept.rows.push(company),
-        }
-    }
-    kept.rejects.sort_by_key(|reject| reject.row);
+    let kept = read_companies(batches, object, &Unreadable::new(), &BTreeSet::new())?;
     if kept.rows.is_empty() {
         let message = format!(
             "no company is left of {} rows; expected one at least",
@@ -84,41 +55,91 @@ pub fn companies(batches: &[RecordBatch], object: &str) -> Result<Kept<Company>,
     Ok(kept)
 }
 
-fn company(row: &Row<'_>) -> Result<Company, Refusal> {
-    let key = row.company()?;
+/// As [`companies`], without asking that one is left; parents may be among `known` companies too.
+pub(super) fn read_companies(
+    batches: &[RecordBatch],
+    object: &str,
+    unreadable: &Unreadable,
+    known: &BTreeSet<CompanyKey>,
+) -> Result<Kept<Company>, Failure> {
+    let mut keys = BTreeSet::new();
+    let mut rows_of = BTreeMap::new();
+    let mut kept = read_rows(batches, object, COLUMNS, unreadable, |row, faults| {
+        let company = company(row, faults)?;
+        if !faults.is_empty() {
+            return None;
+        }
+        if !keys.insert(company.key.clone()) {
+            faults.add((
+                "company_key",
+                RejectReason::DuplicateCompany,
+                company.key.to_string(),
+            ));
+            return None;
+        }
+        rows_of.insert(company.key.clone(), row.number);
+        Some(company)
+    })?;
+    let rows = std::mem::take(&mut kept.rows);
+    for company in rows {
+        match &company.parent {
+            Some(parent)
+                if *parent == company.key || !(keys.contains(parent) || known.contains(parent)) =>
+            {
+                kept.rejects.push(Reject {
+                    object: object.to_owned(),
+                    row: rows_of.get(&company.key).copied().unwrap_or_default(),
+                    column: "parent_company_key",
+                    why: RejectReason::UnknownParent,
+                    found: mask(parent.as_str()),
+                });
+            }
+            _ => kept.rows.push(company),
+        }
+    }
+    kept.rejects.sort_by_key(|reject| reject.row);
+    Ok(kept)
+}
+
+fn company(row: &Row<'_>, faults: &mut Faults) -> Option<Company> {
+    let key = faults.note(row.company());
     let name = row.line("name");
     if name.is_empty() {
-        return Err(("name", RejectReason::MissingName, String::new()));
+        faults.add(("name", RejectReason::MissingName, String::new()));
     }
-    let participant_since = row.date("participant_since")?;
-    let participant_until = row.date("participant_until")?;
-    if let (Some(since), Some(until)) = (participant_since, participant_until)
+    let participant_since = faults.note(row.date("participant_since"));
+    let participant_until = faults.note(row.date("participant_until"));
+    if let (Some(Some(since)), Some(Some(until))) = (participant_since, participant_until)
         && until <= since
     {
-        return Err((
+        faults.add((
             "participant_until",
             RejectReason::BadInterval,
             until.to_string(),
         ));
     }
-    Ok(Company {
-        key,
-        party_kind: row.one_of(
-            "party_kind",
-            PartyKind::Registered,
-            RejectReason::UnknownPartyKind,
-        )?,
+    let party_kind = faults.note(row.one_of(
+        "party_kind",
+        PartyKind::Registered,
+        RejectReason::UnknownPartyKind,
+    ));
+    let language = row.one_of("language", Language::Nl, RejectReason::UnknownLanguage);
+    let language = faults.note(language);
+    let parent = faults.note(parent(row));
+    Some(Company {
+        key: key?,
+        party_kind: party_kind?,
         name,
-        language: row.one_of("language", Language::Nl, RejectReason::UnknownLanguage)?,
+        language: language?,
         sector: row.line("sector"),
         sector_scheme: row.line("sector_scheme"),
         size_class: row.line("size_class"),
         province: row.line("province"),
-        participant_since,
-        participant_until,
+        participant_since: participant_since?,
+        participant_until: participant_until?,
         legal_basis: row.line("legal_basis"),
         address: address(row),
-        parent: parent(row)?,
+        parent: parent?,
     })
 }
 

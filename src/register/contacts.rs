@@ -6,13 +6,13 @@ use arrow::record_batch::RecordBatch;
 
 use super::Kept;
 
-use super::text_columns::{Refusal, Row, read_rows};
+use super::text_columns::{Faults, Row, Unreadable, read_rows};
 use crate::diag::{Failure, RejectReason};
 use crate::model::company::{Channel, CompanyKey, Contact};
 use crate::model::email::mail_address;
 use crate::model::table::{Column, ColumnType};
 
-const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Column] = &[
     Column::needed("channel", ColumnType::Text),
     Column::needed("value", ColumnType::Text),
     Column::optional("role", ColumnType::Text),
@@ -33,29 +33,39 @@ pub fn contacts(
     object: &str,
     companies: &BTreeSet<CompanyKey>,
 ) -> Result<Kept<Contact>, Failure> {
+    read_contacts(batches, object, companies, &Unreadable::new())
+}
+
+pub(super) fn read_contacts(
+    batches: &[RecordBatch],
+    object: &str,
+    companies: &BTreeSet<CompanyKey>,
+    unreadable: &Unreadable,
+) -> Result<Kept<Contact>, Failure> {
     let mut seen = BTreeSet::new();
-    read_rows(batches, object, COLUMNS, |row| {
-        let contact = contact(row, companies)?;
+    read_rows(batches, object, COLUMNS, unreadable, |row, faults| {
+        let contact = contact(row, companies, faults)?;
+        if !faults.is_empty() {
+            return None;
+        }
         if !seen.insert((
             contact.company.clone(),
             contact.channel,
             contact.value.clone(),
         )) {
-            return Err(("value", RejectReason::DuplicateRow, contact.value));
+            faults.add(("value", RejectReason::DuplicateRow, contact.value));
+            return None;
         }
-        Ok(contact)
+        Some(contact)
     })
 }
 
-fn contact(row: &Row<'_>, companies: &BTreeSet<CompanyKey>) -> Result<Contact, Refusal> {
-    let company = row.company()?;
-    if !companies.contains(&company) {
-        return Err((
-            "company_key",
-            RejectReason::UnknownCompany,
-            company.to_string(),
-        ));
-    }
+fn contact(
+    row: &Row<'_>,
+    companies: &BTreeSet<CompanyKey>,
+    faults: &mut Faults,
+) -> Option<Contact> {
+    let company = faults.note(row.known_company(companies));
     let channel_text = row.text("channel").unwrap_or_default();
     let channel = channel_text.to_ascii_lowercase().parse().map_err(|()| {
         (
@@ -63,27 +73,28 @@ fn contact(row: &Row<'_>, companies: &BTreeSet<CompanyKey>) -> Result<Contact, R
             RejectReason::UnknownChannel,
             channel_text.to_owned(),
         )
-    })?;
-    let refused = |why| {
-        (
-            "value",
-            why,
-            row.text("value").unwrap_or_default().to_owned(),
-        )
+    });
+    let channel = faults.note(channel);
+    let found = row.text("value");
+    let value = match (channel, found) {
+        (None, _) => Ok(String::new()),
+        (Some(Channel::Post), _) => Ok(String::new()),
+        (Some(_), None) => Err(RejectReason::EmptyValue),
+        (Some(Channel::Email), Some(text)) => mail_address(text),
+        (Some(Channel::Phone), Some(_)) => Ok(row.line("value")),
     };
-    let value = match (channel, row.text("value")) {
-        (Channel::Post, _) => String::new(),
-        (_, None) => return Err(refused(RejectReason::EmptyValue)),
-        (Channel::Email, Some(text)) => mail_address(text).map_err(refused)?,
-        (Channel::Phone, Some(_)) => row.line("value"),
-    };
-    Ok(Contact {
-        company,
-        channel,
-        value,
+    let value =
+        faults.note(value.map_err(|why| ("value", why, found.unwrap_or_default().to_owned())));
+    let priority = faults.note(row.number("priority"));
+    let verified_at = faults.note(row.moment("verified_at"));
+    let bounced_at = faults.note(row.moment("bounced_at"));
+    Some(Contact {
+        company: company?,
+        channel: channel?,
+        value: value?,
         role: row.line("role"),
-        priority: row.number("priority")?.unwrap_or(u16::MAX),
-        verified_at: row.moment("verified_at")?,
-        bounced_at: row.moment("bounced_at")?,
+        priority: priority?.unwrap_or(u16::MAX),
+        verified_at: verified_at?,
+        bounced_at: bounced_at?,
     })
 }

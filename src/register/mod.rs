@@ -5,19 +5,28 @@
 //! Deliberately absent: lookups of any kind; a table's rows are all that is known here.
 
 mod assets;
+mod check;
 mod companies;
 mod contacts;
+mod delivered;
+mod difference;
+mod header;
 mod suffix;
 mod text_columns;
 mod time;
+mod typed;
 
 use ipnet::IpNet;
 
 use crate::diag::Reject;
 
 pub use assets::assets;
+pub use check::{Ask, Checked, Current, Table, check};
 pub use companies::companies;
 pub use contacts::contacts;
+pub use delivered::{Sheet, delivered};
+pub use difference::Change;
+pub use header::Kind;
 pub use suffix::SuffixList;
 
 /// What the job says about registrations.
@@ -47,8 +56,10 @@ impl Default for Settings {
 pub struct Kept<T> {
     /// Usable rows, in the order of the table.
     pub rows: Vec<T>,
-    /// Rows that were set aside, in the order of the table.
+    /// Rows that were set aside, in the order of the table, each with its first fault.
     pub rejects: Vec<Reject>,
+    /// More faults of rows that stand among the rejects already.
+    pub further: Vec<Reject>,
     /// Rows in the table.
     pub read: u64,
 }

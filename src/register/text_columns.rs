@@ -1,5 +1,6 @@
 //! A table's rows one at a time, as trimmed text.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use arrow::array::{
@@ -18,6 +19,29 @@ use crate::model::table::{Column, ColumnType, canonical};
 
 /// Why a row is refused: column, reason, the value as found.
 pub(super) type Refusal = (&'static str, RejectReason, String);
+
+/// Everything that is wrong with a row. The first fault is the reason of its reject.
+#[derive(Default)]
+pub(super) struct Faults(Vec<Refusal>);
+
+impl Faults {
+    /// Takes the value, or notes why there is none.
+    pub(super) fn note<T>(&mut self, read: Result<T, Refusal>) -> Option<T> {
+        read.map_err(|refusal| self.0.push(refusal)).ok()
+    }
+
+    pub(super) fn add(&mut self, refusal: Refusal) {
+        self.0.push(refusal);
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Cells that could not be read as what their column holds, by row: found when a text file was
+/// given its types.
+pub(super) type Unreadable = BTreeMap<u64, Vec<Refusal>>;
 
 /// One row of a canonical batch.
 pub(super) struct Row<'a> {
@@ -126,10 +150,23 @@ impl<'a> Row<'a> {
         text.parse()
             .map_err(|()| (column, RejectReason::BadCompanyKey, text))
     }
+
+    /// The company, if the register knows it.
+    pub(super) fn known_company(
+        &self,
+        known: &BTreeSet<CompanyKey>,
+    ) -> Result<CompanyKey, Refusal> {
+        let key = self.company()?;
+        if known.contains(&key) {
+            Ok(key)
+        } else {
+            Err(("company_key", RejectReason::UnknownCompany, key.to_string()))
+        }
+    }
 }
 
-const KEY: &str = "company_key";
-const ID: &str = "company_id";
+pub(super) const KEY: &str = "company_key";
+pub(super) const ID: &str = "company_id";
 
 /// The date `days` after 1970-01-01; `None` outside the calendar.
 pub(super) fn date_of(days: i32) -> Option<Date> {
@@ -140,26 +177,25 @@ pub(super) fn date_of(days: i32) -> Option<Date> {
 
 /// Reads every row of a table with `read`; the company's column is added to `columns`.
 ///
+/// A row is kept where `read` gives a value and notes no fault, and nothing of it is `unreadable`.
+///
 /// # Errors
 /// `FixData` where a needed column is missing or a column has a type that cannot be read.
 pub(super) fn read_rows<T>(
     batches: &[RecordBatch],
     object: &str,
     columns: &[Column],
-    mut read: impl FnMut(&Row<'_>) -> Result<T, Refusal>,
+    unreadable: &Unreadable,
+    mut read: impl FnMut(&Row<'_>, &mut Faults) -> Option<T>,
 ) -> Result<Kept<T>, Failure> {
     let mut kept = Kept {
         rows: Vec::new(),
         rejects: Vec::new(),
+        further: Vec::new(),
         read: 0,
     };
     for batch in batches {
-        let has_id_alone =
-            batch.column_by_name(KEY).is_none() && batch.column_by_name(ID).is_some();
-        let key = Column::needed(if has_id_alone { ID } else { KEY }, ColumnType::Text);
-        let columns: Vec<Column> = std::iter::once(key)
-            .chain(columns.iter().copied())
-            .collect();
+        let columns = with_key(batch, columns);
         let canonical = canonical(batch, &columns, object)?;
         for at in 0..canonical.batch.num_rows() {
             let row = Row {
@@ -169,17 +205,48 @@ pub(super) fn read_rows<T>(
                 number: kept.read,
             };
             kept.read += 1;
-            match read(&row) {
-                Ok(value) => kept.rows.push(value),
-                Err((column, why, found)) => kept.rejects.push(Reject {
-                    object: object.to_owned(),
-                    row: row.number,
-                    column,
-                    why,
-                    found: mask(&found),
-                }),
+            let before = unreadable.get(&row.number).cloned().unwrap_or_default();
+            let mut faults = Faults(before);
+            let value = read(&row, &mut faults);
+            match (value, faults.is_empty()) {
+                (Some(value), true) => kept.rows.push(value),
+                _ => kept.refuse(object, row.number, faults),
             }
         }
     }
     Ok(kept)
+}
+
+/// The columns and that of the company in front: `company_key`, or else `company_id`.
+pub(super) fn with_key(batch: &RecordBatch, columns: &[Column]) -> Vec<Column> {
+    let has_id_alone = batch.column_by_name(KEY).is_none() && batch.column_by_name(ID).is_some();
+    let key = Column::needed(if has_id_alone { ID } else { KEY }, ColumnType::Text);
+    std::iter::once(key)
+        .chain(columns.iter().copied())
+        .collect()
+}
+
+impl<T> Kept<T> {
+    fn refuse(&mut self, object: &str, row: u64, faults: Faults) {
+        let mut seen: Vec<&'static str> = Vec::new();
+        for (column, why, found) in faults.0 {
+            // A cell that could not be read is empty afterwards: that is not a second fault.
+            if seen.contains(&column) {
+                continue;
+            }
+            seen.push(column);
+            let reject = Reject {
+                object: object.to_owned(),
+                row,
+                column,
+                why,
+                found: mask(&found),
+            };
+            if seen.len() == 1 {
+                self.rejects.push(reject);
+            } else {
+                self.further.push(reject);
+            }
+        }
+    }
 }

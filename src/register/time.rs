@@ -45,7 +45,7 @@ pub(super) fn bound(
 }
 
 /// `2026-03-01`, `2026-03-01T00:00:00Z` or with an offset such as `+01:00`; nothing else.
-fn from_text(text: &str, zone: &TimeZone) -> Option<Micros> {
+pub(super) fn from_text(text: &str, zone: &TimeZone) -> Option<Micros> {
     let is_plain = text.is_ascii() && !text.contains('[');
     if !is_plain || text.get(4..5)? != "-" {
         return None;

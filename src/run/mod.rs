@@ -13,6 +13,7 @@ pub mod night;
 mod outputs;
 pub mod preview;
 pub mod progress;
+pub mod register;
 mod sweep;
 pub mod verify;
 mod why_not;

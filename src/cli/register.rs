@@ -1,0 +1,62 @@
+//! Arguments of the commands about registrations.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::args::JobArgs;
+use crate::run::register;
+
+#[derive(Subcommand)]
+pub(super) enum RegisterCommand {
+    /// Every fault of a delivery of registrations, and what it would change
+    Check(CheckArgs),
+}
+
+#[derive(ClapArgs)]
+#[command(
+    after_help = "A table is known by its columns: companies by `name`, assets by `kind`, \
+contacts by `channel`.
+Dutch headers such as `KvK-nummer` or `Postcode` are understood. Rows are counted as a
+spreadsheet does: the header is row 1.
+
+Example:
+  nachtwacht register check form.xlsx --partial
+
+Exit codes: 0 nothing is wrong; 1 a row has a fault; 2 the file cannot be read as a table."
+)]
+pub(super) struct CheckArgs {
+    /// CSV, XLSX or Parquet, out of a form or a register
+    file: PathBuf,
+    #[command(flatten)]
+    job: JobArgs,
+    /// Give KvK numbers the leading zeros back that a spreadsheet dropped
+    #[arg(long)]
+    restore_zeros: bool,
+    /// The file only adds and changes: what it leaves out stays
+    #[arg(long, conflicts_with = "out")]
+    partial: bool,
+    /// There is no register yet to compare with
+    #[arg(long)]
+    first: bool,
+    /// How many changes of a kind to list
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    list: usize,
+    /// Folder to write the tables to, as Parquet, if nothing is wrong
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+impl CheckArgs {
+    pub(super) fn into_parts(self) -> (JobArgs, register::Ask) {
+        let ask = register::Ask {
+            file: self.file,
+            restores_zeros: self.restore_zeros,
+            is_partial: self.partial,
+            is_first: self.first,
+            n_listed: self.list,
+            out: self.out,
+        };
+        (self.job, ask)
+    }
+}
