@@ -12,7 +12,7 @@ use super::contacts::read_contacts;
 use super::delivered::Sheet;
 use super::difference::{Change, Entry, difference, of_asset, of_company, of_contact};
 use super::header::Kind;
-use super::text_columns::{Unreadable, with_key};
+use super::text_columns::{ID, KEY, Unreadable, with_key};
 use super::typed::typed;
 use super::{Kept, Settings, SuffixList};
 use crate::diag::{Failure, Reject};
@@ -188,6 +188,8 @@ fn check_one(
     let mut unreadable = table.unreadable;
     let mut notes = table.notes;
     let mut batches = Vec::with_capacity(table.batches.len());
+    let names = columns_of(&table.batches);
+    notes.extend(unused(kind, &names));
     let (mut first_row, mut n_zeros) = (0, 0);
     for batch in table.batches {
         let columns = with_key(&batch, kind.columns());
@@ -242,9 +244,31 @@ fn check_one(
         n_usable: u64::try_from(entries.len()).unwrap_or(u64::MAX),
         problems,
         notes,
-        changes: difference(before, entries, ask.is_partial),
+        changes: difference(before, entries, ask.is_partial.then_some(names.as_slice())),
         batches,
     })
+}
+
+fn columns_of(batches: &[RecordBatch]) -> Vec<String> {
+    let schema = batches.first().map(RecordBatch::schema);
+    let names = |schema: &arrow::datatypes::SchemaRef| {
+        let fields = schema.fields().iter();
+        fields.map(|f| f.name().clone()).collect()
+    };
+    schema.as_ref().map(names).unwrap_or_default()
+}
+
+/// A misspelt column would vanish without a word.
+fn unused(kind: Kind, names: &[String]) -> Option<String> {
+    let is_ours = |name: &str| {
+        matches!(name, KEY | ID) || kind.columns().iter().any(|column| column.name == name)
+    };
+    let unused: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !is_ours(name))
+        .collect();
+    (!unused.is_empty()).then(|| format!("columns that are not used: {}", unused.join(", ")))
 }
 
 fn rules<'a>(ask: &'a Ask<'a>, companies: &'a BTreeSet<CompanyKey>) -> Rules<'a> {

@@ -135,11 +135,12 @@ pub enum Change {
 
 /// Compares two registers. Order: moved, removed, changed, added; then by thing and company.
 ///
-/// With `is_partial` the delivery only adds and changes: what it leaves out stays.
+/// With `partial` the delivery only adds and changes: rows that it leaves out stay, and so do
+/// fields that are none of these columns.
 pub(super) fn difference(
     mut before: Vec<Entry>,
     mut after: Vec<Entry>,
-    is_partial: bool,
+    partial: Option<&[String]>,
 ) -> Vec<Change> {
     before.sort_unstable();
     after.sort_unstable();
@@ -153,8 +154,16 @@ pub(super) fn difference(
     {
         let (of_old, rest) = old.split_at(old.partition_point(|e| *e.thing <= *thing));
         let (of_new, rest_new) = new.split_at(new.partition_point(|e| *e.thing <= *thing));
-        of_thing(of_old, of_new, is_partial, &mut changes);
+        of_thing(of_old, of_new, partial.is_some(), &mut changes);
         (old, new) = (rest, rest_new);
+    }
+    if let Some(columns) = partial {
+        for change in &mut changes {
+            if let Change::Changed { fields, .. } = change {
+                fields.retain(|(name, _, _)| columns.contains(name));
+            }
+        }
+        changes.retain(|c| !matches!(c, Change::Changed { fields, .. } if fields.is_empty()));
     }
     changes.sort();
     changes

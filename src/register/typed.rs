@@ -58,7 +58,7 @@ pub(super) fn typed(
                 Arc::new(cells.map(texts, |text| key(name, text, restores_zeros, &mut mended)))
             }
             (Some(texts), Some(ColumnType::Text)) if is_number(name) => {
-                Arc::new(cells.map(texts, |text| plain_number(text)))
+                Arc::new(cells.map(texts, plain_number))
             }
             (Some(texts), Some(ColumnType::U16)) => {
                 let read = |text: &str| {

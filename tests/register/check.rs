@@ -302,6 +302,11 @@ fn a_delivery_shows_what_it_would_change() {
     let partial = check_with(&[new.as_bytes()], &current, &way).remove(0);
     let wanted: Vec<Change> = [moved].into_iter().chain(rest).collect();
     assert_eq!(partial.changes, wanted);
+    // A form without a column says nothing about it; a misspelt one is named.
+    let form = b"company_key,kind,value,valid_til\nkvk:00000002,cidr,192.0.2.0/28,2027-01-01\n";
+    let partial = check_with(&[form], &current, &way).remove(0);
+    assert!(partial.changes.is_empty(), "{:?}", partial.changes);
+    assert!(partial.notes.iter().any(|n| n.ends_with("valid_til")));
     let same = check_with(&[assets.as_bytes()], &current, &STRICT).remove(0);
     assert!(same.changes.is_empty(), "{:?}", same.changes);
 }
