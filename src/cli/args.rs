@@ -98,6 +98,27 @@ pub(super) enum Command {
     /// Check registrations before they are applied
     #[command(subcommand)]
     Register(super::register::RegisterCommand),
+    /// Look after the ledger: what is unknown, settle it, verify, restore
+    #[command(subcommand)]
+    Ledger(super::ledger::LedgerCommand),
+    /// Recompute a past night and prove the same hashes, or name the input that changed
+    Replay {
+        /// The night's date
+        #[arg(value_name = "YYYY-MM-DD")]
+        night: Night,
+        /// Revision of the night's plan
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        revision: u32,
+        #[command(flatten)]
+        job: JobArgs,
+    },
+    /// Take away what is known of a company; counts stay
+    Erase {
+        /// Company, such as kvk:00012345
+        company: String,
+        #[command(flatten)]
+        job: JobArgs,
+    },
     /// Say why a company, a letter, an address or a name got what it got
     Explain(ExplainArgs),
 }

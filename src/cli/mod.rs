@@ -8,6 +8,7 @@
 
 mod args;
 mod bars;
+mod ledger;
 mod register;
 
 use std::collections::BTreeMap;
@@ -152,6 +153,37 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let answer = run::register::check(&call(job), &ask, &moment)?;
             say(&answer.text)?;
             Ok(answer.exit_code)
+        }
+        Command::Ledger(command) => {
+            let (text, code) = ledger::answer(command, call, &moment)?;
+            say(&text)?;
+            Ok(code)
+        }
+        Command::Replay {
+            night,
+            revision,
+            job,
+        } => {
+            let progress =
+                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+            let call = call(job);
+            say(&run::replay::replay(
+                &call,
+                night,
+                revision,
+                &moment,
+                progress.as_ref(),
+            )?)?;
+            Ok(0)
+        }
+        Command::Erase { company, job } => {
+            let key = company.parse().map_err(|()| {
+                Failure::fix_job(format!(
+                    "`{company}` is not a company key such as `kvk:00012345`"
+                ))
+            })?;
+            say(&run::erase::company(&call(job), &key, &moment)?)?;
+            Ok(0)
         }
         Command::Explain(ask) => {
             let question = ask.question()?;

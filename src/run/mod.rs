@@ -5,6 +5,8 @@
 //! commands.
 
 pub mod adhoc;
+pub mod desk;
+pub mod erase;
 pub mod explain;
 pub mod hand_over;
 pub mod ingest;
@@ -14,6 +16,7 @@ mod outputs;
 pub mod preview;
 pub mod progress;
 pub mod register;
+pub mod replay;
 mod sweep;
 pub mod verify;
 mod why_not;
@@ -49,4 +52,16 @@ impl Moment {
             run_id: hex::encode(bytes),
         })
     }
+}
+
+/// Runs `work` where every thread has room for the typesetter: it recurses deeper than the two
+/// MiB that a worker thread gets by default.
+fn in_workers<T: Send>(
+    work: impl FnOnce() -> Result<T, crate::diag::Failure> + Send,
+) -> Result<T, crate::diag::Failure> {
+    let workers = rayon::ThreadPoolBuilder::new()
+        .stack_size(32 << 20)
+        .build()
+        .map_err(|e| crate::diag::Failure::try_later(format!("no worker threads: {e}")))?;
+    workers.install(work)
 }

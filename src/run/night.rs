@@ -7,7 +7,7 @@ use super::outputs::{Outputs, RenderedNight};
 use super::progress::Progress;
 use super::sweep::{OpenSnapshot, Swept, sweep};
 use super::world::{World, listed};
-use super::{Moment, hand_over, world};
+use super::{Moment, erase, hand_over, in_workers, world};
 use crate::config::NightRule;
 use crate::decide::{self, Decided, history::History};
 use crate::diag::{Failure, Kind, Problem};
@@ -103,12 +103,7 @@ pub fn run(
     moment: &Moment,
     progress: &dyn Progress,
 ) -> Result<Outcome, Failure> {
-    // The typesetter recurses deeper than the two MiB that a worker thread gets by default.
-    let workers = rayon::ThreadPoolBuilder::new()
-        .stack_size(32 << 20)
-        .build()
-        .map_err(|e| Failure::try_later(format!("no worker threads: {e}")))?;
-    workers.install(|| run_here(call, ask, moment, progress))
+    in_workers(|| run_here(call, ask, moment, progress))
 }
 
 fn run_here(
@@ -124,58 +119,101 @@ fn run_here(
         &loaded.job.ledger,
         &Holder::this_process(&moment.run_id),
     )?;
-    let plan = plan_night(&loaded, &place, ask, moment, ledger.view())?;
+    let found = gather(&loaded, &place, ask, moment, ledger.view(), progress)?;
+    let pin = pin(&loaded, &found, ask, &mut ledger, moment)?;
+    crash::point("pinned");
+    let newest = found.plan.snapshots.iter().map(|s| s.date).max();
+    let outputs = Outputs {
+        loaded: &loaded,
+        place: &place,
+        pin: &pin,
+        moment,
+        folder: format!("{}{}/{}/", loaded.job.runs, pin.night, pin.run_id),
+        erased: ledger.view().erased().cloned().collect(),
+    };
+    let view = ledger.view().as_of(pin.ledger_seq);
+    with_rendered(&outputs, found, &view, progress, |night| {
+        outputs.write_plan(night)?;
+        crash::point("planned");
+        if ask.until == Until::Plan {
+            return Ok(outcome(&outputs, night, hand_over::Handed::default()));
+        }
+        let handed = hand_over::hand_over(&outputs, night, &mut ledger, progress)?;
+        outputs.write_results(night, ledger.view(), progress)?;
+        if let Some(newest) = newest {
+            erase::expired(&loaded, &place, &mut ledger, newest)?;
+        }
+        hand_over::finish(&outputs, &mut ledger)?;
+        crash::point("before_release");
+        Ok(outcome(&outputs, night, handed))
+    })
+}
+
+/// Everything that a night reads, matched: nothing is decided yet.
+pub(super) struct Gathered {
+    plan: Plan,
+    open: Vec<OpenSnapshot>,
+    world: World,
+    swept: Swept,
+}
+
+pub(super) fn gather(
+    loaded: &Loaded,
+    place: &Place,
+    ask: &Ask,
+    moment: &Moment,
+    view: &LedgerView,
+    progress: &dyn Progress,
+) -> Result<Gathered, Failure> {
+    let plan = plan_night(loaded, place, ask, moment, view)?;
     progress.begin("open snapshots", len(plan.snapshots.len()));
-    let open = open_all(&loaded, &place, &plan)?;
+    let open = open_all(loaded, place, &plan)?;
     progress.end();
     progress.begin("read the register", 1);
-    let world = world::read(&loaded, &place, plan.night)?;
+    let world = world::read(loaded, place, plan.night)?;
     progress.end();
     let groups: usize = open
         .iter()
         .map(|o| crate::model::matches::RowGroups::n_groups(&o.snapshot))
         .sum();
     progress.begin("match", len(groups));
-    let mut swept = sweep(&open, &world, progress)?;
+    let swept = sweep(&open, &world, progress)?;
     progress.end();
+    Ok(Gathered {
+        plan,
+        open,
+        world,
+        swept,
+    })
+}
 
-    let pin = pin(&loaded, &plan, ask, &open, &world, &mut ledger, moment)?;
-    crash::point("pinned");
-    let view = ledger.view().as_of(pin.ledger_seq);
-    let mut decided = decide_night(&loaded, plan.night, &world, &swept, &view)?;
-    let outputs = Outputs {
-        loaded: &loaded,
-        place: &place,
-        pin: &pin,
-        moment,
-        folder: format!("{}{}/{}/", loaded.job.runs, plan.night, pin.run_id),
-    };
+/// Decides and renders a night as the ledger `view` lets it, and hands the result to `then`.
+pub(super) fn with_rendered<T>(
+    outputs: &Outputs<'_>,
+    mut found: Gathered,
+    view: &LedgerView,
+    progress: &dyn Progress,
+    then: impl FnOnce(&RenderedNight<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let night = found.plan.night;
+    let mut decided = decide_night(outputs.loaded, night, &found.world, &found.swept, view)?;
     let rendered = outputs.render_letters(&mut decided, progress)?;
     crash::point("letters_written");
-    let of_decisions = report::close_sums(&mut swept.counts, &decided.decisions)?;
-    let rows_of = open
+    let of_decisions = report::close_sums(&mut found.swept.counts, &decided.decisions)?;
+    let rows_of = found
+        .open
         .iter()
         .map(|o| (o.object.listed.path.clone(), o.n_rows))
         .collect();
-    let night = RenderedNight {
-        world: &world,
-        swept: &swept,
+    then(&RenderedNight {
+        world: &found.world,
+        swept: &found.swept,
         decided: &decided,
         of_decisions,
         rendered,
-        view: &view,
+        view,
         rows_of,
-    };
-    outputs.write_plan(&night)?;
-    crash::point("planned");
-    if ask.until == Until::Plan {
-        return Ok(outcome(&outputs, &night, hand_over::Handed::default()));
-    }
-    let handed = hand_over::hand_over(&outputs, &night, &mut ledger, progress)?;
-    outputs.write_results(&night, ledger.view(), progress)?;
-    hand_over::finish(&outputs, &mut ledger)?;
-    crash::point("before_release");
-    Ok(outcome(&outputs, &night, handed))
+    })
 }
 
 fn outcome(outputs: &Outputs<'_>, night: &RenderedNight<'_>, handed: hand_over::Handed) -> Outcome {
@@ -302,17 +340,22 @@ fn open_all(loaded: &Loaded, place: &Place, plan: &Plan) -> Result<Vec<OpenSnaps
     Failure::from_problems(Kind::FixData, problems).map_or(Ok(open), Err)
 }
 
-/// Pins the night in the ledger, or checks that its inputs are those that were pinned.
-fn pin(
-    loaded: &Loaded,
-    plan: &Plan,
-    ask: &Ask,
-    open: &[OpenSnapshot],
-    world: &World,
-    ledger: &mut Ledger,
-    moment: &Moment,
-) -> Result<PinnedNight, Failure> {
-    let mut snapshots: Vec<PinnedObject> = open
+/// Are the inputs those that the night's first run pinned?
+pub(super) fn check_pin(pinned: &PinnedNight, found: &Gathered) -> Result<(), Failure> {
+    let snapshots = pinned_snapshots(found);
+    let now: BTreeSet<&PinnedObject> = snapshots.iter().chain(&found.world.inputs).collect();
+    let differing = pinned
+        .snapshots
+        .iter()
+        .chain(&pinned.inputs)
+        .filter(|p| !now.contains(p));
+    let problems = differing.map(|p| changed(p, "has changed")).collect();
+    Failure::from_problems(Kind::FixData, problems).map_or(Ok(()), Err)
+}
+
+fn pinned_snapshots(found: &Gathered) -> Vec<PinnedObject> {
+    let mut snapshots: Vec<PinnedObject> = found
+        .open
         .iter()
         .map(|o| PinnedObject {
             path: o.object.listed.path.clone(),
@@ -321,25 +364,29 @@ fn pin(
         })
         .collect();
     snapshots.sort();
-    if let Some(pinned) = ledger.view().pinned(plan.night, ask.revision) {
-        let now: BTreeSet<&PinnedObject> = snapshots.iter().chain(&world.inputs).collect();
-        let differing = pinned
-            .snapshots
-            .iter()
-            .chain(&pinned.inputs)
-            .filter(|p| !now.contains(p));
-        let problems = differing.map(|p| changed(p, "has changed")).collect();
-        return Failure::from_problems(Kind::FixData, problems)
-            .map_or_else(|| Ok(pinned.clone()), Err);
+    snapshots
+}
+
+/// Pins the night in the ledger, or checks that its inputs are those that were pinned.
+fn pin(
+    loaded: &Loaded,
+    found: &Gathered,
+    ask: &Ask,
+    ledger: &mut Ledger,
+    moment: &Moment,
+) -> Result<PinnedNight, Failure> {
+    if let Some(pinned) = ledger.view().pinned(found.plan.night, ask.revision) {
+        check_pin(pinned, found)?;
+        return Ok(pinned.clone());
     }
     let pinned = PinnedNight {
-        night: plan.night,
+        night: found.plan.night,
         revision: ask.revision,
         run_id: moment.run_id.clone(),
         ledger_seq: ledger.view().last_seq,
         job_sha256: loaded.job_sha256.clone(),
-        snapshots,
-        inputs: world.inputs.clone(),
+        snapshots: pinned_snapshots(found),
+        inputs: found.world.inputs.clone(),
     };
     let mut was_overtaken = false;
     ledger.append(vec![Record::Night(pinned.clone())], &mut |_, _| {

@@ -19,7 +19,7 @@ use crate::model::company::Channel;
 use crate::model::counts::Outcomes;
 use crate::model::decision::Reason;
 use crate::model::identity::PartyRef;
-use crate::model::ledger_record::{Claim, Frozen, LedgerView, PinnedNight};
+use crate::model::ledger_record::{Claim, Erased, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
 use crate::render::{self, Mark, merge};
 use crate::report::{self, letter_plan, manifest, summary::Summary, verification};
@@ -56,6 +56,8 @@ pub struct Outputs<'a> {
     pub(super) moment: &'a Moment,
     /// `runs/<night>/<run>/`.
     pub(super) folder: String,
+    /// What was taken away and must not come back when the night is run again.
+    pub(super) erased: Vec<Erased>,
 }
 
 /// Letters that are rendered before they are written: bounds memory.
@@ -153,7 +155,8 @@ impl Outputs<'_> {
     fn write_all(&self, files: Files) -> Result<(), Failure> {
         let full = files
             .into_iter()
-            .map(|(name, bytes)| (format!("{}{name}", self.folder), bytes));
+            .map(|(name, bytes)| (format!("{}{name}", self.folder), bytes))
+            .filter(|(path, _)| !self.erased.iter().any(|e| e.covers(path)));
         self.place.create_many(full.collect())
     }
 

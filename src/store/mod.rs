@@ -202,6 +202,28 @@ impl Place {
         Ok(found)
     }
 
+    /// Names of the folders directly below a folder, sorted.
+    ///
+    /// # Errors
+    /// As [`Place::list`].
+    pub fn folders(&self, folder: &str) -> Result<Vec<String>, Failure> {
+        let full = self.full(folder)?;
+        let listed = self
+            .runtime
+            .block_on(self.store.list_with_delimiter(Some(&full)));
+        let mut found: Vec<String> = match listed {
+            Ok(listed) => listed
+                .common_prefixes
+                .iter()
+                .filter_map(|p| p.filename().map(str::to_owned))
+                .collect(),
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(e) => return Err(failure::of(&e, &self.display(folder))),
+        };
+        found.sort();
+        Ok(found)
+    }
+
     /// The whole object.
     ///
     /// # Errors

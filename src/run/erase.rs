@@ -1,0 +1,273 @@
+//! Erasure: on a company's request, and when the job's retention ends. Counts stay: they stand
+//! in the ledger, the manifests and the statistics, which name nobody.
+//!
+//! The ledger says first what will be gone, then it goes: a call that died halfway is repeated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Array, AsArray};
+use jiff::ToSpan;
+use jiff::civil::Date;
+
+use super::Moment;
+use super::load::{Call, Loaded, load};
+use crate::diag::Failure;
+use crate::ledger::{Holder, Ledger, crash, party_name};
+use crate::model::company::CompanyKey;
+use crate::model::identity::PartyRef;
+use crate::model::ledger_record::{Erased, LedgerView, Record};
+use crate::model::night::Night;
+use crate::scan;
+use crate::store::Place;
+
+/// What stays of a run: sums, hashes, statistics, and the releases and salted references that
+/// name nobody. The rest of its folder holds persons.
+const STAYS: [&str; 6] = [
+    "manifest.planned.json",
+    "manifest.json",
+    "letters.plan.json",
+    "statistics",
+    "outbox",
+    "verification",
+];
+
+/// Tables in which several companies stand; such an object goes as a whole.
+const SHARED: [&str; 2] = ["decisions.parquet", "mail-merge/"];
+
+/// Takes away what is known of a company: its entry in the map of parties, its letters, and the
+/// tables of runs that hold rows of it.
+///
+/// # Errors
+/// As [`Ledger::open`]; `FixData` where a table cannot be read.
+pub fn company(call: &Call, company: &CompanyKey, moment: &Moment) -> Result<String, Failure> {
+    let loaded = load(call)?;
+    let place = loaded.place(&call.env)?;
+    let who = Holder::this_process(&moment.run_id);
+    let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
+    let party = PartyRef::of(&loaded.secrets.party, company);
+    let mut objects = of_company(&loaded, &place, ledger.view(), company, party)?;
+    let entry = format!("{}{}", loaded.job.ledger.prefix, party_name(party));
+    if place.exists(&entry)? {
+        objects.push(entry);
+    }
+    objects.sort();
+    let n = objects.len();
+    take_away(
+        &place,
+        &mut ledger,
+        Erased {
+            party_ref: Some(party),
+            objects,
+        },
+    )?;
+    Ok(match n {
+        0 => format!("nothing under `{}` names {company}\n", loaded.job.runs),
+        _ => format!(
+            "{n} objects were erased, and the ledger says which; its counts stay\n\
+             tables of a night hold many companies and went as a whole: `nachtwacht replay NIGHT` proves them again\n\
+             registrations and snapshots are inputs: erase {company} there yourself, or the next night reads it again\n"
+        ),
+    })
+}
+
+/// Objects under `runs/` that hold the company.
+fn of_company(
+    loaded: &Loaded,
+    place: &Place,
+    view: &LedgerView,
+    company: &CompanyKey,
+    party: PartyRef,
+) -> Result<Vec<String>, Failure> {
+    let claimed: BTreeSet<String> = view
+        .claims()
+        .filter(|c| c.party_ref == party)
+        .map(|c| c.reference.to_string())
+        .collect();
+    let mut found = Vec::new();
+    let nights = place.folders(&loaded.job.runs)?;
+    for (folder, names) in runs(place, &loaded.job.runs, nights)? {
+        let mut references = claimed.clone();
+        let mut is_in_tables = false;
+        if names.contains("decisions.parquet") {
+            let decided = references_of(place, &format!("{folder}decisions.parquet"), company)?;
+            is_in_tables = decided.is_some();
+            references.extend(decided.unwrap_or_default());
+        }
+        let is_of = |name: &&String| {
+            let stays = STAYS.iter().any(|s| is_below(name, s));
+            let is_shared = SHARED.iter().any(|s| name.starts_with(s));
+            let is_named = || references.iter().any(|r| name.contains(r.as_str()));
+            !stays && ((is_shared && is_in_tables) || is_named())
+        };
+        found.extend(names.iter().filter(is_of).map(|n| format!("{folder}{n}")));
+    }
+    Ok(found)
+}
+
+/// References of the company's letters in a table of decisions; `None` where it has no row.
+fn references_of(
+    place: &Place,
+    path: &str,
+    company: &CompanyKey,
+) -> Result<Option<BTreeSet<String>>, Failure> {
+    let (batches, _) = scan::read_table(place, path)?;
+    let mut found = None;
+    for batch in &batches {
+        let column = |name: &str| {
+            batch
+                .column_by_name(name)
+                .and_then(|c| c.as_string_opt::<i32>())
+                .ok_or_else(|| {
+                    Failure::fix_data("the column is missing, or no text")
+                        .at(place.display(path), name.to_owned())
+                })
+        };
+        let (keys, references) = (column("company_key")?, column("reference")?);
+        for (row, key) in keys.iter().enumerate() {
+            if key != Some(company.as_str()) {
+                continue;
+            }
+            let of_company: &mut BTreeSet<String> = found.get_or_insert_default();
+            if references.is_valid(row) && !references.value(row).is_empty() {
+                of_company.insert(references.value(row).to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Ends what the job keeps: letters, decisions and rejects of nights that lie more than
+/// `retention_days` before `newest`, the date of the newest snapshot that was read. Never the
+/// clock: a wrong one would erase everything.
+pub(super) fn expired(
+    loaded: &Loaded,
+    place: &Place,
+    ledger: &mut Ledger,
+    newest: Date,
+) -> Result<(), Failure> {
+    let keeps = i64::from(loaded.job.retention_days).days();
+    let Ok(cutoff) = newest.checked_sub(keeps) else {
+        return Ok(()); // nothing lies before the calendar
+    };
+    let prefix = &loaded.job.runs;
+    let done = ended(ledger.view(), prefix);
+    let is_due = |name: &String| {
+        let night = name.parse::<Night>();
+        night.is_ok_and(|n| n.date() < cutoff) && !done.contains(name.as_str())
+    };
+    let nights = place.folders(prefix)?.into_iter().filter(is_due);
+    let mut objects = BTreeSet::new();
+    for (folder, names) in runs(place, prefix, nights)? {
+        for name in names {
+            if !STAYS.iter().any(|s| is_below(&name, s)) {
+                let top = name
+                    .split_once('/')
+                    .map_or(name.clone(), |(top, _)| format!("{top}/"));
+                objects.insert(format!("{folder}{top}"));
+            }
+        }
+    }
+    let mut latest: BTreeMap<PartyRef, Date> = BTreeMap::new();
+    for claim in ledger.view().claims() {
+        let date = latest.entry(claim.party_ref).or_insert(claim.night.date());
+        *date = claim.night.date().max(*date);
+    }
+    let parties = format!("{}parties/", loaded.job.ledger.prefix);
+    let entries = place.list_here(&parties)?;
+    let entries: BTreeSet<String> = entries
+        .iter()
+        .map(|e| format!("{parties}{}", e.name))
+        .collect();
+    let old = latest.into_iter().filter(|(_, date)| *date < cutoff);
+    let old = old.map(|(party, _)| format!("{}{}", loaded.job.ledger.prefix, party_name(party)));
+    objects.extend(old.filter(|path| entries.contains(path)));
+    take_away(
+        place,
+        ledger,
+        Erased {
+            party_ref: None,
+            objects: objects.into_iter().collect(),
+        },
+    )
+}
+
+/// Nights whose retention ended, and whose objects are gone for certain: a night's run became
+/// final after it said so.
+fn ended<'v>(view: &'v LedgerView, prefix: &str) -> BTreeSet<&'v str> {
+    let last_final = view
+        .records
+        .iter()
+        .rfind(|r| matches!(r.record, Record::Final { .. }))
+        .map_or(0, |r| r.seq);
+    let mut nights = BTreeSet::new();
+    for numbered in view.records.iter().filter(|r| r.seq < last_final) {
+        let Record::Erased(Erased {
+            party_ref: None,
+            objects,
+        }) = &numbered.record
+        else {
+            continue;
+        };
+        let below = objects.iter().filter_map(|o| o.strip_prefix(prefix));
+        nights.extend(below.filter_map(|rest| rest.split('/').next()));
+    }
+    nights
+}
+
+/// The ledger first, the objects after.
+fn take_away(place: &Place, ledger: &mut Ledger, erased: Erased) -> Result<(), Failure> {
+    if erased.objects.is_empty() {
+        return Ok(());
+    }
+    // A call that died halfway said all of it already.
+    let is_said = ledger
+        .view()
+        .erased()
+        .any(|e| erased.objects.iter().all(|o| e.objects.contains(o)));
+    if !is_said {
+        ledger.append(vec![Record::Erased(erased.clone())], &mut |_, records| {
+            records
+        })?;
+        crash::point("erasure_noted");
+    }
+    for object in &erased.objects {
+        if object.ends_with('/') {
+            for inside in place.list(object)? {
+                place.delete(&inside.path)?;
+            }
+        } else {
+            place.delete(object)?;
+        }
+        crash::point("erased");
+    }
+    Ok(())
+}
+
+/// Runs of some nights by folder (`runs/<night>/<run>/`), with the names of their objects.
+fn runs(
+    place: &Place,
+    prefix: &str,
+    nights: impl IntoIterator<Item = String>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for night in nights {
+        let night = format!("{prefix}{night}/");
+        for object in place.list(&night)? {
+            let run = object
+                .path
+                .strip_prefix(&night)
+                .and_then(|r| r.split_once('/'));
+            if let Some((run, name)) = run {
+                let folder = format!("{night}{run}/");
+                found.entry(folder).or_default().insert(name.to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Is it the object `top`, or below the folder `top`?
+fn is_below(name: &str, top: &str) -> bool {
+    name.strip_prefix(top)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
