@@ -1,5 +1,7 @@
 //! Who gets a letter tonight, and why everybody else does not: one table a rule.
 
+mod chain;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,11 +13,12 @@ use nachtwacht::model::asset::{Asset, AssetKind, AssetValue};
 use nachtwacht::model::company::{
     Channel, Company, CompanyKey, Contact, Language, PartyKind, PostalAddress,
 };
-use nachtwacht::model::decision::{ContactReason, Hit, Outcome, Reason};
+use nachtwacht::model::decision::{ContactReason, ContactStep, Hit, Outcome, Reason};
 use nachtwacht::model::identity::{PartyRef, Secret};
 use nachtwacht::model::ledger_record::{Claim, Frozen, LedgerView, Numbered, Record};
 use nachtwacht::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy};
 use nachtwacht::model::night::{Night, Validity};
+use nachtwacht::model::published::Published;
 use nachtwacht::model::threat::{Threat, Trigger};
 
 const DAY: i64 = 86_400_000_000;
@@ -61,6 +64,7 @@ struct House {
     triggers: Vec<Arc<Trigger>>,
     companies: BTreeMap<CompanyKey, Arc<Company>>,
     contacts: BTreeMap<CompanyKey, Vec<Contact>>,
+    published: Published,
     settings: Settings,
     history: History,
     night: Night,
@@ -91,6 +95,7 @@ impl House {
             triggers: catalogue.triggers,
             companies: BTreeMap::new(),
             contacts: BTreeMap::new(),
+            published: Published::default(),
             settings: Settings::default(),
             history: History::default(),
             night: "2026-03-10".parse().unwrap(),
@@ -147,6 +152,7 @@ impl House {
             hits,
             companies: &self.companies,
             contacts: &self.contacts,
+            published: &self.published,
             threats: &self.threats,
             triggers: &self.triggers,
             history: &self.history,

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::section::{Section, Source};
 use crate::diag::Problem;
 use crate::model::company::PartyKind;
+use crate::model::decision::ContactStep;
 use crate::model::letter::Sender;
 use crate::{decide, ledger, matching, register, store};
 
@@ -56,6 +57,10 @@ pub struct References {
     pub prefix_asn: Option<String>,
     /// Cloud, CDN, hosting, parking, … ranges and suffixes, CSV.
     pub shared_infrastructure: Option<String>,
+    /// Results of look-ups (security.txt, RDAP, mail): every object young enough is read.
+    pub lookups: Option<String>,
+    /// An older result says nothing any more.
+    pub lookups_max_age_days: u32,
 }
 
 /// What the job expects of a feed.
@@ -259,6 +264,8 @@ fn references(section: Section<'_, '_>) -> Option<References> {
         public_suffixes: section.text("public_suffixes")?,
         prefix_asn: section.text_if("prefix_asn"),
         shared_infrastructure: section.text_if("shared_infrastructure"),
+        lookups: section.text_if("lookups"),
+        lookups_max_age_days: section.number_or("lookups_max_age_days", 30, "a number of days"),
     };
     section.finish();
     Some(references)
@@ -295,6 +302,10 @@ fn registrations(section: Option<Section<'_, '_>>) -> (register::Settings, match
     (register, matching)
 }
 
+/// Steps of the chain of contacts, for messages.
+const CHAIN: &str =
+    "registered, parent, security_txt, rdap, rfc2142, postal_address, network_owner";
+
 fn policy(section: Option<Section<'_, '_>>) -> decide::Settings {
     let mut policy = decide::Settings::default();
     if let Some(section) = section {
@@ -309,6 +320,10 @@ fn policy(section: Option<Section<'_, '_>>) -> decide::Settings {
             policy.write_to = kinds;
         }
         policy.post_for_all = section.bool_or("post_for_all", policy.post_for_all);
+        let chain: Vec<ContactStep> = section.parsed_list("contacts", CHAIN);
+        if !chain.is_empty() {
+            policy.chain = chain;
+        }
         policy.max_letters = section.number_if("max_letters", "a number of letters");
         section.finish();
     }

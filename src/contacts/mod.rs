@@ -6,9 +6,13 @@
 
 mod armor;
 mod language_tag;
+mod lookup;
+mod published;
 mod rdap;
 mod security_txt;
 mod timestamp;
 
+pub use lookup::{Lookup, LookupKind, LookupOutcome, read_lookups};
+pub use published::{Adoption, judge, published};
 pub use rdap::{AbuseMailbox, Rdap, read_rdap};
 pub use security_txt::{SecurityTxt, Verdict, read_security_txt};

@@ -16,11 +16,7 @@ use crate::model::threat::Urgency;
 /// Writes the letter of each company that has a decision with [`Outcome::InLetters`], and marks
 /// those decisions with letter, contact and, where the letter is held, the reason.
 pub(super) fn compose(input: &Input<'_>, decisions: &mut [Decision]) -> Vec<Drafted> {
-    let book = Book {
-        companies: input.companies,
-        contacts: input.contacts,
-        post_for_all: input.settings.post_for_all,
-    };
+    let book = Book::new(input);
     let mut of_company: BTreeMap<CompanyKey, Vec<usize>> = BTreeMap::new();
     for (i, d) in decisions.iter().enumerate() {
         if d.outcome() == Outcome::InLetters {
@@ -28,17 +24,25 @@ pub(super) fn compose(input: &Input<'_>, decisions: &mut [Decision]) -> Vec<Draf
         }
     }
     let mut letters = Vec::with_capacity(of_company.len());
+    let mut trails = Vec::with_capacity(of_company.len());
     for rows in of_company.values() {
         let chosen: Vec<&Decision> = rows.iter().filter_map(|i| decisions.get(*i)).collect();
         let Some(first) = chosen.first() else {
             continue;
         };
-        let contact = book.choose(&first.company);
+        let (contact, trail) = book.choose(&first.company, &chosen);
         letters.push(draft(input, &chosen, contact));
+        trails.push(trail);
     }
     let over = over_the_limit(input, &mut letters);
-    for (rows, drafted) in of_company.values().zip(&letters) {
+    for ((rows, drafted), trail) in of_company.values().zip(&letters).zip(trails) {
         mark(decisions, rows, drafted, &over);
+        let trail: Arc<[String]> = trail.into();
+        for i in rows {
+            if let Some(d) = decisions.get_mut(*i) {
+                d.contact_trail = Arc::clone(&trail);
+            }
+        }
     }
     letters
 }

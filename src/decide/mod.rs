@@ -14,11 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::company::{Company, CompanyKey, Contact, PartyKind};
-use crate::model::decision::{Decision, Hit};
+use crate::model::decision::{ContactStep, Decision, Hit};
 use crate::model::identity::Secret;
 use crate::model::ledger_record::ClaimItem;
 use crate::model::letter::{Fact, Letter};
 use crate::model::night::Night;
+use crate::model::published::Published;
 use crate::model::threat::{Threat, Trigger};
 
 use history::History;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub write_to: BTreeSet<PartyKind>,
     /// Send everything by post where there is an address.
     pub post_for_all: bool,
+    /// Steps of the chain of contacts, in the order of trying.
+    pub chain: Vec<ContactStep>,
     /// Letters that one run may send; oldest urgent first, the rest is held.
     pub max_letters: Option<u32>,
 }
@@ -39,6 +42,7 @@ impl Default for Settings {
         Self {
             write_to: PartyKind::ALL.iter().copied().collect(),
             post_for_all: false,
+            chain: ContactStep::ALL.to_vec(),
             max_letters: None,
         }
     }
@@ -56,6 +60,8 @@ pub struct Input<'a> {
     pub companies: &'a BTreeMap<CompanyKey, Arc<Company>>,
     /// Contacts by company, in order of priority.
     pub contacts: &'a BTreeMap<CompanyKey, Vec<Contact>>,
+    /// What is published about whom to tell.
+    pub published: &'a Published,
     /// Threats, sorted by id.
     pub threats: &'a [Arc<Threat>],
     /// Triggers, in order of opening.

@@ -95,6 +95,7 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
             target,
             letter: None,
             recipient: None,
+            contact_trail: Arc::default(),
             first_observed_at,
         });
     }
@@ -110,6 +111,7 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
             reason: Reason::NoThreat,
             letter: None,
             recipient: None,
+            contact_trail: Arc::default(),
             first_observed_at: hit.observation.observed_at,
         });
     }

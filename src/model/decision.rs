@@ -97,6 +97,26 @@ pub struct Recipient {
 }
 
 text_enum! {
+    /// A step of the chain of contacts. The order is that of trying.
+    ContactStep {
+        /// Contacts of the company in the register.
+        Registered = "registered",
+        /// Contacts of its parent.
+        Parent = "parent",
+        /// Its own security.txt (RFC 9116).
+        SecurityTxt = "security_txt",
+        /// The registry's abuse mailbox (RDAP).
+        Rdap = "rdap",
+        /// `security@` and `abuse@` (RFC 2142).
+        RoleMailbox = "rfc2142",
+        /// The postal address of the register.
+        PostalAddress = "postal_address",
+        /// The owner of the network.
+        NetworkOwner = "network_owner",
+    }
+}
+
+text_enum! {
     /// Why a contact was chosen.
     ContactReason {
         /// The first usable registered contact.
@@ -105,8 +125,16 @@ text_enum! {
         RegisteredAfterBounce = "registered_after_bounce",
         /// No contact of its own: the parent's.
         Parent = "parent",
-        /// No registered contact: the register's postal address.
+        /// No registered contact: a mail address out of the company's own security.txt.
+        SecurityTxt = "security_txt",
+        /// The abuse mailbox that the registry names for the company's own name or network.
+        RdapAbuse = "rdap_abuse",
+        /// A role mailbox of RFC 2142 at the company's own domain, which is known to take mail.
+        RoleMailbox = "rfc2142",
+        /// No published contact: the register's postal address.
         PostalAddress = "postal_address",
+        /// No way to the company itself: the owner of the one network that holds all of it.
+        NetworkOwner = "network_owner",
         /// No usable contact at all: the letter is held.
         NoneFound = "none_found",
         /// The job sends everything by post.
@@ -148,6 +176,8 @@ pub struct Decision {
     pub letter: Option<LetterId>,
     /// The contact that was chosen, where one was looked for.
     pub recipient: Option<Recipient>,
+    /// Every step of the chain of contacts that was tried, and what it came to.
+    pub contact_trail: Arc<[String]>,
     /// When this finding was first seen, by this night or the ledger.
     pub first_observed_at: i64,
 }

@@ -14,5 +14,6 @@ pub mod name;
 pub mod net;
 pub mod night;
 pub mod observation;
+pub mod published;
 pub mod table;
 pub mod threat;

@@ -10,7 +10,7 @@ use super::look::Look;
 use super::visible::{Limit, host, value, visible};
 use super::words::Words;
 use crate::model::company::{Company, Language};
-use crate::model::decision::ItemKind;
+use crate::model::decision::{ContactReason, ItemKind};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
 use crate::model::matches::Confidence;
 use crate::model::night::Micros;
@@ -258,6 +258,14 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     if letter.sections.len() > 1 {
         intro.push(voice.say("several", &[("count", &letter.sections.len().to_string())]));
     }
+    let because = match letter.recipient.why {
+        ContactReason::SecurityTxt => Some("because_security_txt"),
+        ContactReason::RdapAbuse => Some("because_rdap_abuse"),
+        ContactReason::RoleMailbox => Some("because_role_mailbox"),
+        ContactReason::NetworkOwner => Some("because_network_owner"),
+        _ => None,
+    };
+    intro.extend(because.map(|key| voice.say(key, &[("company", &company)])));
     intro.push(voice.say("intro_supplier", &[]));
     intro
 }

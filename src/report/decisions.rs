@@ -50,7 +50,11 @@ pub const COLUMNS: &[&str] = &[
     "contact_channel",
     "contact_role",
     "contact_reason",
+    CONTACT_TRAIL,
 ];
+
+/// Steps of the chain of contacts; files of earlier versions lack it.
+pub const CONTACT_TRAIL: &str = "contact_trail";
 
 /// The table, in the order of the decisions. `letters` are those of the night, for references.
 ///
@@ -164,6 +168,10 @@ pub fn decisions_parquet(decisions: &[Decision], letters: &[&Letter]) -> Result<
     t.text(
         "contact_reason",
         rows().map(|d| Some(d.recipient.as_ref()?.why.as_str())),
+    );
+    t.texts(
+        CONTACT_TRAIL,
+        rows().map(|d| (!d.contact_trail.is_empty()).then(|| d.contact_trail.join("; "))),
     );
     t.parquet("decisions/1")
 }

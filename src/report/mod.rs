@@ -11,7 +11,7 @@ pub mod summary;
 mod table;
 pub mod verification;
 
-pub use decisions::{COLUMNS as DECISION_COLUMNS, decisions_parquet};
+pub use decisions::{COLUMNS as DECISION_COLUMNS, CONTACT_TRAIL, decisions_parquet};
 pub use matches::{MatchRow, matches_csv, matches_json_lines, matches_parquet};
 pub use rejects::rejects_parquet;
 

@@ -17,7 +17,7 @@ use crate::model::identity::Reference;
 use crate::model::name::Domain;
 use crate::model::night::Night;
 use crate::model::observation::column as c;
-use crate::report::DECISION_COLUMNS;
+use crate::report::{CONTACT_TRAIL, DECISION_COLUMNS};
 use crate::scan;
 use crate::store::Place;
 
@@ -103,10 +103,15 @@ impl<'a> Table<'a> {
     fn of(batch: &'a RecordBatch) -> Result<Self, Failure> {
         let mut columns = Vec::new();
         for name in DECISION_COLUMNS {
-            let array = batch.column_by_name(name).ok_or_else(|| {
-                Failure::fix_data("the column is missing").at("decisions.parquet", *name)
-            })?;
-            columns.push((*name, array));
+            match batch.column_by_name(name) {
+                Some(array) => columns.push((*name, array)),
+                None if *name == CONTACT_TRAIL => {}
+                None => {
+                    return Err(
+                        Failure::fix_data("the column is missing").at("decisions.parquet", *name)
+                    );
+                }
+            }
         }
         Ok(Self { columns })
     }
@@ -246,6 +251,9 @@ impl<'a> Table<'a> {
                 get("contact_reason")
             ),
         );
+        for step in get(CONTACT_TRAIL).split("; ") {
+            line("  tried", step.to_owned());
+        }
         out.push('\n');
     }
 }

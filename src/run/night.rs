@@ -421,6 +421,7 @@ fn decide_night(
         hits: &swept.hits,
         companies: &world.companies,
         contacts: &world.contacts,
+        published: &world.published,
         threats: &loaded.catalogue.threats,
         triggers: &loaded.catalogue.triggers,
         history: &History::of(view),

@@ -7,13 +7,16 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::load::Loaded;
+use crate::config::References;
+use crate::contacts::{self, Lookup};
 use crate::diag::{Failure, Reject};
 use crate::enrich::{self, Epss, Kev};
 use crate::matching::{self, Index, PrefixTable, Shared};
 use crate::model::asset::Asset;
 use crate::model::company::{Company, CompanyKey, Contact};
 use crate::model::ledger_record::PinnedObject;
-use crate::model::night::Night;
+use crate::model::night::{Night, local_midnight};
+use crate::model::published::Published;
 use crate::plan::{self, Listed};
 use crate::register::{self, SuffixList};
 use crate::scan;
@@ -27,6 +30,8 @@ pub struct World {
     pub assets: Vec<Arc<Asset>>,
     /// Contacts by company, in order of priority.
     pub contacts: BTreeMap<CompanyKey, Vec<Contact>>,
+    /// What is published about whom to tell.
+    pub published: Published,
     /// Index over the assets.
     pub index: Index,
     /// Exploited vulnerabilities.
@@ -84,18 +89,28 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
         &job.register,
     )?;
     let batches = reader.table(&job.inputs.contacts)?;
-    let contacts = register::contacts(&batches, &job.inputs.contacts, &keys)?;
+    let kept_contacts = register::contacts(&batches, &job.inputs.contacts, &keys)?;
 
     let index = Index::build(&assets.rows, &shared, &prefixes, &job.matching);
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let tables = vec![
         ("companies", companies.read, count(companies.rejects.len())),
         ("assets", assets.read, count(assets.rejects.len())),
-        ("contacts", contacts.read, count(contacts.rejects.len())),
+        (
+            "contacts",
+            kept_contacts.read,
+            count(kept_contacts.rejects.len()),
+        ),
     ];
     let mut rejects = companies.rejects;
     rejects.extend(assets.rejects);
-    rejects.extend(contacts.rejects);
+    rejects.extend(kept_contacts.rejects);
+    let lookups = reader.lookups(&job.references)?;
+    let dusk = local_midnight(night.date(), &job.zone)
+        .map_err(|e| Failure::fix_job(format!("night {night} lies outside the calendar: {e}")))?;
+    let assets: Vec<Arc<Asset>> = assets.rows.into_iter().map(Arc::new).collect();
+    let published =
+        contacts::published(&assets, &lookups, dusk, job.references.lookups_max_age_days);
     let mut inputs = reader.inputs;
     inputs.sort();
     Ok(World {
@@ -104,8 +119,9 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
             .into_iter()
             .map(|c| (c.key.clone(), Arc::new(c)))
             .collect(),
-        assets: assets.rows.into_iter().map(Arc::new).collect(),
-        contacts: by_company(contacts.rows),
+        assets,
+        contacts: by_company(kept_contacts.rows),
+        published,
         index,
         kev,
         epss,
@@ -152,6 +168,43 @@ impl Reader<'_> {
             sha256: info.sha256,
         });
         Ok(batches)
+    }
+
+    /// Results of look-ups of every dated object up to the night that is young enough. An object
+    /// that starts with a date may have more in its name: `2026-03-12-security-txt.jsonl`.
+    fn lookups(&mut self, references: &References) -> Result<Vec<Lookup>, Failure> {
+        let Some(folder) = &references.lookups else {
+            return Ok(Vec::new());
+        };
+        let mut lookups = Vec::new();
+        for found in listed(self.place, folder)? {
+            let name = found.path.rsplit('/').next().unwrap_or_default();
+            let day: Option<Night> = name.get(..10).and_then(|day| day.parse().ok());
+            // A day of grace: an answer of yesterday evening stands in tomorrow's object.
+            let is_young = |day: Night| {
+                let age = self.night.days_since(day.date());
+                let most = i32::try_from(references.lookups_max_age_days).unwrap_or(i32::MAX);
+                (0..=most.saturating_add(1)).contains(&age)
+            };
+            if !name.ends_with(".jsonl") || !day.is_some_and(is_young) {
+                continue;
+            }
+            let bytes = self.place.get(&found.path)?.to_vec();
+            let read = contacts::read_lookups(&bytes).map_err(|(line, why)| {
+                Failure::fix_data(format!("line {line} is no result of a look-up: {why}"))
+                    .at(self.place.display(&found.path), "")
+                    .hint(
+                        "fetch again with `nachtwacht fetch security-txt`, or move the object away",
+                    )
+            })?;
+            lookups.extend(read);
+            self.inputs.push(PinnedObject {
+                path: found.path.clone(),
+                size: found.size,
+                sha256: hex::encode(Sha256::digest(&bytes)),
+            });
+        }
+        Ok(lookups)
     }
 
     fn needed(&mut self, key: &str, folder: &str) -> Result<Read, Failure> {
