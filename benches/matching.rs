@@ -34,7 +34,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::statistics::Statistics;
 use rayon::prelude::*;
 
-const GROUP_ROWS: usize = 1 << 20;
+const GROUP_ROWS: usize = 1 << 17;
 const BATCH_ROWS: usize = 1 << 16;
 const N_ASSETS: u32 = 1_000_000;
 const N_DOMAINS: u32 = 200_000;
@@ -153,13 +153,10 @@ fn write(
     n_rows: usize,
     mut column: impl FnMut(usize, usize) -> (&'static str, ArrayRef),
 ) {
-    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap());
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(3).unwrap());
     let properties = WriterProperties::builder()
         .set_compression(zstd)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_column_dictionary_enabled(column::IP.into(), false)
-        .set_column_dictionary_enabled(column::IP_V4.into(), false)
-        .set_column_dictionary_enabled(column::HOSTNAME.into(), false)
         .build();
     let mut writer: Option<ArrowWriter<File>> = None;
     for first in (0..n_rows).step_by(GROUP_ROWS) {
@@ -312,6 +309,16 @@ fn compare(
     let (bare, n) = best(|| decode(snapshot, column, &groups));
     assert_eq!(n, n_rows);
     report(&format!("{what}: decode alone"), n_rows, bare, None);
+    let held: Vec<RecordBatch> = groups
+        .iter()
+        .flat_map(|&g| snapshot.batches(g, &[column::OBSERVED_AT, column]))
+        .collect();
+    let (alone, _) = best(|| {
+        let found = held.iter().map(|b| index.match_batch(b, "bench").unwrap());
+        found.map(|m| m.matches.len()).sum::<usize>()
+    });
+    drop(held);
+    report(&format!("{what}: match alone"), n_rows, alone, None);
     let matching = || {
         groups
             .iter()
@@ -369,80 +376,106 @@ fn compare(
     );
 }
 
+/// Which parts to run, by name; all where none is named.
+fn is_wanted(part: &str) -> bool {
+    let mut named = std::env::args()
+        .skip(1)
+        .filter(|a| PARTS.contains(&a.as_str()))
+        .peekable();
+    named.peek().is_none() || named.any(|a| a == part)
+}
+
+const PARTS: [&str; 4] = ["number", "text", "names", "sorted"];
+
 fn main() {
     let millions = std::env::args()
-        .filter_map(|a| a.parse::<usize>().ok())
-        .next()
+        .find_map(|a| a.parse::<usize>().ok())
         .unwrap_or(20);
     let n_rows = millions * 1_000_000;
     let folder = tempfile::tempdir().unwrap();
-    let place = |name: &str| folder.path().join(name);
-
+    let path = folder.path().join("snapshot");
     let assets = address_assets(|random| random);
-    let index = build("1 M address assets", &assets);
+    if is_wanted("number") || is_wanted("text") {
+        let index = build("1 M address assets", &assets);
+        if is_wanted("number") {
+            numbers(&path, &assets, &index, n_rows);
+        }
+        if is_wanted("text") {
+            texts(&path, &assets, &index, n_rows);
+        }
+    }
+    if is_wanted("names") {
+        names(&path, n_rows);
+    }
+    if is_wanted("sorted") {
+        sorted(&path, n_rows);
+    }
+    println!("peak memory {} MiB", peak_memory_mib());
+}
+
+fn numbers(path: &Path, assets: &[Asset], index: &Index, n_rows: usize) {
     let mut random = Random(2);
-    write(&place("v4"), n_rows, |_, n| {
-        (
-            column::IP_V4,
-            Arc::new(UInt32Array::from(addresses(&mut random, &assets, n))),
-        )
+    write(path, n_rows, |_, n| {
+        let values = UInt32Array::from(addresses(&mut random, assets, n));
+        (column::IP_V4, Arc::new(values))
     });
+    let snapshot = Snapshot::open(path);
     compare(
         "number, unsorted",
-        &Snapshot::open(&place("v4")),
-        &index,
-        &assets,
+        &snapshot,
+        index,
+        assets,
         column::IP_V4,
         n_rows,
     );
-    std::fs::remove_file(place("v4")).unwrap();
+}
 
+fn texts(path: &Path, assets: &[Asset], index: &Index, n_rows: usize) {
     let mut random = Random(3);
-    write(&place("text"), n_rows, |_, n| {
-        let texts = addresses(&mut random, &assets, n)
+    write(path, n_rows, |_, n| {
+        let texts = addresses(&mut random, assets, n)
             .into_iter()
             .map(|ip| Ipv4Addr::from_bits(ip).to_string());
         (column::IP, Arc::new(StringArray::from_iter_values(texts)))
     });
+    let snapshot = Snapshot::open(path);
     compare(
         "text, unsorted",
-        &Snapshot::open(&place("text")),
-        &index,
-        &assets,
+        &snapshot,
+        index,
+        assets,
         column::IP,
         n_rows,
     );
-    std::fs::remove_file(place("text")).unwrap();
+}
 
-    let names: Vec<Asset> = (0..N_DOMAINS)
-        .map(|n| {
-            asset(
-                n,
-                AssetKind::Domain,
-                AssetValue::Name(domain(n).parse().unwrap()),
-            )
-        })
+fn names(path: &Path, n_rows: usize) {
+    let value = |n| AssetValue::Name(domain(n).parse().unwrap());
+    let assets: Vec<Asset> = (0..N_DOMAINS)
+        .map(|n| asset(n, AssetKind::Domain, value(n)))
         .collect();
-    let name_index = build("200,000 domains", &names);
+    let index = build("200,000 domains", &assets);
     let mut random = Random(4);
-    write(&place("names"), n_rows, |first, n| {
+    write(path, n_rows, |first, n| {
         let texts = (first..first + n).map(|i| host_name(&mut random, i));
         (
             column::HOSTNAME,
             Arc::new(StringArray::from_iter_values(texts)),
         )
     });
+    let snapshot = Snapshot::open(path);
     compare(
         "names",
-        &Snapshot::open(&place("names")),
-        &name_index,
-        &names,
+        &snapshot,
+        &index,
+        &assets,
         column::HOSTNAME,
         n_rows,
     );
-    std::fs::remove_file(place("names")).unwrap();
+}
 
-    // Assets in 2 % of the space; the snapshot is sorted by address and evenly spread.
+/// Assets in 2 % of the space; the snapshot is sorted by address and evenly spread.
+fn sorted(path: &Path, n_rows: usize) {
     let clustered = address_assets(|random| {
         (((random >> 24) % 5 * 51) << 24) | ((random & 0x00ff_ffff) % (1 << 24))
     });
@@ -450,17 +483,11 @@ fn main() {
     for times in [1, 5, 20] {
         let n_rows = n_rows * times;
         let step = u32::MAX as usize / n_rows;
-        write(&place("sorted"), n_rows, |first, n| {
-            (
-                column::IP_V4,
-                Arc::new(
-                    (first..first + n)
-                        .map(|i| (i * step) as u32)
-                        .collect::<UInt32Array>(),
-                ),
-            )
+        write(path, n_rows, |first, n| {
+            let values = (first..first + n).map(|i| (i * step) as u32);
+            (column::IP_V4, Arc::new(values.collect::<UInt32Array>()))
         });
-        let snapshot = Snapshot::open(&place("sorted"));
+        let snapshot = Snapshot::open(path);
         let (time, n_groups) = best(|| {
             let near = snapshot.near(&index);
             near.iter().for_each(|&g| {
@@ -468,16 +495,11 @@ fn main() {
             });
             near.len()
         });
-        report(
-            &format!(
-                "sorted, {} M rows, {n_groups} of {} groups read",
-                n_rows / 1_000_000,
-                snapshot.n_groups()
-            ),
-            n_rows,
-            time,
-            None,
+        let what = format!(
+            "sorted, {} M rows, {n_groups} of {} groups read",
+            n_rows / 1_000_000,
+            snapshot.n_groups()
         );
+        report(&what, n_rows, time, None);
     }
-    println!("peak memory {} MiB", peak_memory_mib());
 }

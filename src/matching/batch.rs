@@ -5,11 +5,12 @@ use std::cmp::Reverse;
 use arrow::array::{Array, StringArray};
 use arrow::record_batch::RecordBatch;
 
-use super::index::{Evidence, Index};
+use super::index::{Evidence, Facts, Index};
 use super::name_map::Probe;
 use super::subjects::{
     Address, HostName, KeyColumns, Said, read_account_domain, read_hostname, text,
 };
+use super::table_v4::Holder;
 use crate::diag::{Failure, RejectReason, mask};
 use crate::model::matches::{Match, MatchedBy};
 use crate::model::name::{Domain, WildcardName, for_each_suffix};
@@ -62,11 +63,13 @@ impl Index {
             keys,
             n_rows,
             matches: Vec::new(),
+            held: Vec::new(),
             owners: Vec::new(),
             readable: Vec::new(),
             faults: Vec::new(),
         };
         pass.addresses();
+        pass.take_held();
         pass.own_asns();
         pass.names();
         pass.accounts();
@@ -123,8 +126,10 @@ struct Pass<'a> {
     keys: KeyColumns<'a>,
     n_rows: u32,
     matches: Vec<Match>,
-    /// Scratch: the valid owners by one property of one row.
-    owners: Vec<u32>,
+    /// Rows, their IPv4 address, and who holds it.
+    held: Vec<(u32, u32, Holder)>,
+    /// Scratch: the owners by one property of one row; empty in between.
+    owners: Vec<(u32, Facts)>,
     /// For each row: has it a readable subject? Empty where all have.
     readable: Vec<bool>,
     /// In the order of the passes, which is that of the subjects.
@@ -139,9 +144,9 @@ impl<'a> Pass<'a> {
         let index = self.index;
         if let Some(ip_v4) = self.keys.ip_v4 {
             // Under a null the value may be anything, so survivors are asked again.
-            index.touched_v4.filter(ip_v4.values(), |row, ip| {
+            index.table_v4.find_all(ip_v4.values(), |row, holder| {
                 if ip_v4.is_valid(row as usize) {
-                    self.v4(row, ip);
+                    self.v4(row, ip_v4.value(row as usize), holder);
                 }
             });
             if ip_v4.null_count() == 0 {
@@ -189,17 +194,52 @@ impl<'a> Pass<'a> {
                     Said::Nothing => {}
                 }
             }
-            index.touched_v4.filter(&addresses, |i, ip| {
-                if let Some(&row) = rows.get(i as usize) {
-                    self.v4(row, ip);
+            index.table_v4.find_all(&addresses, |i, holder| {
+                if let (Some(&row), Some(&ip)) = (rows.get(i as usize), addresses.get(i as usize)) {
+                    self.v4(row, ip, holder);
                 }
             });
             first = last;
         }
     }
 
-    /// A row whose IPv4 address passed the filter.
-    fn v4(&mut self, row: u32, ip: u32) {
+    /// A row whose IPv4 address somebody may hold.
+    #[inline]
+    fn v4(&mut self, row: u32, ip: u32, holder: Holder) {
+        match holder {
+            Holder::Ask => self.v4_by_all(row, ip),
+            _ => self.held.push((row, ip, holder)),
+        }
+    }
+
+    /// Rows whose owners are known by address alone. Owners and what is known of them lie
+    /// anywhere in the memory: each is read in a loop of its own, many at a time.
+    fn take_held(&mut self) {
+        let index = self.index;
+        let held = std::mem::take(&mut self.held);
+        let mut owners: Vec<(u32, u32)> = Vec::with_capacity(held.len());
+        for (i, &(.., holder)) in (0u32..).zip(&held) {
+            match holder {
+                Holder::Alone(asset) => owners.push((i, asset)),
+                Holder::Net(net) => owners.extend(index.v4.numbers_from(net).map(|n| (i, n))),
+                Holder::Ask => {}
+            }
+        }
+        let facts: Vec<Facts> = owners.iter().map(|&(_, n)| index.facts(n)).collect();
+        let mut owners = owners.iter().zip(facts).peekable();
+        for (i, &(row, ip, _)) in (0u32..).zip(&held) {
+            let mut of_row = std::mem::take(&mut self.owners);
+            while let Some((&(_, asset), facts)) = owners.next_if(|owner| owner.0.0 == i) {
+                of_row.push((asset, facts));
+            }
+            self.owners = of_row;
+            self.weigh(row, MatchedBy::Address, || {
+                Evidence::of_address(index.shared.has_v4(ip))
+            });
+        }
+    }
+
+    fn v4_by_all(&mut self, row: u32, ip: u32) {
         let index = self.index;
         let net = index.v4.find(ip);
         self.add(row, MatchedBy::Address, index.v4.numbers_from(net), || {
@@ -379,7 +419,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Adds the matches of one property of one row: with those owners that are valid then.
+    /// Adds the matches of one property of one row.
     fn add(
         &mut self,
         row: u32,
@@ -387,18 +427,28 @@ impl<'a> Pass<'a> {
         owners: impl IntoIterator<Item = u32>,
         evidence: impl FnOnce() -> Evidence,
     ) {
-        if self.keys.observed_at.is_null(row as usize) {
+        let index = self.index;
+        let owners = owners.into_iter().map(|asset| (asset, index.facts(asset)));
+        self.owners.extend(owners);
+        self.weigh(row, by, evidence);
+    }
+
+    /// Weighs those of `owners` that are valid then, and empties it.
+    fn weigh(&mut self, row: u32, by: MatchedBy, evidence: impl FnOnce() -> Evidence) {
+        let observed_at = self.keys.observed_at;
+        if observed_at.is_null(row as usize) {
+            self.owners.clear();
+        }
+        if self.owners.is_empty() {
             return;
         }
-        let at = self.keys.observed_at.value(row as usize);
-        self.owners.clear();
-        let valid = owners
-            .into_iter()
-            .filter(|&asset| self.index.is_valid(asset, at));
-        self.owners.extend(valid);
+        let at = observed_at.value(row as usize);
+        self.owners.retain(|(_, facts)| facts.is_valid(at));
         if !self.owners.is_empty() {
+            let owners = &mut self.owners;
             self.index
-                .weigh(row, by, &mut self.owners, evidence(), &mut self.matches);
+                .weigh(row, by, owners, evidence(), &mut self.matches);
+            self.owners.clear();
         }
     }
 
@@ -422,8 +472,8 @@ impl<'a> Pass<'a> {
         // An AS number alone is no subject: what it met in a rejected row does not count.
         matches.retain(|m| rejected.binary_search_by_key(&m.row, |r| r.0).is_err());
         // Passes follow each other, so a row's matches lie apart; of two for one asset the
-        // surer comes first and stays.
-        matches.sort_unstable_by_key(|m| (m.row, m.asset, Reverse(m.confidence), m.by));
+        // surer comes first and stays. Each pass is in order: the stable sort merges them.
+        matches.sort_by_key(|m| (m.row, m.asset, Reverse(m.confidence), m.by));
         matches.dedup_by_key(|m| (m.row, m.asset));
         BatchMatches {
             matches,

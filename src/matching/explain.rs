@@ -141,13 +141,15 @@ impl Answer<'_> {
     }
 
     fn add(&mut self, by: MatchedBy, owners: Vec<u32>, evidence: Evidence) {
-        let (mut valid, other): (Vec<u32>, Vec<u32>) = owners
+        let owners = owners
             .into_iter()
-            .partition(|&asset| self.index.is_valid(asset, self.at));
+            .map(|asset| (asset, self.index.facts(asset)));
+        let (mut valid, other): (Vec<_>, Vec<_>) =
+            owners.partition(|(_, facts)| facts.is_valid(self.at));
         self.index
             .weigh(0, by, &mut valid, evidence, &mut self.explanation.matches);
         self.explanation
             .not_valid_then
-            .extend(other.into_iter().map(|asset| (asset, by)));
+            .extend(other.into_iter().map(|(asset, _)| (asset, by)));
     }
 }

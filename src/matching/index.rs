@@ -6,7 +6,8 @@ use ipnet::IpNet;
 
 use super::name_map::NameMap;
 use super::segments::{NOTHING, NetForest, Segments};
-use super::touched::{TouchedAsns, TouchedV4, TouchedV6};
+use super::table_v4::{Holder, TableV4};
+use super::touched::{TouchedAsns, TouchedV6};
 use super::{PrefixTable, Settings, Shared};
 use crate::model::asset::{Asset, AssetKind, AssetValue};
 use crate::model::company::CompanyKey;
@@ -23,8 +24,8 @@ pub struct Index {
     facts: Vec<Facts>,
     pub(super) v4: NetForest<u32>,
     pub(super) v6: NetForest<u128>,
-    /// Holds the assets' nets and those of registered AS numbers.
-    pub(super) touched_v4: TouchedV4,
+    /// The same nets and those of registered AS numbers, for whole columns.
+    pub(super) table_v4: TableV4,
     pub(super) touched_v6: TouchedV6,
     pub(super) asns: Asns,
     /// `domain` and `host` assets by their name.
@@ -48,7 +49,7 @@ pub(super) struct Asns {
 
 /// What a match needs to know of an asset.
 #[derive(Clone, Copy, Debug)]
-struct Facts {
+pub(super) struct Facts {
     /// First valid moment.
     from: Micros,
     /// Last valid moment; before `from` where there is none.
@@ -62,7 +63,16 @@ struct Facts {
 }
 
 impl Facts {
-    const fn is_valid(&self, at: Micros) -> bool {
+    /// Of an asset that is never valid.
+    const NEVER: Self = Self {
+        from: Micros::MAX,
+        last: Micros::MIN,
+        company: 0,
+        narrowness: 0,
+        is_host: false,
+    };
+
+    pub(super) const fn is_valid(&self, at: Micros) -> bool {
         self.from <= at && at <= self.last
     }
 }
@@ -201,22 +211,20 @@ impl Index {
             sorted.add(number, asset);
         }
         let facts = facts(assets, &sorted.sizes);
-        let (mut touched_v4, mut touched_v6) = (TouchedV4::none(), TouchedV6::none());
-        sorted
-            .v4
-            .iter()
-            .for_each(|&(first, last, _)| touched_v4.add(first, last));
-        sorted
-            .v6
-            .iter()
-            .for_each(|&(first, last, _)| touched_v6.add(first, last));
         let asns = Asns::build(sorted.asns, prefixes);
-        asns.v4
-            .runs()
-            .for_each(|(first, last, _)| touched_v4.add(first, last));
-        asns.v6
-            .runs()
-            .for_each(|(first, last, _)| touched_v6.add(first, last));
+        let mut touched_v6 = TouchedV6::none();
+        let nets_v6 = sorted.v6.iter().map(|&(first, last, _)| (first, last));
+        let announced_v6 = asns.v6.runs().map(|(first, last, _)| (first, last));
+        nets_v6
+            .chain(announced_v6)
+            .for_each(|(first, last)| touched_v6.add(first, last));
+        let v4 = NetForest::build(sorted.v4);
+        let announced_v4 = asns.v4.runs().map(|(first, last, _)| (first, last));
+        let held = v4.pieces().map(|(first, last, net, alone)| {
+            let holder = alone.map_or(Holder::Net(net), Holder::Alone);
+            (first, last, holder)
+        });
+        let table_v4 = TableV4::build(&held.collect::<Vec<_>>(), &announced_v4.collect::<Vec<_>>());
         let hosts_below: Vec<(&Domain, u32)> = sorted
             .hosts_below
             .iter()
@@ -225,9 +233,9 @@ impl Index {
         Self {
             settings: *settings,
             facts,
-            v4: NetForest::build(sorted.v4),
+            v4,
             v6: NetForest::build(sorted.v6),
-            touched_v4,
+            table_v4,
             touched_v6,
             asns,
             names: NameMap::build(&sorted.names),
@@ -296,8 +304,9 @@ impl Index {
     /// Memory that the index holds, in bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        // Three filters of 2 MiB.
-        (6 << 20)
+        // Two filters of 2 MiB.
+        (4 << 20)
+            + self.table_v4.heap_bytes()
             + self.facts.capacity() * size_of::<Facts>()
             + self.v4.heap_bytes()
             + self.v6.heap_bytes()
@@ -308,18 +317,16 @@ impl Index {
             + self.shared.heap_bytes()
     }
 
-    /// Is this asset valid then?
-    pub(super) fn is_valid(&self, asset: u32, at: Micros) -> bool {
-        self.facts
-            .get(asset as usize)
-            .is_some_and(|facts| facts.is_valid(at))
+    /// What is known of this asset.
+    #[inline]
+    pub(super) fn facts(&self, asset: u32) -> Facts {
+        let facts = self.facts.get(asset as usize);
+        facts.copied().unwrap_or(Facts::NEVER)
     }
 
     /// Is this asset one name alone?
     pub(super) fn is_host(&self, asset: u32) -> bool {
-        self.facts
-            .get(asset as usize)
-            .is_some_and(|facts| facts.is_host)
+        self.facts(asset).is_host
     }
 
     /// Weighs all owners that one property of one row found, and adds a match for each.
@@ -329,37 +336,35 @@ impl Index {
         &self,
         row: u32,
         by: MatchedBy,
-        owners: &mut Vec<u32>,
+        owners: &mut Vec<(u32, Facts)>,
         evidence: Evidence,
         matches: &mut Vec<Match>,
     ) {
-        owners.sort_unstable();
-        owners.dedup();
-        let facts = |asset: &u32| self.facts.get(*asset as usize);
-        let narrowest = owners.iter().filter_map(facts).map(|f| f.narrowness).max();
+        owners.sort_unstable_by_key(|owner| owner.0);
+        owners.dedup_by_key(|owner| owner.0);
+        let narrowest = owners.iter().map(|(_, facts)| facts.narrowness).max();
         // What is weak already keeps its own reason.
         let evidence = if evidence.confidence > Confidence::Low && self.are_many(owners) {
             Evidence::low(ConfidenceReason::ManyOwners)
         } else {
             evidence
         };
-        matches.extend(owners.iter().map(|&asset| Match {
+        matches.extend(owners.iter().map(|&(asset, facts)| Match {
             row,
             asset,
             by,
-            is_most_specific: facts(&asset).map(|f| f.narrowness) == narrowest,
+            is_most_specific: Some(facts.narrowness) == narrowest,
             confidence: evidence.confidence,
             why: evidence.why,
         }));
     }
 
-    fn are_many(&self, owners: &[u32]) -> bool {
+    fn are_many(&self, owners: &[(u32, Facts)]) -> bool {
         let limit = self.settings.many_owners as usize;
         if owners.len() <= limit {
             return false;
         }
-        let company = |asset: &u32| self.facts.get(*asset as usize).map(|f| f.company);
-        let mut companies: Vec<u32> = owners.iter().filter_map(company).collect();
+        let mut companies: Vec<u32> = owners.iter().map(|(_, facts)| facts.company).collect();
         companies.sort_unstable();
         companies.dedup();
         companies.len() > limit
@@ -417,8 +422,8 @@ fn facts(assets: &[Asset], sizes: &[u128]) -> Vec<Facts> {
     for (asset, size) in assets.iter().zip(sizes) {
         let n_companies = u32::try_from(companies.len()).unwrap_or(u32::MAX);
         let company = *companies.entry(&asset.company).or_insert(n_companies);
-        let (from, last) = first_and_last(&asset.valid);
         let is_host = asset.kind == AssetKind::Host;
+        let (from, last) = first_and_last(&asset.valid);
         let narrowness = match &asset.value {
             AssetValue::Name(name) => name.n_labels() * 2 + usize::from(is_host),
             AssetValue::Asn(_) => 0,

@@ -25,6 +25,7 @@ mod segments;
 mod shared_infrastructure;
 mod subjects;
 mod table_rows;
+mod table_v4;
 mod touched;
 
 pub use batch::{BatchMatches, RejectedRow};

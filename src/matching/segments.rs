@@ -177,6 +177,16 @@ impl<W: Word> Segments<W> {
     }
 }
 
+/// A distinct net.
+#[derive(Clone, Copy, Debug)]
+struct Net {
+    /// The next wider one around it, or [`NOTHING`].
+    around: u32,
+    /// Where its numbers start, and how many they are.
+    start: u32,
+    n: u32,
+}
+
 /// Nets of one family, nested as they like, each with a number; finds all that hold an address.
 ///
 /// Prefixes lie side by side or inside each other, never across, so they form a forest: the
@@ -184,10 +194,7 @@ impl<W: Word> Segments<W> {
 #[derive(Clone, Debug)]
 pub(super) struct NetForest<W> {
     segments: Segments<W>,
-    /// For each distinct net the next wider one around it, or [`NOTHING`].
-    around: Vec<u32>,
-    /// For each distinct net where its numbers start; one more at the end.
-    starts: Vec<u32>,
+    nets: Vec<Net>,
     /// The numbers, by net.
     numbers: Vec<u32>,
 }
@@ -202,26 +209,30 @@ impl<W: Word> NetForest<W> {
             cursor: Some(W::ZERO),
             runs: Vec::new(),
         };
-        let (mut around, mut starts) = (Vec::new(), Vec::new());
+        let mut distinct: Vec<Net> = Vec::new();
         let mut numbers = Vec::with_capacity(nets.len());
         let mut previous = None;
         for (first, last, number) in nets {
             if previous != Some((first, last)) {
                 previous = Some((first, last));
                 sweep.close_before(first);
-                let node = u32::try_from(around.len()).unwrap_or(NOTHING);
-                around.push(sweep.open.last().map_or(NOTHING, |&(_, node)| node));
-                starts.push(u32::try_from(numbers.len()).unwrap_or(NOTHING));
+                let node = u32::try_from(distinct.len()).unwrap_or(NOTHING);
+                distinct.push(Net {
+                    around: sweep.open.last().map_or(NOTHING, |&(_, node)| node),
+                    start: u32::try_from(numbers.len()).unwrap_or(NOTHING),
+                    n: 0,
+                });
                 sweep.open(first, last, node);
             }
             numbers.push(number);
+            if let Some(net) = distinct.last_mut() {
+                net.n += 1;
+            }
         }
         sweep.close_all();
-        starts.push(u32::try_from(numbers.len()).unwrap_or(NOTHING));
         Self {
             segments: Segments::from_runs(sweep.runs),
-            around,
-            starts,
+            nets: distinct,
             numbers,
         }
     }
@@ -236,13 +247,23 @@ impl<W: Word> NetForest<W> {
     pub(super) fn numbers_from(&self, net: u32) -> impl Iterator<Item = u32> {
         let mut next = net;
         std::iter::from_fn(move || {
-            let node = next as usize;
-            let (from, until) = (self.starts.get(node)?, self.starts.get(node + 1)?);
-            next = *self.around.get(node)?;
-            self.numbers.get(*from as usize..*until as usize)
+            let net = self.nets.get(next as usize)?;
+            next = net.around;
+            let start = net.start as usize;
+            self.numbers.get(start..start + net.n as usize)
         })
         .flatten()
         .copied()
+    }
+
+    /// The pieces of space that nets hold, rising: first, last, the narrowest net there, and the
+    /// number where there is one alone.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (W, W, u32, Option<u32>)> {
+        self.segments.runs().map(|(first, last, net)| {
+            let mut numbers = self.numbers_from(net);
+            let alone = numbers.next().filter(|_| numbers.next().is_none());
+            (first, last, net, alone)
+        })
     }
 
     /// Lies any net at an address from `first` to `last`?
@@ -253,7 +274,8 @@ impl<W: Word> NetForest<W> {
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.segments.heap_bytes()
-            + (self.around.capacity() + self.starts.capacity() + self.numbers.capacity()) * 4
+            + self.nets.capacity() * size_of::<Net>()
+            + self.numbers.capacity() * 4
     }
 }
 

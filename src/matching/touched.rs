@@ -44,52 +44,7 @@ fn set_bits(bits: &mut Bits, first: u32, last: u32) {
     }
 }
 
-/// One bit for each IPv4 /24 that an asset touches.
-#[derive(Clone, Debug)]
-pub(super) struct TouchedV4(Bits);
-
-impl TouchedV4 {
-    pub(super) fn none() -> Self {
-        Self(no_bits())
-    }
-
-    pub(super) fn add(&mut self, first: u32, last: u32) {
-        set_bits(&mut self.0, first >> 8, last >> 8);
-    }
-
-    #[inline]
-    pub(super) fn may_hold(&self, at: u32) -> bool {
-        has_bit(&self.0, at >> 8)
-    }
-
-    /// Calls `found` with the position of each address that may be held.
-    ///
-    /// Filtering and looking up are kept apart: the first loop has no branch that depends on
-    /// the data, so that the processor can fetch many words of the filter at a time.
-    #[inline]
-    pub(super) fn filter(&self, addresses: &[u32], mut found: impl FnMut(u32, u32)) {
-        const CHUNK: usize = 1024;
-        let mut survivors = [0u32; CHUNK];
-        let mut base = 0u32;
-        for chunk in addresses.chunks(CHUNK) {
-            let mut n = 0usize;
-            for (i, &address) in (0u32..).zip(chunk) {
-                if let Some(slot) = survivors.get_mut(n & (CHUNK - 1)) {
-                    *slot = i;
-                }
-                n += usize::from(self.may_hold(address));
-            }
-            for &i in survivors.iter().take(n) {
-                if let Some(&address) = chunk.get(i as usize) {
-                    found(base + i, address);
-                }
-            }
-            base += CHUNK as u32;
-        }
-    }
-}
-
-/// The same for IPv6: one bit for each /27 of `2000::/3` that a net wider than a /48 touches,
+/// For IPv6: one bit for each /27 of `2000::/3` that a net wider than a /48 touches,
 /// and one for the hash of each /48 that holds narrower ones. A /32 of a provider has 65,536
 /// /48s, so single bits for those would need 4 GiB.
 #[derive(Clone, Debug)]
@@ -181,7 +136,7 @@ mod tests {
 
         #[test]
         fn no_false_no(nets in prop::collection::vec((any::<u128>(), 0u32..129), 1..8), inside: u128) {
-            let (mut v4, mut v6) = (TouchedV4::none(), TouchedV6::none());
+            let mut v6 = TouchedV6::none();
             for &(at, length) in &nets {
                 let mask = u128::MAX.checked_shr(length).unwrap_or(0);
                 for high in [0, 1u128 << 125] {
@@ -190,20 +145,7 @@ mod tests {
                     prop_assert!(v6.may_hold((at & !mask) | (inside & mask)));
                     prop_assert!(v6.may_hold(at & !mask) && v6.may_hold(at | mask));
                 }
-                let (at, mask) = (at as u32, u32::MAX.checked_shr(length).unwrap_or(0));
-                v4.add(at & !mask, at | mask);
-                prop_assert!(v4.may_hold((at & !mask) | (inside as u32 & mask)));
             }
-        }
-
-        #[test]
-        fn the_filter_passes_exactly_the_touched(addresses in prop::collection::vec(0u32..1 << 20, 0..3000), touched in 0u32..4096) {
-            let mut v4 = TouchedV4::none();
-            v4.add(touched << 8, touched << 8 | 255);
-            let mut found = Vec::new();
-            v4.filter(&addresses, |i, address| found.push((i, address)));
-            let slow: Vec<_> = (0u32..).zip(addresses.iter().copied()).filter(|(_, a)| a >> 8 == touched).collect();
-            prop_assert_eq!(found, slow);
         }
     }
 }

@@ -1,0 +1,382 @@
+//! Who holds an IPv4 address, for columns of addresses: three reads at most for each, of which
+//! the first ends the matter for nearly all.
+
+use super::segments::NOTHING;
+
+/// 64-bit words of the bitmap: one bit for each /24, 2 MiB.
+const WORDS: usize = 1 << 18;
+
+/// Words of a /16.
+const WORDS_OF_16: usize = 4;
+
+/// Set in a value that is one asset alone, whose number the other bits are.
+const ALONE: u32 = 1 << 31;
+
+/// Addresses that go through the bitmap before any survivor is looked at.
+const CHUNK: usize = 1 << 12;
+
+/// What the table knows of an address that somebody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// This asset and no other, be it by address or by AS number.
+    Alone(u32),
+    /// The assets of this net of the forest and of those around it, none by AS number.
+    Net(u32),
+    /// Perhaps some through an AS number, perhaps none at all: ask the forest.
+    Ask,
+}
+
+/// For each /24 that anybody holds a part of, which part and who.
+#[derive(Clone, Debug)]
+pub(super) struct TableV4 {
+    /// One bit for each /18 that is touched, 32 KiB; empty where it would hardly keep any out.
+    coarse: Vec<u64>,
+    /// One bit for each /24 that is touched.
+    touched: Vec<u64>,
+    /// Touched /24s before each /16: 256 KiB, which stays in the processor's own cache.
+    ranks: Vec<u32>,
+    /// One for each touched /24.
+    cells: Vec<Cell>,
+    /// Parts of those /24s that have several, one /24 after the other.
+    parts: Vec<Part>,
+}
+
+/// A touched /24, in eight bytes: with one part, that part; else `value` is where its parts start.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    value: u32,
+    n_parts: u16,
+    first: u8,
+    last: u8,
+}
+
+/// Consecutive addresses of one /24, by their last octet.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    first: u8,
+    last: u8,
+    /// `ALONE` with an asset, a net plus one, or 0 for [`Holder::Ask`].
+    value: u32,
+}
+
+impl Cell {
+    /// Held by nobody.
+    const EMPTY: Self = Self {
+        value: 0,
+        n_parts: 0,
+        first: 1,
+        last: 0,
+    };
+    const ASK: Self = Self {
+        value: 0,
+        n_parts: 1,
+        first: 0,
+        last: 255,
+    };
+}
+
+impl TableV4 {
+    /// From disjoint, rising runs `(first, last, holder)`, and runs `(first, last)` that make
+    /// every /24 which they touch one to ask about.
+    pub(super) fn build(runs: &[(u32, u32, Holder)], ask: &[(u32, u32)]) -> Self {
+        let mut touched = vec![0u64; WORDS];
+        let spans = runs.iter().map(|&(first, last, _)| (first, last));
+        for (first, last) in spans.chain(ask.iter().copied()) {
+            set_bits(&mut touched, first >> 8, last >> 8);
+        }
+        let mut n_touched = 0u32;
+        let ranks = touched.chunks_exact(WORDS_OF_16).map(|words| {
+            let before = n_touched;
+            n_touched += words.iter().map(|word| word.count_ones()).sum::<u32>();
+            before
+        });
+        let ranks: Vec<u32> = ranks.collect();
+        let mut table = Self {
+            coarse: coarse(&touched),
+            touched,
+            ranks,
+            cells: vec![Cell::EMPTY; n_touched as usize],
+            parts: Vec::new(),
+        };
+        for &(first, last, holder) in runs {
+            table.add(first, last, holder);
+        }
+        for &(first, last) in ask {
+            for block in (first >> 8)..=(last >> 8) {
+                table.put(block, |cell, _| *cell = Cell::ASK);
+            }
+        }
+        table
+    }
+
+    fn add(&mut self, first: u32, last: u32, holder: Holder) {
+        let value = match holder {
+            Holder::Alone(asset) if asset < ALONE => ALONE | asset,
+            Holder::Net(net) if net < ALONE - 1 => net + 1,
+            _ => 0,
+        };
+        for block in (first >> 8)..=(last >> 8) {
+            let start = block << 8;
+            let part = Part {
+                first: first.saturating_sub(start) as u8,
+                last: (last - start).min(255) as u8,
+                value,
+            };
+            self.put(block, |cell, parts| cell.add(part, parts));
+        }
+    }
+
+    fn put(&mut self, block: u32, change: impl FnOnce(&mut Cell, &mut Vec<Part>)) {
+        let rank = self.rank(block);
+        if let Some(cell) = self.cells.get_mut(rank as usize) {
+            change(cell, &mut self.parts);
+        }
+    }
+
+    /// Touched /24s before this one.
+    #[inline]
+    fn rank(&self, block: u32) -> u32 {
+        let words_before = (block >> 8) as usize * WORDS_OF_16;
+        let words = self.touched.get(words_before..words_before + WORDS_OF_16);
+        let place = block & 255;
+        let below = words.unwrap_or_default().iter().zip([0u32, 64, 128, 192]);
+        // Of each word the bits under the place: all, some or none, and no branch to tell which.
+        let below = below.map(|(word, start)| {
+            let n_bits = place.saturating_sub(start).min(64);
+            let mask = u64::MAX.checked_shr(64 - n_bits).unwrap_or(0);
+            (word & mask).count_ones()
+        });
+        let before = self.ranks.get((block >> 8) as usize).copied().unwrap_or(0);
+        before + below.sum::<u32>()
+    }
+
+    #[inline]
+    fn is_touched(&self, block: u32) -> bool {
+        has_bit(&self.touched, block)
+    }
+
+    /// Who holds an address of this /24?
+    #[inline]
+    fn holder(&self, cell: Cell, address: u32) -> Option<Holder> {
+        let octet = address as u8;
+        let value = if cell.n_parts < 2 {
+            (cell.first <= octet && octet <= cell.last).then_some(cell.value)?
+        } else {
+            let parts = self.parts.get(cell.value as usize..)?;
+            let mut parts = parts.iter().take(usize::from(cell.n_parts));
+            let part = parts.find(|part| octet <= part.last)?;
+            (part.first <= octet).then_some(part.value)?
+        };
+        Some(match value {
+            0 => Holder::Ask,
+            net if net < ALONE => Holder::Net(net - 1),
+            asset => Holder::Alone(asset & !ALONE),
+        })
+    }
+
+    /// Calls `found` with the position of each address that somebody may hold, rising.
+    ///
+    /// Bitmaps, ranks, cells and their parts are read in loops of their own: short ones, without
+    /// a branch that depends on the data, in which the processor fetches many at a time.
+    #[inline]
+    pub(super) fn find_all(&self, addresses: &[u32], mut found: impl FnMut(u32, Holder)) {
+        let mut survivors = Survivors::none();
+        let mut ranks = [0u32; CHUNK];
+        let mut cells = [Cell::EMPTY; CHUNK];
+        let mut base = 0u32;
+        for chunk in addresses.chunks(CHUNK) {
+            if self.coarse.is_empty() {
+                survivors.start(chunk, |address| self.is_touched(address >> 8));
+            } else {
+                survivors.start(chunk, |address| has_bit(&self.coarse, address >> 14));
+                survivors.thin(chunk, |address| self.is_touched(address >> 8));
+            }
+            let touched = survivors.positions();
+            let address = |i: u32| chunk.get(i as usize).copied().unwrap_or(0);
+            for (rank, &i) in ranks.iter_mut().zip(touched) {
+                *rank = self.rank(address(i) >> 8);
+            }
+            for (cell, &rank) in cells.iter_mut().zip(ranks.iter().take(touched.len())) {
+                *cell = self
+                    .cells
+                    .get(rank as usize)
+                    .copied()
+                    .unwrap_or(Cell::EMPTY);
+            }
+            for (&cell, &i) in cells.iter().zip(touched) {
+                if let Some(holder) = self.holder(cell, address(i)) {
+                    found(base + i, holder);
+                }
+            }
+            base += CHUNK as u32;
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        (self.coarse.capacity() + self.touched.capacity()) * 8
+            + self.ranks.capacity() * 4
+            + self.cells.capacity() * size_of::<Cell>()
+            + self.parts.capacity() * size_of::<Part>()
+    }
+}
+
+impl Cell {
+    /// Adds the next part to the right.
+    fn add(&mut self, part: Part, parts: &mut Vec<Part>) {
+        match self.n_parts {
+            0 => (self.value, self.first, self.last) = (part.value, part.first, part.last),
+            1 => {
+                let start = u32::try_from(parts.len()).unwrap_or(NOTHING);
+                let (first, last, value) = (self.first, self.last, self.value);
+                parts.extend([Part { first, last, value }, part]);
+                self.value = start;
+            }
+            _ => parts.push(part),
+        }
+        self.n_parts += 1;
+    }
+}
+
+/// Positions in a chunk that passed the filters so far.
+struct Survivors {
+    positions: [u32; CHUNK],
+    n: usize,
+}
+
+impl Survivors {
+    const fn none() -> Self {
+        Self {
+            positions: [0; CHUNK],
+            n: 0,
+        }
+    }
+
+    #[inline]
+    fn start(&mut self, chunk: &[u32], may_hold: impl Fn(u32) -> bool) {
+        let mut n = 0;
+        for (i, &address) in (0u32..).zip(chunk) {
+            if let Some(slot) = self.positions.get_mut(n & (CHUNK - 1)) {
+                *slot = i;
+            }
+            n += usize::from(may_hold(address));
+        }
+        self.n = n;
+    }
+
+    /// Each write lies at or before the read of the same turn.
+    #[inline]
+    fn thin(&mut self, chunk: &[u32], may_hold: impl Fn(u32) -> bool) {
+        let mut n = 0;
+        for turn in 0..self.n {
+            let i = self.positions.get(turn).copied().unwrap_or(0);
+            if let Some(slot) = self.positions.get_mut(n) {
+                *slot = i;
+            }
+            n += usize::from(chunk.get(i as usize).is_some_and(|&a| may_hold(a)));
+        }
+        self.n = n;
+    }
+
+    fn positions(&self) -> &[u32] {
+        self.positions.get(..self.n).unwrap_or_default()
+    }
+}
+
+#[inline]
+fn has_bit(words: &[u64], n: u32) -> bool {
+    let word = words.get((n >> 6) as usize).copied().unwrap_or(0);
+    word >> (n & 63) & 1 != 0
+}
+
+/// One bit for each /18 with a touched /24, where that tells most of the space apart.
+fn coarse(touched: &[u64]) -> Vec<u64> {
+    let mut coarse = vec![0u64; WORDS / 64];
+    for (n, _) in (0u32..).zip(touched).filter(|(_, word)| **word != 0) {
+        set_bits(&mut coarse, n, n);
+    }
+    let n_set: u32 = coarse.iter().map(|word| word.count_ones()).sum();
+    if n_set as usize > WORDS / 4 {
+        coarse.clear();
+    }
+    coarse
+}
+
+fn set_bits(words: &mut [u64], first: u32, last: u32) {
+    let mut n = first;
+    while n <= last {
+        let Some(word) = words.get_mut((n >> 6) as usize) else {
+            return;
+        };
+        if n.is_multiple_of(64) && last - n >= 63 {
+            *word = u64::MAX;
+            n += 64;
+        } else {
+            *word |= 1 << (n & 63);
+            n += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn runs() -> impl Strategy<Value = Vec<(u32, u32, Holder)>> {
+        // Gaps and lengths that often end in the same /24, and some that span many.
+        let step = (
+            0u32..3,
+            0u32..200,
+            prop_oneof![9 => 0u32..300, 1 => 0u32..70_000],
+            any::<bool>(),
+        );
+        prop::collection::vec(step, 0..40).prop_map(|steps| {
+            let mut at = 0u32;
+            let mut runs = Vec::new();
+            for ((far, gap, length, kind), n) in steps.into_iter().zip(0..) {
+                let first = at + (far / 2) * 5000 + gap;
+                at = first + length + 1;
+                runs.push((
+                    first,
+                    first + length,
+                    [Holder::Alone(n), Holder::Net(n), Holder::Ask][kind],
+                ));
+            }
+            runs
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn finds_what_a_loop_finds(runs in runs(), ask in prop::collection::vec(0u32..200_000, 0..3)) {
+            let ask: Vec<(u32, u32)> = ask.into_iter().map(|a| (a, a + 300)).collect();
+            let table = TableV4::build(&runs, &ask);
+            let end = runs.last().map_or(0, |run| run.1).max(201_000) + 600;
+            let addresses: Vec<u32> = (0..end).step_by(3).chain(runs.iter().flat_map(|r| [r.0, r.1])).chain([u32::MAX]).collect();
+            let mut found = vec![None; addresses.len()];
+            table.find_all(&addresses, |i, holder| found[i as usize] = Some(holder));
+            for (&at, found) in addresses.iter().zip(found) {
+                let run = runs.iter().find(|r| r.0 <= at && at <= r.1);
+                let slow = match run {
+                    _ if ask.iter().any(|a| a.0 >> 8 <= at >> 8 && at >> 8 <= a.1 >> 8) => Some(Holder::Ask),
+                    run => run.map(|run| run.2),
+                };
+                prop_assert_eq!(found, slow, "{}", at);
+            }
+        }
+
+        #[test]
+        fn the_ends_of_the_space_are_held(length in 0u32..1000) {
+            let runs = [(0, length, Holder::Alone(7)), (u32::MAX - length, u32::MAX, Holder::Net(0))];
+            let table = TableV4::build(&runs, &[]);
+            let mut found = Vec::new();
+            table.find_all(&[0, length, length + 1, u32::MAX - length, u32::MAX], |i, holder| found.push((i, holder)));
+            let want = [(0, Holder::Alone(7)), (1, Holder::Alone(7)), (3, Holder::Net(0)), (4, Holder::Net(0))];
+            prop_assert_eq!(found, want);
+        }
+    }
+}
