@@ -6,15 +6,16 @@ use arrow::array::{Array, StringArray};
 use arrow::record_batch::RecordBatch;
 
 use super::index::{Evidence, Facts, Index};
-use super::name_map::Probe;
+use super::name_map::{NameMap, Probe};
 use super::subjects::{
     Address, HostName, KeyColumns, Said, read_account_domain, read_hostname, text,
 };
 use super::table_v4::Holder;
 use crate::diag::{Failure, RejectReason, mask};
 use crate::model::matches::{Match, MatchedBy};
-use crate::model::name::{Domain, WildcardName, for_each_suffix};
+use crate::model::name::{Domain, WildcardName};
 use crate::model::observation::{HostnameSource, column};
+use crate::model::suffix::for_each_suffix;
 
 /// A row that is set aside: 0-based row in the batch, why, the column at fault (empty for the
 /// whole row), and what was found there, masked.
@@ -293,25 +294,51 @@ impl<'a> Pass<'a> {
         if !index.has_names() && self.readable.is_empty() {
             return;
         }
-        let mut probes = Vec::new();
-        for row in 0..self.n_rows {
-            let Some(name) = text(Some(hostname), row as usize) else {
-                continue;
-            };
+        self.each_name(
+            Some(hostname),
+            &index.names,
+            Self::plain_name,
+            Self::other_name,
+        );
+    }
+
+    /// Goes over a column of names: `plain` gets those that are canonical but for their case and
+    /// have suffixes which pass the filter of `map`, `other` gets the rest.
+    ///
+    /// Names are read and suffixes are looked up in turns of some rows, since the filter lies
+    /// outside the processor's own cache: many of its words are fetched at a time.
+    fn each_name(
+        &mut self,
+        names: Option<&'a StringArray>,
+        map: &NameMap,
+        plain: impl Fn(&mut Self, u32, &str, &[Probe]),
+        other: impl Fn(&mut Self, u32, &str),
+    ) {
+        let mut probes: Vec<Probe> = Vec::new();
+        let mut first = 0;
+        while first < self.n_rows {
+            let last = first.saturating_add(CHUNK).min(self.n_rows);
             probes.clear();
-            let is_plain = for_each_suffix(name.as_bytes(), |hash, start| {
-                if index.names.may_hold(hash) {
-                    probes.push(Probe { hash, start });
+            for row in first..last {
+                let name = text(names, row as usize).unwrap_or_default();
+                let n = probes.len();
+                if for_each_suffix(name.as_bytes(), |hash, start| {
+                    probes.push(Probe { hash, start, row });
+                }) {
+                    self.mark_readable(row);
+                } else {
+                    probes.truncate(n);
+                    other(self, row, name);
                 }
-            });
-            if is_plain {
-                self.mark_readable(row);
-                if !probes.is_empty() {
-                    self.plain_name(row, name, &probes);
-                }
-            } else {
-                self.other_name(row, name);
             }
+            probes.retain(|probe| map.may_hold(probe.hash));
+            for of_row in probes.chunk_by(|a, b| a.row == b.row) {
+                if let Some(&Probe { row, .. }) = of_row.first() {
+                    let name = text(names, row as usize).unwrap_or_default();
+                    plain(self, row, name, of_row);
+                }
+            }
+            first = last;
         }
     }
 
@@ -370,31 +397,23 @@ impl<'a> Pass<'a> {
         if !self.index.has_accounts() && self.readable.is_empty() {
             return;
         }
+        self.each_name(
+            domain,
+            &self.index.accounts,
+            Self::plain_account,
+            Self::other_account,
+        );
+    }
+
+    fn plain_account(&mut self, row: u32, name: &str, probes: &[Probe]) {
         let index = self.index;
-        let mut probes = Vec::new();
-        for row in 0..self.n_rows {
-            let name = text(domain, row as usize).unwrap_or_default();
-            probes.clear();
-            let is_plain = for_each_suffix(name.as_bytes(), |hash, start| {
-                if index.accounts.may_hold(hash) {
-                    probes.push(Probe { hash, start });
-                }
-            });
-            if !is_plain {
-                self.other_account(row, name);
-                continue;
-            }
-            self.mark_readable(row);
-            if !probes.is_empty() {
-                let owners = probes.iter().flat_map(|probe| {
-                    let suffix = name.as_bytes().get(probe.start..).unwrap_or_default();
-                    index.accounts.get(probe.hash, suffix).iter().copied()
-                });
-                self.add(row, MatchedBy::Account, owners, || {
-                    Evidence::of_account(index.shared.has_name(name))
-                });
-            }
-        }
+        let owners = probes.iter().flat_map(|probe| {
+            let suffix = name.as_bytes().get(probe.start..).unwrap_or_default();
+            index.accounts.get(probe.hash, suffix).iter().copied()
+        });
+        self.add(row, MatchedBy::Account, owners, || {
+            Evidence::of_account(index.shared.has_name(name))
+        });
     }
 
     /// An account without a mail domain, or with one that UTS 46 must look at.

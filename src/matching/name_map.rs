@@ -1,12 +1,13 @@
 //! Names to numbers: a hash table that is fed by one pass over a name from the right.
 
-use crate::model::name::{Domain, hash_from_right};
+use crate::model::name::Domain;
+use crate::model::suffix::hash_from_right;
 
 /// Registered names, each with the numbers of its assets in rising order.
 #[derive(Clone, Debug)]
 pub(super) struct NameMap {
-    /// Bloom filter with one probe: most names of a snapshot are nobody's, and most of their
-    /// suffixes end here.
+    /// Bloom filter with two bits in one word: most names of a snapshot are nobody's, and most of
+    /// their suffixes end here.
     filter: Vec<u64>,
     /// Low half of the hash and the position of the entry plus one; 0 is free. Length is a power
     /// of two, at most half full.
@@ -25,12 +26,14 @@ struct Entry {
     n_numbers: u32,
 }
 
-/// A suffix of a name that passed the filter.
+/// A suffix of a name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Probe {
     pub(super) hash: u64,
     /// Where the suffix starts in the name.
     pub(super) start: usize,
+    /// The row that has the name.
+    pub(super) row: u32,
 }
 
 /// The hash function is quick and weak in its low bits; this spreads them.
@@ -80,9 +83,9 @@ impl NameMap {
         });
         self.texts.push_str(name);
         let spread = spread(hash);
-        let (word, bit) = self.filter_place(spread);
+        let (word, bits) = self.filter_place(spread);
         if let Some(word) = self.filter.get_mut(word) {
-            *word |= 1 << bit;
+            *word |= bits;
         }
         let mask = self.slots.len() - 1;
         let mut slot = spread as usize & mask;
@@ -97,18 +100,18 @@ impl NameMap {
 
     /// High bits for the filter, low bits for the table.
     #[inline]
-    const fn filter_place(&self, spread: u64) -> (usize, u32) {
-        let word = (spread >> 34) as usize & (self.filter.len() - 1);
-        (word, (spread >> 28) as u32 & 63)
+    const fn filter_place(&self, spread: u64) -> (usize, u64) {
+        let word = (spread >> 40) as usize & (self.filter.len() - 1);
+        (word, 1 << (spread >> 28 & 63) | 1 << (spread >> 34 & 63))
     }
 
     /// May a name with this hash be registered? No false no.
     #[inline]
     pub(super) fn may_hold(&self, hash: u64) -> bool {
-        let (word, bit) = self.filter_place(spread(hash));
+        let (word, bits) = self.filter_place(spread(hash));
         self.filter
             .get(word)
-            .is_some_and(|word| word >> bit & 1 != 0)
+            .is_some_and(|word| word & bits == bits)
     }
 
     /// The numbers of a name, given in any case with the hash of its lower-case form.

@@ -10,8 +10,9 @@ use super::segments::{NOTHING, NetForest};
 use super::table_rows::Rows;
 use crate::diag::{Failure, RejectReason};
 use crate::model::address::{canonical, parse_ip};
-use crate::model::name::{Domain, for_each_suffix, suffixes};
+use crate::model::name::{Domain, suffixes};
 use crate::model::net::{Span, parse_prefix, parse_range, span};
+use crate::model::suffix::for_each_suffix;
 
 /// What is shared, and of which kind it is.
 #[derive(Clone, Debug)]

@@ -8,7 +8,8 @@ use arrow::array::{
 use arrow::record_batch::RecordBatch;
 
 use crate::diag::{Failure, RejectReason};
-use crate::model::address::{dotted_quad, parse_ip};
+use crate::model::address::parse_ip;
+use crate::model::dotted_quad::dotted_quad_in;
 use crate::model::name::{Domain, WildcardName};
 use crate::model::observation::{HostnameSource, column};
 
@@ -104,12 +105,12 @@ impl<'a> KeyColumns<'a> {
         {
             return Said::Readable(v4_if_mapped(u128::from_be_bytes(bytes)));
         }
-        match text(self.ip, row) {
-            None => Said::Nothing,
-            Some(text) => match dotted_quad(text.as_bytes()) {
-                Some(ip) => Said::Readable(Address::V4(ip)),
-                None => read_address(text),
-            },
+        let Some(texts) = at(self.ip, row) else {
+            return Said::Nothing;
+        };
+        match quad(texts, row) {
+            Some(ip) => Said::Readable(Address::V4(ip)),
+            None => read_address(texts.value(row)),
         }
     }
 
@@ -161,6 +162,13 @@ fn at<A: Array>(array: Option<&A>, row: usize) -> Option<&A> {
 #[inline]
 pub(super) fn text(array: Option<&StringArray>, row: usize) -> Option<&str> {
     at(array, row).map(|array| array.value(row))
+}
+
+#[inline]
+fn quad(texts: &StringArray, row: usize) -> Option<u32> {
+    let [start, end] = texts.value_offsets().get(row..)?.first_chunk()?;
+    let (start, end) = (usize::try_from(*start).ok()?, usize::try_from(*end).ok()?);
+    dotted_quad_in(texts.value_data(), start, end)
 }
 
 fn is_blank(text: &str) -> bool {

@@ -330,7 +330,7 @@ mod tests {
             0u32..3,
             0u32..200,
             prop_oneof![9 => 0u32..300, 1 => 0u32..70_000],
-            any::<bool>(),
+            0usize..3,
         );
         prop::collection::vec(step, 0..40).prop_map(|steps| {
             let mut at = 0u32;

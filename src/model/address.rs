@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::dotted_quad::dotted_quad;
 use crate::diag::RejectReason;
 
 /// Reads one address as written in a scan row or a registration.
@@ -35,42 +36,6 @@ pub fn canonical(ip: IpAddr) -> IpAddr {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
         IpAddr::V4(_) => ip,
     }
-}
-
-/// Reads a dotted quad, as the standard library does: four decimal numbers from 0 to 255
-/// without leading zeros, and nothing else; no blanks.
-///
-/// It works on bytes because the text of a scan column is not worth a check for UTF-8 and a
-/// `Result` for each of a hundred million rows.
-#[must_use]
-pub fn dotted_quad(text: &[u8]) -> Option<u32> {
-    if !(7..=15).contains(&text.len()) {
-        return None;
-    }
-    let (mut address, mut octet) = (0u32, 0u32);
-    let (mut n_digits, mut n_dots) = (0u32, 0u32);
-    for &byte in text {
-        let digit = u32::from(byte.wrapping_sub(b'0'));
-        if digit <= 9 {
-            // A second digit after `0` is a leading zero, which old programs read as octal.
-            if n_digits > 0 && octet == 0 {
-                return None;
-            }
-            octet = octet * 10 + digit;
-            n_digits += 1;
-            if octet > 255 {
-                return None;
-            }
-        } else {
-            if byte != b'.' || n_digits == 0 || n_dots == 3 {
-                return None;
-            }
-            address = address << 8 | octet;
-            n_dots += 1;
-            (octet, n_digits) = (0, 0);
-        }
-    }
-    (n_dots == 3 && n_digits > 0).then_some(address << 8 | octet)
 }
 
 fn why_not_an_address(text: &str) -> RejectReason {
@@ -127,8 +92,6 @@ fn has_old_tail(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[track_caller]
@@ -179,38 +142,6 @@ mod tests {
             "١.٢.٣.٤",
         ] {
             refuses(text, R::BadAddress);
-        }
-    }
-
-    #[test]
-    fn every_octet_text_is_read_as_the_standard_library_reads_it() {
-        for n in 0..1100u32 {
-            for octet in [n.to_string(), format!("{n:02}"), format!("{n:03}")] {
-                for text in [
-                    format!("{octet}.2.3.4"),
-                    format!("1.2.3.{octet}"),
-                    format!("1.{octet}.3.4"),
-                ] {
-                    let std = text.parse::<Ipv4Addr>().ok().map(u32::from);
-                    assert_eq!(dotted_quad(text.as_bytes()), std, "{text}");
-                }
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4096))]
-
-        #[test]
-        fn reads_what_the_standard_library_writes(bits: u32) {
-            let text = Ipv4Addr::from_bits(bits).to_string();
-            prop_assert_eq!(dotted_quad(text.as_bytes()), Some(bits));
-        }
-
-        #[test]
-        fn agrees_with_the_standard_library_on_near_misses(text in "[0-9.]{0,17}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9.:x \\PC]{0,16}") {
-            let std = text.parse::<Ipv4Addr>().ok().map(u32::from);
-            prop_assert_eq!(dotted_quad(text.as_bytes()), std);
         }
     }
 }

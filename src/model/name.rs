@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::suffix::{MAX_NAME, for_each_suffix};
+
 /// A domain or host name in the one form that is compared.
 ///
 /// - Lower case, A-labels (UTS 46 non-transitional), no trailing dot.
@@ -105,9 +107,6 @@ fn hides_hyphens(label: &str) -> bool {
         })
 }
 
-/// Longest name in bytes without the root's dot (RFC 1035, section 2.3.4).
-const MAX_NAME: usize = 253;
-
 /// Would a browser take it for an IPv4 address? Decimal or `0x` in the last label.
 fn ends_in_number(name: &str) -> bool {
     name.rsplit('.').next().is_some_and(|last| {
@@ -160,98 +159,11 @@ impl fmt::Display for WildcardName {
     }
 }
 
-/// What a byte becomes in a plain name: itself in lower case, or 0 where UTS 46 must look.
-static PLAIN: [u8; 256] = plain_bytes();
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "evaluated by the compiler, with `i` under 256"
-)]
-const fn plain_bytes() -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut i = 0;
-    while i < 256 {
-        let byte = i as u8;
-        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'.' {
-            table[i] = byte.to_ascii_lowercase();
-        }
-        i += 1;
-    }
-    table
-}
-
 /// A name, then each shorter suffix on a label border.
 pub fn suffixes(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |rest| {
         rest.split_once('.').map(|(_, rest)| rest)
     })
-}
-
-/// The hash of a name of which nothing is read yet.
-const HASH_OF_NOTHING: u64 = 0x9e37_79b9_7f4a_7c15;
-
-const fn hash_byte(hash: u64, byte: u8) -> u64 {
-    (hash ^ byte as u64)
-        .wrapping_mul(0x9fb2_1c65_1e98_df25)
-        .rotate_left(23)
-}
-
-/// The hash of a canonical name, as [`for_each_suffix`] gives it for the same name.
-#[must_use]
-pub fn hash_from_right(name: &str) -> u64 {
-    name.bytes().rev().fold(HASH_OF_NOTHING, hash_byte)
-}
-
-/// Goes through a name from the right and calls `at` on each label border with the hash of the
-/// suffix (in lower case) and where it starts: for `a.b.nl` with `nl`, `b.nl`, `a.b.nl`.
-///
-/// `true` only for a plain name: one that [`Domain`] reads as itself in lower case. Anything
-/// that needs a second look (Unicode, `xn--`, a trailing dot, a number at the end) or is no
-/// name at all gives `false`; `at` may have been called by then.
-///
-/// One pass over the bytes: matching does this for every row of a snapshot.
-pub fn for_each_suffix(text: &[u8], mut at: impl FnMut(u64, usize)) -> bool {
-    if text.len() > MAX_NAME {
-        return false;
-    }
-    let mut hash = HASH_OF_NOTHING;
-    let mut label_end = text.len();
-    let mut is_top = true;
-    let mut has_letter = false;
-    let mut start = text.len();
-    for &byte in text.iter().rev() {
-        let plain = PLAIN.get(usize::from(byte)).copied().unwrap_or(0);
-        if plain == 0 {
-            return false;
-        }
-        if plain == b'.' {
-            if !is_plain_label(text, start, label_end) || (is_top && !has_letter) {
-                return false;
-            }
-            is_top = false;
-            at(hash, start);
-            label_end = start - 1;
-        }
-        has_letter |= plain > b'9';
-        hash = hash_byte(hash, plain);
-        start -= 1;
-    }
-    if !is_plain_label(text, start, label_end) || (is_top && !has_letter) {
-        return false;
-    }
-    at(hash, start);
-    true
-}
-
-/// `has_letter` alone would let `0xff` through as a last label, so `0x` and `xn--` are for UTS 46.
-#[inline]
-fn is_plain_label(text: &[u8], start: usize, end: usize) -> bool {
-    let label = text.get(start..end).unwrap_or_default();
-    match label {
-        [] | [b'-', ..] | [.., b'-'] => false,
-        [b'0', b'x' | b'X', ..] | [b'x' | b'X', b'n' | b'N', b'-', b'-', ..] => false,
-        _ => label.len() <= 63,
-    }
 }
 
 #[cfg(test)]
@@ -350,17 +262,6 @@ mod tests {
         fn the_short_way_reads_what_uts46_reads(text in "[a-zA-Z0-9_.x-]{0,12}|[a-c0-9x.-]{1,70}|(xn--)?[a-z0-9]{1,5}\\.[0-9xX]{1,4}|[a-z]{1,3}(\\.[a-z]{1,3}){0,3}") {
             if for_each_suffix(text.as_bytes(), |_, _| ()) {
                 prop_assert_eq!(read_with_uts46(&text).map(|d| d.to_string()), Ok(text.to_ascii_lowercase()));
-            }
-        }
-
-        #[test]
-        fn each_suffix_is_met_once_with_its_hash(labels in prop::collection::vec("[a-zA-Z_][a-z0-9]{0,6}", 1..8)) {
-            let text = labels.join(".");
-            let mut met = Vec::new();
-            prop_assert!(for_each_suffix(text.as_bytes(), |hash, start| met.push((hash, start))));
-            prop_assert_eq!(met.len(), labels.len());
-            for (hash, start) in met {
-                prop_assert_eq!(hash, hash_from_right(&text[start..].to_ascii_lowercase()));
             }
         }
     }
