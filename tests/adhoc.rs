@@ -2,6 +2,14 @@
 
 use std::fs;
 use std::process::{Command, Output};
+use std::sync::Arc;
+
+use arrow::array::{AsArray, StringArray};
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
 
 use tempfile::TempDir;
 
@@ -116,4 +124,126 @@ fn a_list_without_a_subject_is_refused_by_name() {
         "{said}"
     );
     assert!(!folder.path().join("out.parquet").exists());
+}
+
+fn nachtwacht(arguments: &[&str], folder: &TempDir) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_nachtwacht"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_stored_index_gives_the_same_answer_as_its_assets() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = "ip,hostname\n9.9.9.9,\n9.9.1.1,a.b.nl\n,www.b.nl\n2a00:1450::5,\n9.9.9.10,x.xn--mnchen-3ya.de\n";
+    run(&folder, list, "plain.csv");
+    let built = nachtwacht(
+        &[
+            "index",
+            "build",
+            "--assets",
+            "assets.csv",
+            "--out",
+            "stored.parquet",
+        ],
+        &folder,
+    );
+    let said = String::from_utf8_lossy(&built.stderr).into_owned();
+    assert_eq!(built.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("8 assets stored, 5 refused") && said.contains("public suffix"),
+        "{said}"
+    );
+    let arguments = [
+        "match",
+        "--assets",
+        "stored.parquet",
+        "--observations",
+        "list.csv",
+        "--out",
+        "stored.csv",
+    ];
+    let matched = nachtwacht(&arguments, &folder);
+    assert_eq!(
+        matched.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&matched.stderr)
+    );
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("stored.csv"), read("plain.csv"));
+    assert!(
+        read("plain.csv").lines().count() > 6,
+        "{}",
+        read("plain.csv")
+    );
+}
+
+#[test]
+fn a_stored_index_that_was_changed_is_refused_by_row() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&folder, "ip\n9.9.9.9\n", "out.csv");
+    nachtwacht(
+        &[
+            "index",
+            "build",
+            "--assets",
+            "assets.csv",
+            "--out",
+            "stored.parquet",
+        ],
+        &folder,
+    );
+    let path = folder.path().join("stored.parquet");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap();
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let changed = |name: &str, value: &str| {
+        let column = batch.schema().index_of(name).unwrap();
+        let mut texts: Vec<String> = batch
+            .column(column)
+            .as_string::<i32>()
+            .iter()
+            .flatten()
+            .map(str::to_owned)
+            .collect();
+        texts[2] = value.to_owned();
+        let mut columns = batch.columns().to_vec();
+        columns[column] = Arc::new(StringArray::from(texts));
+        let batch = RecordBatch::try_new(batch.schema(), columns).unwrap();
+        let version = KeyValue::new("nachtwacht.schema".to_owned(), "asset-index/1".to_owned());
+        let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![version]));
+        let file = fs::File::create(&path).unwrap();
+        let properties = Some(properties.build());
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), properties).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let ran = nachtwacht(
+            &[
+                "match",
+                "--assets",
+                "stored.parquet",
+                "--observations",
+                "list.csv",
+            ],
+            &folder,
+        );
+        (
+            ran.status.code(),
+            String::from_utf8_lossy(&ran.stderr).into_owned(),
+        )
+    };
+    for (column, value) in [
+        ("kind", "planet"),
+        ("canonical", "9.9.9"),
+        ("company_key", "kvk:1"),
+    ] {
+        let (code, said) = changed(column, value);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(
+            said.contains("row 2") && said.contains("index build"),
+            "{said}"
+        );
+    }
 }

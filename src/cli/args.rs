@@ -118,6 +118,10 @@ pub(super) enum Command {
         company: String,
         #[command(flatten)]
         job: JobArgs,
+    /// Store an index of assets, for quick answers by `match`
+    Index {
+        #[command(subcommand)]
+        command: IndexCommand,
     },
     /// Say why a company, a letter, an address or a name got what it got
     Explain(ExplainArgs),
@@ -224,7 +228,8 @@ Example:
   nachtwacht match --assets assets.parquet --observations list.csv --out who.csv"
 )]
 pub(super) struct MatchArgs {
-    /// Assets (.parquet or .csv): company_key, kind, value; valid_from and valid_until if any
+    /// Assets (.parquet or .csv): company_key, kind, value; valid_from and valid_until if any.
+    /// Or a stored index of them, see `index build`
     #[arg(long, value_name = "FILE")]
     assets: PathBuf,
     /// The list (.parquet or .csv): an ip or a hostname column; observed_at if any
@@ -257,6 +262,25 @@ impl MatchArgs {
             at: now.as_microsecond(),
         }
     }
+}
+
+#[derive(Subcommand)]
+pub(super) enum IndexCommand {
+    /// Check assets and store the usable ones; `match --assets` takes the result
+    #[command(after_help = "Examples:
+  nachtwacht index build --assets assets.parquet --out assets.index.parquet
+  nachtwacht match --assets assets.index.parquet --observations list.csv")]
+    Build {
+        /// Assets (.parquet or .csv): company_key, kind, value; valid_from and valid_until if any
+        #[arg(long, value_name = "FILE")]
+        assets: PathBuf,
+        /// Public Suffix List; without it only single labels such as `nl` are refused as suffixes
+        #[arg(long, value_name = "FILE")]
+        public_suffixes: Option<PathBuf>,
+        /// The stored index (.parquet)
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 #[derive(ClapArgs)]

@@ -183,6 +183,19 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
                 ))
             })?;
             say(&run::erase::company(&call(job), &key, &moment)?)?;
+        }
+        Command::Index { command } => {
+            let args::IndexCommand::Build {
+                assets,
+                public_suffixes,
+                out,
+            } = command;
+            let answer = run::adhoc::store(&run::adhoc::Store {
+                assets,
+                public_suffixes,
+            })?;
+            write_out(Some(&out), &answer.bytes)?;
+            eprint!("{}", answer.said);
             Ok(0)
         }
         Command::Explain(ask) => {

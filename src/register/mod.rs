@@ -11,6 +11,7 @@ mod contacts;
 mod delivered;
 mod difference;
 mod header;
+mod stored;
 mod suffix;
 mod text_columns;
 mod time;
@@ -27,6 +28,7 @@ pub use contacts::contacts;
 pub use delivered::{Sheet, delivered};
 pub use difference::Change;
 pub use header::Kind;
+pub use stored::{from_stored, is_stored, stored_assets};
 pub use suffix::SuffixList;
 
 /// What the job says about registrations.

@@ -11,6 +11,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray, TimestampMicrosecondAr
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use jiff::tz::TimeZone;
+use rayon::prelude::*;
 
 use crate::diag::{Failure, Reject};
 use crate::matching::{self, BatchMatches, Index, PrefixTable, Shared};
@@ -26,7 +27,8 @@ use crate::scan;
 /// What to hold against what.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// Assets: `company_key`, `kind`, `value`, and what else the table of assets has.
+    /// Assets: `company_key`, `kind`, `value`, and what else the table of assets has; or a stored
+    /// index.
     pub assets: PathBuf,
     /// Observations: an `ip` or a `hostname` column at least.
     pub observations: PathBuf,
@@ -42,6 +44,15 @@ pub struct Ask {
     pub at: Micros,
 }
 
+/// What to store an index of.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Assets, as of [`Ask::assets`].
+    pub assets: PathBuf,
+    /// As of [`Ask::public_suffixes`].
+    pub public_suffixes: Option<PathBuf>,
+}
+
 /// What came out.
 pub struct Answer {
     /// The table, in the form of `out`.
@@ -55,7 +66,7 @@ pub struct Answer {
 /// # Errors
 /// `FixData` naming the file, the column and the next step.
 pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
-    let (assets, rejects) = assets(ask)?;
+    let (assets, rejects) = assets(&ask.assets, ask.public_suffixes.as_deref())?;
     let shared = match &ask.shared_infrastructure {
         Some(path) => matching::read_shared_infrastructure(&read(path)?, &shown(path))?,
         None => Shared::default(),
@@ -97,6 +108,24 @@ pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
     })
 }
 
+/// Checks assets and gives the bytes of a stored index, which [`Ask::assets`] takes in their
+/// place.
+///
+/// # Errors
+/// As [`adhoc`].
+pub fn store(ask: &Store) -> Result<Answer, Failure> {
+    let (assets, rejects) = assets(&ask.assets, ask.public_suffixes.as_deref())?;
+    Ok(Answer {
+        bytes: register::stored_assets(&assets)?,
+        said: format!(
+            "{} assets stored, {} refused\n{}",
+            assets.len(),
+            rejects.len(),
+            refused(&rejects)
+        ),
+    })
+}
+
 #[derive(Default)]
 struct Counts {
     first_row: u64,
@@ -125,18 +154,23 @@ impl Counts {
         for (why, n) in &self.rejected {
             let _ = writeln!(said, "  {n} rows: {why}");
         }
-        let mut refused: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
-        for reject in rejects {
-            refused
-                .entry(reject.why.text())
-                .or_insert((0, reject.row))
-                .0 += 1;
-        }
-        for (why, (n, row)) in refused {
-            let _ = writeln!(said, "  {n} assets, the first in row {row}: {why}");
-        }
-        said
+        said + &refused(rejects)
     }
+}
+
+/// A line for each reason why assets were refused.
+fn refused(rejects: &[Reject]) -> String {
+    let mut refused: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
+    for reject in rejects {
+        refused
+            .entry(reject.why.text())
+            .or_insert((0, reject.row))
+            .0 += 1;
+    }
+    let lines = refused
+        .into_iter()
+        .map(|(why, (n, row))| format!("  {n} assets, the first in row {row}: {why}\n"));
+    lines.collect()
 }
 
 fn match_rows<'a>(
@@ -157,10 +191,14 @@ fn match_rows<'a>(
     })
 }
 
-fn assets(ask: &Ask) -> Result<(Vec<Asset>, Vec<Reject>), Failure> {
-    let object = shown(&ask.assets);
-    let batches = table(&ask.assets)?;
-    let suffixes = match &ask.public_suffixes {
+/// The usable assets of a table, or those of a stored index.
+fn assets(path: &Path, suffixes: Option<&Path>) -> Result<(Vec<Asset>, Vec<Reject>), Failure> {
+    let object = shown(path);
+    let batches = table(path)?;
+    if batches.first().is_some_and(register::is_stored) {
+        return Ok((stored(&batches, &object)?, Vec::new()));
+    }
+    let suffixes = match suffixes {
         Some(path) => SuffixList::read(&read(path)?, &shown(path))?,
         None => SuffixList::single_labels(),
     };
@@ -175,6 +213,20 @@ fn assets(ask: &Ask) -> Result<(Vec<Asset>, Vec<Reject>), Failure> {
         &settings,
     )?;
     Ok((kept.rows, kept.rejects))
+}
+
+fn stored(batches: &[RecordBatch], object: &str) -> Result<Vec<Asset>, Failure> {
+    let first_rows = batches.iter().scan(0, |rows, batch| {
+        let first = *rows;
+        *rows += batch.num_rows();
+        Some(first)
+    });
+    let work: Vec<(usize, &RecordBatch)> = first_rows.zip(batches).collect();
+    let parts: Vec<Vec<Asset>> = work
+        .into_par_iter()
+        .map(|(first, batch)| register::from_stored(batch, first, object))
+        .collect::<Result<_, _>>()?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// Every company that the assets name: a list has no register beside it.

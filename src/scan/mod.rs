@@ -14,6 +14,8 @@ pub use observations::{Identity, observations};
 pub use snapshot::{Opened, Snapshot, open};
 
 use arrow::record_batch::RecordBatch;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
 use sha2::{Digest, Sha256};
@@ -56,8 +58,12 @@ pub fn read_table(place: &Place, path: &str) -> Result<(Vec<RecordBatch>, TableI
 pub fn table_of(bytes: Bytes, object: &str) -> Result<Vec<RecordBatch>, Failure> {
     guarded(object, || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(BATCH_ROWS);
-        let schema = std::sync::Arc::clone(builder.schema());
-        let mut batches = builder.build()?.collect::<Result<Vec<_>, _>>()?;
+        let schema = Arc::clone(builder.schema());
+        // The reader's batches lack what the file says of its schema, such as our version.
+        let batches = builder
+            .build()?
+            .map(|batch| batch?.with_schema(Arc::clone(&schema)));
+        let mut batches = batches.collect::<Result<Vec<_>, _>>()?;
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }
