@@ -11,9 +11,11 @@
     reason = "a bench may panic, reads the clock and prints"
 )]
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,9 +23,12 @@ use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt32Array
 use arrow::record_batch::RecordBatch;
 use nachtwacht::matching::{Index, PrefixTable, Settings, Shared};
 use nachtwacht::model::asset::{Asset, AssetKind, AssetValue};
+use nachtwacht::model::matches::{Near, RowGroups};
 use nachtwacht::model::net::range_to_nets;
 use nachtwacht::model::night::Validity;
 use nachtwacht::model::observation::column;
+use nachtwacht::scan;
+use nachtwacht::store::{self, Place};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -31,8 +36,8 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use parquet::file::statistics::Statistics;
 use rayon::prelude::*;
+use url::Url;
 
 const GROUP_ROWS: usize = 1 << 17;
 const BATCH_ROWS: usize = 1 << 16;
@@ -213,18 +218,6 @@ impl Snapshot {
             .unwrap()
             .map(Result::unwrap)
     }
-
-    /// Row groups whose addresses may be somebody's.
-    fn near(&self, index: &Index) -> Vec<usize> {
-        let groups = self.metadata.metadata().row_groups();
-        let may_match = |group: &usize| match groups[*group].column(1).statistics() {
-            Some(Statistics::Int32(s)) => {
-                index.may_match_v4_range(*s.min_opt().unwrap() as u32, *s.max_opt().unwrap() as u32)
-            }
-            _ => true,
-        };
-        (0..groups.len()).filter(may_match).collect()
-    }
 }
 
 fn decode(snapshot: &Snapshot, column: &str, groups: &[usize]) -> usize {
@@ -296,6 +289,80 @@ fn build(what: &str, assets: &[Asset]) -> Index {
     index
 }
 
+/// DuckDB's Python package on the same file with the same assets, one thread; its count of
+/// matches must be ours.
+fn beside_duckdb(
+    what: &str,
+    path: &Path,
+    assets: &[Asset],
+    column: &str,
+    n_rows: usize,
+    ours: (Duration, usize),
+) {
+    let python = std::env::var("NACHTWACHT_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has_duckdb = Command::new(&python)
+        .args(["-c", "import duckdb"])
+        .stderr(Stdio::null())
+        .status();
+    if !has_duckdb.is_ok_and(|status| status.success()) {
+        println!(
+            "{what}: no comparison, since `{python}` has no package duckdb (NACHTWACHT_PYTHON names another)"
+        );
+        return;
+    }
+    let table = path.with_extension("assets");
+    write_assets(&table, assets);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/duckdb_match.py");
+    let ran = Command::new(&python)
+        .arg(script)
+        .arg(column)
+        .arg(path)
+        .arg(&table)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let mut words = said.split_whitespace();
+    let (Some(seconds), Some(n)) = (words.next(), words.next()) else {
+        panic!("{}", String::from_utf8_lossy(&ran.stderr));
+    };
+    assert_eq!(n.parse(), Ok(ours.1), "DuckDB finds as many matches");
+    let time = Duration::from_secs_f64(seconds.parse().unwrap());
+    report(&format!("{what}: DuckDB"), n_rows, time, None);
+    println!(
+        "{what}: {:.1} x DuckDB, {n} matches each",
+        time.as_secs_f64() / ours.0.as_secs_f64()
+    );
+}
+
+fn write_assets(path: &Path, assets: &[Asset]) {
+    let mut columns: (Vec<u32>, Vec<u32>, Vec<&str>) = Default::default();
+    for asset in assets {
+        match &asset.value {
+            AssetValue::Nets(nets) => {
+                columns.0.push(first_address(asset));
+                columns.1.push(u32::from(nets[0].prefix_len()));
+            }
+            AssetValue::Name(name) => columns.2.push(name.as_str()),
+            AssetValue::Asn(_) => {}
+        }
+    }
+    let batch = if columns.2.is_empty() {
+        let (base, length): (ArrayRef, ArrayRef) = (
+            Arc::new(UInt32Array::from(columns.0)),
+            Arc::new(UInt32Array::from(columns.1)),
+        );
+        RecordBatch::try_from_iter([("base", base), ("length", length)])
+    } else {
+        let names: ArrayRef = Arc::new(StringArray::from(columns.2));
+        RecordBatch::try_from_iter([("name", names)])
+    };
+    let batch = batch.unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
 /// One thread: decode, then decode and match, then the naive loop on a few rows.
 fn compare(
     what: &str,
@@ -331,6 +398,14 @@ fn compare(
         n_rows,
         time,
         Some(("decode", bare)),
+    );
+    beside_duckdb(
+        what,
+        &snapshot.path,
+        assets,
+        column,
+        n_rows,
+        (time, n_matches),
     );
     let (both, n_again) = best(|| {
         groups
@@ -394,15 +469,26 @@ fn main() {
     let n_rows = millions * 1_000_000;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("snapshot");
-    let assets = address_assets(|random| random);
     if is_wanted("number") || is_wanted("text") {
-        let index = build("1 M address assets", &assets);
+        let assets = address_assets(|random| random);
+        let index = build("1 M assets anywhere", &assets);
         if is_wanted("number") {
-            numbers(&path, &assets, &index, n_rows);
+            numbers("number, assets anywhere", &path, &assets, &index, n_rows);
         }
         if is_wanted("text") {
             texts(&path, &assets, &index, n_rows);
         }
+    }
+    if is_wanted("number") {
+        let assets = address_assets(of_one_country);
+        let index = build("1 M assets of one country", &assets);
+        numbers(
+            "number, assets of one country",
+            &path,
+            &assets,
+            &index,
+            n_rows,
+        );
     }
     if is_wanted("names") {
         names(&path, n_rows);
@@ -413,7 +499,13 @@ fn main() {
     println!("peak memory {} MiB", peak_memory_mib());
 }
 
-fn numbers(path: &Path, assets: &[Asset], index: &Index, n_rows: usize) {
+/// A country's space as registries hand it out: 3,000 blocks of a /18, 1.1 % of all.
+fn of_one_country(random: u32) -> u32 {
+    let block = Random(u64::from(random % 3_000)).word() & !0x3fff;
+    block | (random >> 18)
+}
+
+fn numbers(what: &str, path: &Path, assets: &[Asset], index: &Index, n_rows: usize) {
     let mut random = Random(2);
     write(path, n_rows, |_, n| {
         let values = UInt32Array::from(addresses(&mut random, assets, n));
@@ -474,32 +566,51 @@ fn names(path: &Path, n_rows: usize) {
     );
 }
 
-/// Assets in 2 % of the space; the snapshot is sorted by address and evenly spread.
+/// Assets in 2 % of the space; the snapshot is sorted by address and evenly spread. Read as a
+/// night reads it: row groups and pages outside every asset are left out unread.
 fn sorted(path: &Path, n_rows: usize) {
     let clustered = address_assets(|random| {
         (((random >> 24) % 5 * 51) << 24) | ((random & 0x00ff_ffff) % (1 << 24))
     });
-    let index = build("1 M clustered assets", &clustered);
+    let index = build("1 M assets in 2 % of the space", &clustered);
+    let folder = Url::from_directory_path(path.parent().unwrap()).unwrap();
+    let place = Place::open(&folder, &store::Settings::default(), &BTreeMap::new()).unwrap();
     for times in [1, 5, 20] {
         let n_rows = n_rows * times;
-        let step = u32::MAX as usize / n_rows;
+        let step = (u64::from(u32::MAX) / n_rows as u64) as u32;
+        let mut random = Random(5);
         write(path, n_rows, |first, n| {
-            let values = (first..first + n).map(|i| (i * step) as u32);
+            let values = (first..first + n).map(|i| i as u32 * step + random.below(step));
             (column::IP_V4, Arc::new(values.collect::<UInt32Array>()))
         });
-        let snapshot = Snapshot::open(path);
-        let (time, n_groups) = best(|| {
-            let near = snapshot.near(&index);
-            near.iter().for_each(|&g| {
-                match_group(&snapshot, &index, column::IP_V4, g);
-            });
-            near.len()
+        let size = std::fs::metadata(path).unwrap().len();
+        let (time, (n_read, n_groups)) = best(|| {
+            let opened = scan::open(&place, "snapshot", size, &BTreeMap::new()).unwrap();
+            let snapshot = opened.snapshot;
+            let groups = (0..snapshot.n_groups()).into_par_iter();
+            let n_read = groups.map(|group| sweep_group(&snapshot, group, &index));
+            (n_read.sum::<usize>(), snapshot.n_groups())
         });
-        let what = format!(
-            "sorted, {} M rows, {n_groups} of {} groups read",
-            n_rows / 1_000_000,
-            snapshot.n_groups()
-        );
+        let what = format!("sorted, {} M rows, two threads", n_rows / 1_000_000);
         report(&what, n_rows, time, None);
+        println!(
+            "  {:.2} s; {n_read} rows decoded, of {n_groups} row groups, file of {} MiB",
+            time.as_secs_f64(),
+            size >> 20
+        );
     }
+}
+
+/// Rows that were decoded.
+fn sweep_group(snapshot: &scan::Snapshot, group: usize, index: &Index) -> usize {
+    let near = snapshot.outline(group).map(|outline| index.near(&outline));
+    let rows = match near {
+        Some(Near::Nothing) => return 0,
+        Some(Near::Rows(rows)) => Some(rows),
+        _ => None,
+    };
+    let keys = snapshot.read_keys(group, rows.as_deref()).unwrap();
+    let found = index.match_batch(&keys, "bench").unwrap();
+    std::hint::black_box(found.of_rows(&rows.unwrap_or_default()).matches.len());
+    keys.num_rows()
 }

@@ -1,6 +1,7 @@
 //! Matches one batch of key columns.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use arrow::array::{Array, StringArray};
 use arrow::record_batch::RecordBatch;
@@ -40,6 +41,33 @@ impl BatchMatches {
         let mut rows: Vec<u32> = self.matches.iter().map(|m| m.row).collect();
         rows.dedup();
         rows
+    }
+}
+
+impl BatchMatches {
+    /// Counts rows as those of a row group of which only these ranges were read: rising, apart
+    /// from each other, and together as long as the batch.
+    #[must_use]
+    pub fn of_rows(mut self, ranges: &[Range<u32>]) -> Self {
+        // Each range with the batch's row at which it starts.
+        let mut starts: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
+        let mut n = 0;
+        for range in ranges {
+            starts.push((n, range.start));
+            n += range.end - range.start;
+        }
+        let of_group = |row: u32| {
+            let after = starts.partition_point(|&(start, _)| start <= row);
+            let (start, first) = starts.get(after.wrapping_sub(1)).copied().unwrap_or((0, 0));
+            first + (row - start)
+        };
+        for found in &mut self.matches {
+            found.row = of_group(found.row);
+        }
+        for (row, ..) in &mut self.rejected {
+            *row = of_group(*row);
+        }
+        self
     }
 }
 

@@ -11,7 +11,7 @@ use super::touched::{TouchedAsns, TouchedV6};
 use super::{PrefixTable, Settings, Shared};
 use crate::model::asset::{Asset, AssetKind, AssetValue};
 use crate::model::company::CompanyKey;
-use crate::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy, Outline};
+use crate::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy};
 use crate::model::name::Domain;
 use crate::model::net::{Span, span};
 use crate::model::night::{Micros, Validity};
@@ -263,18 +263,6 @@ impl Index {
     #[must_use]
     pub fn may_match_asn_range(&self, min: u32, max: u32) -> bool {
         self.asns.by_number.any(min, max)
-    }
-
-    /// May any row of a row group with this outline match? For leaving it out unread.
-    #[must_use]
-    pub fn may_match(&self, outline: &Outline) -> bool {
-        let (min, max) = outline.v4;
-        self.may_match_v4_range(min, max)
-            || outline
-                .asn
-                .is_some_and(|(min, max)| self.may_match_asn_range(min, max))
-            || (outline.has_names && self.has_names())
-            || (outline.has_accounts && self.has_accounts())
     }
 
     /// Are there assets that a host name can match?

@@ -20,6 +20,7 @@ mod batch;
 mod explain;
 mod index;
 mod name_map;
+mod near;
 mod prefix_table;
 mod segments;
 mod shared_infrastructure;

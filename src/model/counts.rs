@@ -48,7 +48,7 @@ impl AddAssign for Outcomes {
 /// Rows of one feed, or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RowCounts {
-    /// Rows read.
+    /// Rows of the snapshots.
     pub read: u64,
     /// Rows set aside.
     pub rejected: u64,
@@ -61,6 +61,12 @@ pub struct RowCounts {
 }
 
 impl RowCounts {
+    /// Counts rows that met no asset and were not even read, since statistics say so.
+    pub const fn leave_out(&mut self, n_rows: u64) {
+        self.read += n_rows;
+        self.unmatched += n_rows;
+    }
+
     /// Do both equations hold?
     #[must_use]
     pub const fn closes(&self) -> bool {

@@ -1,8 +1,11 @@
 //! What matching finds: which asset an observation belongs to, and how surely.
 
+use std::ops::Range;
+
 use arrow::record_batch::RecordBatch;
 
 use super::company::text_enum;
+use super::net::Span;
 use crate::diag::Failure;
 
 text_enum! {
@@ -75,25 +78,50 @@ pub struct Match {
 }
 
 /// What the statistics of a row group say of all its rows, before any is read. Only for a group
-/// in which every row has a time and an IPv4 address, so that none can be rejected for want of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// in which every row has a time and an address of the same family, so that none can be rejected
+/// for want of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
     /// Rows.
     pub n_rows: u64,
     /// Least and greatest address.
-    pub v4: (u32, u32),
+    pub addresses: Span,
     /// Least and greatest AS number that a row states; `None` where none does.
     pub asn: Option<(u32, u32)>,
     /// Some row may have a host name.
     pub has_names: bool,
     /// Some row may have an account.
     pub has_accounts: bool,
+    /// The pages of the address column, in order; empty where the file has no page index.
+    pub pages: Vec<PageOutline>,
+}
+
+/// Consecutive rows of a row group that share a page of the address column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageOutline {
+    /// Rows of the group.
+    pub rows: Range<u32>,
+    /// Least and greatest address.
+    pub addresses: Span,
+}
+
+/// Which rows of a row group may match, before any is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Near {
+    /// None.
+    Nothing,
+    /// These at most: rising, apart from each other.
+    Rows(Vec<Range<u32>>),
+    /// Any.
+    Everything,
 }
 
 /// What `scan` offers and `matching` needs: a snapshot as row groups, read in two passes.
 ///
 /// Columns stand under our names, whatever the object calls them.
 pub trait RowGroups: Sync {
+    /// Bytes that are here and not decoded yet.
+    type Fetched: Send;
     /// The object's name, for messages.
     fn object(&self) -> &str;
     /// Number of row groups.
@@ -102,12 +130,29 @@ pub trait RowGroups: Sync {
     fn first_row(&self, group: usize) -> u64;
     /// What is known of a group without reading it; `None` where its statistics do not say.
     fn outline(&self, group: usize) -> Option<Outline>;
-    /// The key columns of all rows of a group, in canonical form (types of
-    /// [`super::observation::OBSERVATIONS`]); those that the object lacks are null.
+    /// Fetches what [`RowGroups::decode_keys`] needs, and decodes nothing; `rows` as there.
+    ///
+    /// # Errors
+    /// As [`RowGroups::read_keys`].
+    fn fetch_keys(
+        &self,
+        group: usize,
+        rows: Option<&[Range<u32>]>,
+    ) -> Result<Self::Fetched, Failure>;
+    /// The key columns of these rows of a group, of all where `None`, in canonical form (types of
+    /// [`super::observation::OBSERVATIONS`]); those that the object lacks, and texts of addresses
+    /// that every row has as numbers too, are null.
+    ///
+    /// # Errors
+    /// As [`RowGroups::read_keys`].
+    fn decode_keys(&self, fetched: Self::Fetched) -> Result<RecordBatch, Failure>;
+    /// Both in one.
     ///
     /// # Errors
     /// The object broke or the store went away.
-    fn read_keys(&self, group: usize) -> Result<RecordBatch, Failure>;
+    fn read_keys(&self, group: usize, rows: Option<&[Range<u32>]>) -> Result<RecordBatch, Failure> {
+        self.decode_keys(self.fetch_keys(group, rows)?)
+    }
     /// Every known column of some rows of a group, with the object's own types, so that a value
     /// that does not fit ours can still be told from a missing one; `rows` is rising and without doubles.
     ///

@@ -15,6 +15,7 @@ pub mod night;
 mod outputs;
 pub mod preview;
 pub mod progress;
+mod read_ahead;
 pub mod register;
 pub mod replay;
 mod sweep;

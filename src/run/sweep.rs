@@ -1,20 +1,20 @@
 //! Holds every snapshot against the index: parallel by row group, in two passes, with memory
-//! bounded by the row groups that are in flight. A row group whose statistics lie outside every
-//! asset is counted and never decoded.
+//! bounded by the row groups that are in flight. A row group or a page whose statistics lie
+//! outside every asset is counted and never fetched.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::progress::Progress;
+use super::read_ahead::{self, read_ahead};
 use super::world::World;
 use crate::diag::{Failure, Reject};
 use crate::model::counts::FeedCounts;
 use crate::model::decision::Hit;
-use crate::model::matches::{Match, RowGroups};
+use crate::model::matches::{Match, Near, RowGroups};
 use crate::model::observation::Observation;
 use crate::plan::SnapshotObject;
-use crate::scan::{self, Snapshot};
+use crate::scan::{self, Fetched, Snapshot};
 
 /// A snapshot that is open: its footer is read and its schema fits.
 pub struct OpenSnapshot {
@@ -48,19 +48,30 @@ pub fn sweep(
     world: &World,
     progress: &dyn Progress,
 ) -> Result<Swept, Failure> {
-    let work: Vec<(&OpenSnapshot, usize)> = snapshots
-        .iter()
-        .flat_map(|s| (0..s.snapshot.n_groups()).map(move |group| (s, group)))
-        .collect();
-    let parts: Vec<Swept> = work
-        .par_iter()
-        .map(|(snapshot, group)| {
-            let part = sweep_group(snapshot, *group, world);
-            progress.advance(1);
-            part
-        })
-        .collect::<Result<_, _>>()?;
     let mut swept = Swept::default();
+    let mut work = Vec::new();
+    for open in snapshots {
+        for group in 0..open.snapshot.n_groups() {
+            match Piece::near(open, group, world) {
+                Ok(piece) => work.push(piece),
+                Err(n_rows) => {
+                    swept.counts.of(&open.object.feed).leave_out(n_rows);
+                    progress.advance(1);
+                }
+            }
+        }
+    }
+    let fetch = |piece: &Piece<'_>| {
+        let rows = piece.rows.as_deref();
+        piece.open.snapshot.fetch_keys(piece.group, rows)
+    };
+    let compute = |piece: &Piece<'_>, fetched| {
+        let part = sweep_group(piece, fetched, world);
+        progress.advance(1);
+        part
+    };
+    let size = |piece: &Piece<'_>| piece.open.snapshot.key_bytes(piece.group);
+    let parts = read_ahead(&work, read_ahead::BUDGET, size, fetch, compute)?;
     for part in parts {
         swept.hits.extend(part.hits);
         swept.rejects.extend(part.rejects);
@@ -77,19 +88,53 @@ pub fn sweep(
     Ok(swept)
 }
 
-fn sweep_group(open: &OpenSnapshot, group: usize, world: &World) -> Result<Swept, Failure> {
-    let snapshot = &open.snapshot;
-    if let Some(outline) = snapshot.outline(group)
-        && !world.index.may_match(&outline)
-    {
-        let mut swept = Swept::default();
-        let counts = swept.counts.of(&open.object.feed);
-        counts.read = outline.n_rows;
-        counts.unmatched = outline.n_rows;
-        return Ok(swept);
+/// A row group that must be read, or a part of it.
+struct Piece<'a> {
+    open: &'a OpenSnapshot,
+    group: usize,
+    /// The rows near an asset; `None` for all.
+    rows: Option<Vec<Range<u32>>>,
+    /// Rows that are left out unread: none of them matches, and none is rejected.
+    n_left_out: u64,
+}
+
+impl<'a> Piece<'a> {
+    /// The rows of a group that may match, or how many it has where none may.
+    fn near(open: &'a OpenSnapshot, group: usize, world: &World) -> Result<Self, u64> {
+        let mut piece = Self {
+            open,
+            group,
+            rows: None,
+            n_left_out: 0,
+        };
+        let Some(outline) = open.snapshot.outline(group) else {
+            return Ok(piece);
+        };
+        match world.index.near(&outline) {
+            Near::Nothing => return Err(outline.n_rows),
+            Near::Everything => {}
+            Near::Rows(rows) => {
+                let n_near: u64 = rows
+                    .iter()
+                    .map(|rows| u64::from(rows.end - rows.start))
+                    .sum();
+                piece.n_left_out = outline.n_rows.saturating_sub(n_near);
+                piece.rows = Some(rows);
+            }
+        }
+        Ok(piece)
     }
-    let keys = snapshot.read_keys(group)?;
+}
+
+fn sweep_group(piece: &Piece<'_>, fetched: Fetched, world: &World) -> Result<Swept, Failure> {
+    let (open, group) = (piece.open, piece.group);
+    let snapshot = &open.snapshot;
+    let keys = snapshot.decode_keys(fetched)?;
     let mut matches = world.index.match_batch(&keys, snapshot.object())?;
+    drop(keys);
+    if let Some(rows) = &piece.rows {
+        matches = matches.of_rows(rows);
+    }
     let first_row = snapshot.first_row(group);
     let mut swept = Swept::default();
     for (row, why, column, found) in std::mem::take(&mut matches.rejected) {
@@ -112,6 +157,7 @@ fn sweep_group(open: &OpenSnapshot, group: usize, world: &World) -> Result<Swept
     counts.rejected = rejected;
     counts.matched = matched;
     counts.unmatched = unmatched;
+    counts.leave_out(piece.n_left_out);
     Ok(swept)
 }
 

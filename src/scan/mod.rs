@@ -7,11 +7,12 @@
 mod columns;
 mod object;
 mod observations;
+mod outline;
 mod snapshot;
 
 pub use columns::key_columns;
 pub use observations::{Identity, observations};
-pub use snapshot::{Opened, Snapshot, open};
+pub use snapshot::{Fetched, Opened, Snapshot, open};
 
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;

@@ -9,14 +9,16 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
-use parquet::basic::LogicalType;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
+use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::statistics::Statistics;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 use super::object::Parts;
-use super::{BATCH_ROWS, columns, guarded, selection, unreadable};
+use super::{BATCH_ROWS, columns, guarded, outline, selection, unreadable};
 use crate::diag::Failure;
 use crate::model::matches::{Outline, RowGroups};
 use crate::model::observation::column;
@@ -37,6 +39,15 @@ pub struct Snapshot {
     metadata: ArrowReaderMetadata,
     renames: BTreeMap<String, String>,
     first_rows: Vec<u64>,
+}
+
+/// Key columns of a row group that are fetched and not decoded.
+pub struct Fetched {
+    parts: Parts,
+    group: usize,
+    mask: ProjectionMask,
+    rows: Option<RowSelection>,
+    n_rows: usize,
 }
 
 /// A snapshot, and what a plan pins of it.
@@ -64,6 +75,7 @@ pub fn open(
     let footer = footer(place, path, size, &object)?;
     let footer_sha256 = hex::encode(Sha256::digest(&footer));
     let metadata = guarded(&object, || ParquetMetaDataReader::decode_metadata(&footer))?;
+    let metadata = with_page_index(place, path, size, metadata)?;
     let metadata = guarded(&object, || {
         ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
     })?;
@@ -125,32 +137,65 @@ fn footer(place: &Place, path: &str, size: u64, object: &str) -> Result<bytes::B
     place.get_range(path, size - TAIL - length..size - TAIL)
 }
 
-/// Least and greatest value of a column of unsigned 32-bit numbers.
-fn bounds(chunk: &ColumnChunkMetaData) -> Option<(u32, u32)> {
-    let is_unsigned = matches!(
-        chunk.column_descr().logical_type_ref(),
-        Some(LogicalType::Integer(kind)) if !kind.is_signed && kind.bit_width == 32
-    );
-    match chunk.statistics()? {
-        // Parquet keeps an unsigned number in the bits of a signed one.
-        Statistics::Int32(stats) if is_unsigned => Some((
-            stats.min_opt()?.cast_unsigned(),
-            stats.max_opt()?.cast_unsigned(),
-        )),
-        _ => None,
+/// Adds the page index, where the file has one that is no larger than a footer may be. It lies
+/// in one piece before the footer.
+fn with_page_index(
+    place: &Place,
+    path: &str,
+    size: u64,
+    metadata: ParquetMetaData,
+) -> Result<ParquetMetaData, Failure> {
+    let chunks = metadata
+        .row_groups()
+        .iter()
+        .flat_map(RowGroupMetaData::columns);
+    let ends = chunks.flat_map(|c| {
+        let range = |offset: Option<i64>, length: Option<i32>| {
+            let start = u64::try_from(offset?).ok()?;
+            Some((start, start.checked_add(u64::try_from(length?).ok()?)?))
+        };
+        [
+            range(c.column_index_offset(), c.column_index_length()),
+            range(c.offset_index_offset(), c.offset_index_length()),
+        ]
+    });
+    let ends = ends.flatten();
+    let Some((start, end)) = ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
+        return Ok(metadata);
+    };
+    let object = place.display(path);
+    if end > size || start > end {
+        return Err(unreadable(&object, "the page index lies outside the file"));
     }
+    if end - start > MAX_FOOTER_BYTES {
+        return Ok(metadata);
+    }
+    let parts = Parts::fetch(place, path, size, &[start..end])?;
+    guarded(&object, || {
+        let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)
+            .with_page_index_policy(PageIndexPolicy::Optional);
+        reader.read_page_indexes(&parts)?;
+        reader.finish()
+    })
 }
 
 impl Snapshot {
-    /// The column of a row group that stands under our name, be it renamed.
-    fn chunk(&self, group: &'_ RowGroupMetaData, name: &str) -> Option<ColumnChunkMetaData> {
-        let is_it = |c: &&ColumnChunkMetaData| {
+    /// Position of the column of a row group that stands under our name, be it renamed.
+    fn leaf(&self, group: &RowGroupMetaData, name: &str) -> Option<usize> {
+        group.columns().iter().position(|c| {
             let found = c.column_path().string();
             self.renames
                 .get(&found)
                 .map_or(found == name, |ours| ours == name)
-        };
-        group.columns().iter().find(is_it).cloned()
+        })
+    }
+
+    fn chunk<'g>(
+        &self,
+        group: &'g RowGroupMetaData,
+        name: &str,
+    ) -> Option<&'g ColumnChunkMetaData> {
+        group.columns().get(self.leaf(group, name)?)
     }
 
     fn group(&self, group: usize) -> Result<&RowGroupMetaData, Failure> {
@@ -160,52 +205,77 @@ impl Snapshot {
             .ok_or_else(|| Failure::our_bug(format!("`{}` has no row group {group}", self.path)))
     }
 
-    /// Reads some columns of a row group as one canonical batch.
-    fn read(
+    /// Fetches some columns of a row group, of all rows or of some.
+    fn fetch(
         &self,
         group: usize,
         wanted: &[Column],
         rows: Option<RowSelection>,
-    ) -> Result<RecordBatch, Failure> {
+    ) -> Result<Fetched, Failure> {
         let object = self.place.display(&self.path);
         let of_group = self.group(group)?;
-        let schema = self.metadata.parquet_schema();
-        let roots: Vec<usize> = schema
-            .root_schema()
-            .get_fields()
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| {
-                let name = self
-                    .renames
-                    .get(field.name())
-                    .map_or(field.name(), String::as_str);
-                wanted
-                    .iter()
-                    .any(|w| w.name == name || w.name == field.name())
-            })
-            .map(|(i, _)| i)
-            .collect();
-        let mask = ProjectionMask::roots(schema, roots);
+        let mask = self.mask(wanted);
         let mut ranges: Vec<Range<u64>> = Vec::new();
         for (i, chunk) in of_group.columns().iter().enumerate() {
             if mask.leaf_included(i) {
                 let (start, length) = guarded(&object, || Ok(chunk.byte_range()))?;
-                let end = start.saturating_add(length);
-                if end > self.size {
-                    return Err(unreadable(&object, "a column lies outside the file"));
+                let chunk = start..start.saturating_add(length);
+                match rows.as_ref().zip(self.pages_of(group, i)) {
+                    Some((rows, pages)) => ranges.extend(near_pages(&chunk, rows, pages)),
+                    None => ranges.push(chunk),
                 }
-                ranges.push(start..end);
             }
         }
-        let parts = Parts::fetch(&self.place, &self.path, self.size, &ranges)?;
+        if ranges.iter().any(|range| range.end > self.size) {
+            return Err(unreadable(&object, "a column lies outside the file"));
+        }
+        let n_rows = match &rows {
+            Some(rows) => rows.row_count(),
+            None => usize::try_from(of_group.num_rows()).unwrap_or(0),
+        };
+        Ok(Fetched {
+            parts: Parts::fetch(&self.place, &self.path, self.size, &ranges)?,
+            group,
+            mask,
+            rows,
+            n_rows,
+        })
+    }
+
+    /// The columns of the file that stand under our names, be they renamed.
+    fn mask(&self, wanted: &[Column]) -> ProjectionMask {
+        let schema = self.metadata.parquet_schema();
+        let fields = schema.root_schema().get_fields().iter().enumerate();
+        let roots = fields.filter(|(_, field)| {
+            let name = self.renames.get(field.name());
+            let name = name.map_or(field.name(), String::as_str);
+            wanted
+                .iter()
+                .any(|w| w.name == name || w.name == field.name())
+        });
+        ProjectionMask::roots(schema, roots.map(|(i, _)| i))
+    }
+
+    /// Where the pages of a column lie, where the file says so.
+    fn pages_of(&self, group: usize, column: usize) -> Option<&[PageLocation]> {
+        let index = self.metadata.metadata().offset_index()?;
+        let pages = index.get(group)?.get(column)?.page_locations();
+        (!pages.is_empty()).then_some(pages)
+    }
+
+    /// Decodes what was fetched as one batch under our names.
+    fn decode(&self, fetched: Fetched) -> Result<RecordBatch, Failure> {
+        let object = self.place.display(&self.path);
+        let group = fetched.group;
         let batch = guarded(&object, || {
-            let mut builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(parts, self.metadata.clone())
-                    .with_projection(mask)
-                    .with_row_groups(vec![group])
-                    .with_batch_size(BATCH_ROWS);
-            if let Some(rows) = rows {
+            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+                fetched.parts,
+                self.metadata.clone(),
+            )
+            .with_projection(fetched.mask)
+            .with_row_groups(vec![group])
+            .with_batch_size(BATCH_ROWS);
+            if let Some(rows) = fetched.rows {
                 builder = builder.with_row_selection(rows);
             }
             let reader = builder.build()?;
@@ -213,11 +283,64 @@ impl Snapshot {
             let batches = reader.collect::<Result<Vec<_>, _>>()?;
             Ok(concat_batches(&schema, &batches)?)
         })?;
+        if batch.num_rows() != fetched.n_rows {
+            let what = format!(
+                "row group {group} gave {} rows where its footer says {}",
+                batch.num_rows(),
+                fetched.n_rows
+            );
+            return Err(unreadable(&object, &what));
+        }
         columns::rename_batch(&batch, &self.renames, &object)
+    }
+
+    /// Bytes of the key columns of this group, as they lie in the object.
+    #[must_use]
+    pub fn key_bytes(&self, group: usize) -> u64 {
+        let mask = self.mask(&self.keys(group));
+        let columns = self
+            .group(group)
+            .map(RowGroupMetaData::columns)
+            .unwrap_or_default();
+        let wanted = columns
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| mask.leaf_included(*i));
+        let bytes = wanted.map(|(_, c)| u64::try_from(c.compressed_size()).unwrap_or(0));
+        bytes.fold(0, u64::saturating_add)
+    }
+
+    /// Has every row of this group a value in the column, as its statistics have it?
+    fn is_complete(&self, group: usize, name: &str) -> bool {
+        let chunk = self.group(group).ok().and_then(|g| self.chunk(g, name));
+        let n_nulls = chunk.and_then(|c| c.statistics().and_then(Statistics::null_count_opt));
+        n_nulls == Some(0)
+    }
+
+    /// The key columns that matter: where all addresses are IPv4 numbers, no other form of them.
+    fn keys(&self, group: usize) -> Vec<Column> {
+        let has_numbers = self.is_complete(group, column::IP_V4);
+        let is_needed =
+            |c: &&Column| !(has_numbers && [column::IP, column::IP_V6].contains(&c.name));
+        columns::KEYS.iter().filter(is_needed).copied().collect()
     }
 }
 
+/// The pages that hold any of these rows, and what lies before the first page: the dictionary.
+fn near_pages(chunk: &Range<u64>, rows: &RowSelection, pages: &[PageLocation]) -> Vec<Range<u64>> {
+    let mut ranges = rows.scan_ranges(pages);
+    let first = pages
+        .first()
+        .and_then(|page| u64::try_from(page.offset).ok());
+    if let Some(first) = first.filter(|first| *first > chunk.start) {
+        ranges.insert(0, chunk.start..first);
+    }
+    ranges
+}
+
 impl RowGroups for Snapshot {
+    type Fetched = Fetched;
+
     fn object(&self) -> &str {
         &self.path
     }
@@ -231,42 +354,46 @@ impl RowGroups for Snapshot {
     }
 
     fn outline(&self, group: usize) -> Option<Outline> {
-        let group = self.metadata.metadata().row_groups().get(group)?;
-        let n_rows = u64::try_from(group.num_rows()).ok()?;
-        let chunk = |name: &str| self.chunk(group, name);
-        let n_nulls =
-            |name: &str| chunk(name).map(|c| c.statistics().and_then(Statistics::null_count_opt));
-        // Absent, or null in every row.
-        let is_empty = |name: &str| n_nulls(name).is_none_or(|n| n == Some(n_rows));
-        if n_nulls(column::OBSERVED_AT)? != Some(0) || n_nulls(column::IP_V4)? != Some(0) {
-            return None;
-        }
-        let everything = (0, u32::MAX);
-        let asn = chunk(column::ASN).map(|c| bounds(&c).unwrap_or(everything));
-        Some(Outline {
-            n_rows,
-            v4: bounds(&chunk(column::IP_V4)?)?,
-            asn: asn.filter(|_| !is_empty(column::ASN)),
-            has_names: !is_empty(column::HOSTNAME),
-            has_accounts: !is_empty(column::ACCOUNT_HASH) || !is_empty(column::ACCOUNT_DOMAIN),
-        })
+        let of_group = self.metadata.metadata().row_groups().get(group)?;
+        let find = |name: &str| self.chunk(of_group, name);
+        let index = self.metadata.metadata().column_index();
+        let index = index.and_then(|groups| groups.get(group));
+        let pages = |name: &str| {
+            let column = self.leaf(of_group, name)?;
+            Some((index?.get(column)?, self.pages_of(group, column)?))
+        };
+        // A malformed index must not end the night; without an outline the group is read.
+        let outline = guarded(&self.path, || Ok(outline::of(of_group, &find, &pages)));
+        outline.ok().flatten()
     }
 
-    fn read_keys(&self, group: usize) -> Result<RecordBatch, Failure> {
-        let batch = self.read(group, &columns::KEYS, None)?;
-        let n_rows = self.group(group)?.num_rows();
-        if i64::try_from(batch.num_rows()) != Ok(n_rows) {
+    fn fetch_keys(&self, group: usize, rows: Option<&[Range<u32>]>) -> Result<Fetched, Failure> {
+        let n_rows = usize::try_from(self.group(group)?.num_rows()).unwrap_or(0);
+        let rows = rows.map(|rows| {
+            let rows = rows.iter().map(|r| r.start as usize..r.end as usize);
+            RowSelection::from_consecutive_ranges(rows, n_rows)
+        });
+        self.fetch(group, &self.keys(group), rows)
+    }
+
+    fn decode_keys(&self, fetched: Fetched) -> Result<RecordBatch, Failure> {
+        let group = fetched.group;
+        let batch = self.decode(fetched)?;
+        let batch = table::canonical(&batch, &columns::KEYS, &self.path)?.batch;
+        let n_missing = batch
+            .column_by_name(column::IP_V4)
+            .map_or(0, |c| c.null_count());
+        if n_missing > 0 && self.is_complete(group, column::IP_V4) {
             let what = format!(
-                "row group {group} has {} rows; its footer says {n_rows}",
-                batch.num_rows()
+                "row group {group} has no `ip_v4` in {n_missing} rows where its statistics say that none lacks one"
             );
             return Err(unreadable(&self.place.display(&self.path), &what));
         }
-        Ok(table::canonical(&batch, &columns::KEYS, &self.path)?.batch)
+        Ok(batch)
     }
 
     fn read_rows(&self, group: usize, rows: &[u32]) -> Result<RecordBatch, Failure> {
         let n_rows = usize::try_from(self.group(group)?.num_rows()).unwrap_or(0);
-        self.read(group, &columns::ALL, Some(selection(rows, n_rows)))
+        self.decode(self.fetch(group, &columns::ALL, Some(selection(rows, n_rows)))?)
     }
 }
