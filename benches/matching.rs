@@ -512,14 +512,7 @@ fn numbers(what: &str, path: &Path, assets: &[Asset], index: &Index, n_rows: usi
         (column::IP_V4, Arc::new(values))
     });
     let snapshot = Snapshot::open(path);
-    compare(
-        "number, unsorted",
-        &snapshot,
-        index,
-        assets,
-        column::IP_V4,
-        n_rows,
-    );
+    compare(what, &snapshot, index, assets, column::IP_V4, n_rows);
 }
 
 fn texts(path: &Path, assets: &[Asset], index: &Index, n_rows: usize) {
