@@ -118,6 +118,7 @@ pub(super) enum Command {
         company: String,
         #[command(flatten)]
         job: JobArgs,
+    },
     /// Store an index of assets, for quick answers by `match`
     Index {
         #[command(subcommand)]

@@ -183,6 +183,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
                 ))
             })?;
             say(&run::erase::company(&call(job), &key, &moment)?)?;
+            Ok(0)
         }
         Command::Index { command } => {
             let args::IndexCommand::Build {
