@@ -18,6 +18,7 @@
 //! | – | [`store`] | 1, I/O | URLs | objects |
 //! | scan | [`scan`] | 2, I/O | snapshot objects | row groups in two passes |
 //! | deliver | [`deliver`], [`ledger`] | 2, I/O | letters, claims | receipts |
+//! | – | [`fetch`] | 2, I/O | names | results of look-ups |
 //! | config | [`config`] | 3 | `jobs/*.toml` | a checked job |
 //! | all | [`run`] | 4 | job, night | outcome |
 //!
@@ -41,6 +42,7 @@ pub mod statistics;
 pub mod store;
 
 pub mod deliver;
+pub mod fetch;
 pub mod ledger;
 pub mod scan;
 

@@ -242,7 +242,10 @@ mod lookups {
             GOOD,
         );
         let lines = file.line();
-        assert_eq!(read_lookups(lines.as_bytes()).unwrap(), [file.clone()]);
+        assert_eq!(
+            read_lookups(lines.as_bytes()).unwrap(),
+            std::slice::from_ref(&file)
+        );
         let found = Answer::Found(vec!["s@een.example".into()]);
         assert_eq!(
             answer(std::slice::from_ref(&file), "2026-03-04T00:00:00Z"),

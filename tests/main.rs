@@ -16,6 +16,7 @@ mod bad_input;
 mod contacts;
 mod decide;
 mod explain;
+mod fetch;
 mod harness;
 mod ingest;
 mod matching;

@@ -1,6 +1,7 @@
 //! The register from outside: every reason for which an asset is refused.
 
 mod check;
+mod large;
 mod parties;
 mod suffixes;
 

@@ -23,6 +23,7 @@ const RANK: &[(&str, u8)] = &[
     ("scan", 2),
     ("ledger", 2),
     ("deliver", 2),
+    ("fetch", 2),
     ("config", 3),
     ("run", 4),
     ("cli", 5),

@@ -95,6 +95,9 @@ pub(super) enum Command {
     Match(MatchArgs),
     /// Say whether a reference is ours: real, withdrawn, not ours or mistyped
     Verify(VerifyArgs),
+    /// Ask strangers' servers, politely; apart from the night, which reads the results
+    #[command(subcommand)]
+    Fetch(super::fetch::FetchCommand),
     /// Check registrations before they are applied
     #[command(subcommand)]
     Register(super::register::RegisterCommand),

@@ -8,6 +8,7 @@
 
 mod args;
 mod bars;
+mod fetch;
 mod ledger;
 mod register;
 
@@ -147,6 +148,24 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let answer = run::verify::verify(&call(ask.job), &question)?;
             say(&format!("{}\n", answer.text))?;
             Ok(answer.exit_code)
+        }
+        Command::Fetch(fetch::FetchCommand::SecurityTxt(ask)) => {
+            let (job, ask) = ask.into_parts()?;
+            let progress =
+                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+            let said = run::fetch::security_txt(&call(job), &ask, &moment, progress.as_ref())?;
+            eprint!("{said}");
+            Ok(0)
+        }
+        Command::Register(register::RegisterCommand::Unconfirmed(ask)) => {
+            let (days, on) = (ask.days, ask.on);
+            say(&run::register::unconfirmed(
+                &call(ask.job),
+                days,
+                on,
+                &moment,
+            )?)?;
+            Ok(0)
         }
         Command::Register(register::RegisterCommand::Check(ask)) => {
             let (job, ask) = ask.into_parts();

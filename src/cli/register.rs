@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::args::JobArgs;
+use crate::model::night::Night;
 use crate::run::register;
 
 #[derive(Subcommand)]
 pub(super) enum RegisterCommand {
     /// Every fault of a delivery of registrations, and what it would change
     Check(CheckArgs),
+    /// List companies whose registrations were not confirmed for long, as CSV
+    Unconfirmed(UnconfirmedArgs),
 }
 
 #[derive(ClapArgs)]
@@ -45,6 +48,18 @@ pub(super) struct CheckArgs {
     /// Folder to write the tables to, as Parquet, if nothing is wrong
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct UnconfirmedArgs {
+    #[command(flatten)]
+    pub(super) job: JobArgs,
+    /// Older than this many days
+    #[arg(long, value_name = "N", default_value_t = 180)]
+    pub(super) days: u32,
+    /// As of this date; today where absent
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(super) on: Option<Night>,
 }
 
 impl CheckArgs {

@@ -4,6 +4,7 @@
 //! none, and what could not be fetched is *unknown*, never *none*.
 //! Deliberately absent: fetching. The nightly run reads dated results; `fetch` makes them.
 
+mod adoption;
 mod armor;
 mod language_tag;
 mod lookup;
@@ -12,7 +13,8 @@ mod rdap;
 mod security_txt;
 mod timestamp;
 
+pub use adoption::{Adoption, AdoptionRow, adoption_csv};
 pub use lookup::{Lookup, LookupKind, LookupOutcome, read_lookups};
-pub use published::{Adoption, judge, published};
+pub use published::{judge, published};
 pub use rdap::{AbuseMailbox, Rdap, read_rdap};
 pub use security_txt::{SecurityTxt, Verdict, read_security_txt};

@@ -59,12 +59,20 @@ fn take(lookup: &Lookup, now: Micros, max_age_days: u32, published: &mut Publish
         (LookupOutcome::Found, LookupKind::Rdap) => abuse(&lookup.bytes()),
         (LookupOutcome::Found, LookupKind::SecurityTxt) => {
             let file = judge(lookup, now);
+            // A page that says "not found" with status 200 is no file.
+            if file.is_something_else() {
+                let answer = Answer::None("no_security_txt".into());
+                return put(lookup, Dated { day, answer }, published);
+            }
             if let Ok(name) = lookup.subject.parse() {
                 let codes = file.errors.iter().map(|v| v.code).collect();
                 published.verdicts.insert(name, codes);
             }
             match (file.distrust(), file.contacts.is_empty()) {
                 (Some(code), _) => Answer::None(code.to_owned()),
+                _ if is_elsewhere(lookup) && file.canonical.is_empty() => {
+                    Answer::None("redirected_elsewhere".into())
+                }
                 (None, true) => Answer::None("no_mail_contact".into()),
                 (None, false) => Answer::Found(file.contacts),
             }
@@ -126,6 +134,25 @@ pub fn judge(lookup: &Lookup, now: Micros) -> SecurityTxt {
     let verdict = |code| super::Verdict { code, line };
     file.errors.splice(0..0, served.into_iter().map(verdict));
     file
+}
+
+/// Was the file found below another name than it was asked of? A `Canonical` field that names
+/// one of the two makes up for it (RFC 9116, section 2.5.2); one that names neither is a fault.
+fn is_elsewhere(lookup: &Lookup) -> bool {
+    let host = |url: &String| {
+        url::Url::parse(url)
+            .ok()?
+            .host_str()?
+            .parse::<Domain>()
+            .ok()
+    };
+    let (Some(asked), Some(found)) = (
+        lookup.urls.first().and_then(host),
+        lookup.urls.last().and_then(host),
+    ) else {
+        return false;
+    };
+    !(found.is_at_or_below(&asked) || asked.is_at_or_below(&found))
 }
 
 fn media_faults(content_type: Option<&str>) -> Option<&'static str> {
@@ -204,45 +231,4 @@ fn own(assets: &[Arc<Asset>], now: Micros) -> BTreeMap<CompanyKey, Own> {
         of_company.nets.dedup();
     }
     own
-}
-
-/// Adoption of security.txt among a group of companies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Adoption {
-    /// Companies in the group.
-    pub companies: u64,
-    /// Companies with a name whose answer is known.
-    pub looked_up: u64,
-    /// With a file at one of their names at least.
-    pub with_file: u64,
-    /// With one that may be relied on and names a mailbox.
-    pub usable: u64,
-    /// With one without any fault.
-    pub without_fault: u64,
-    /// With names, none of which has a known answer: counted nowhere else.
-    pub unknown: u64,
-}
-
-impl Adoption {
-    /// Counts one company in.
-    pub fn count(&mut self, own: Option<&Own>, published: &Published) {
-        self.companies += 1;
-        let names: BTreeSet<&Domain> = own.iter().flat_map(|o| &o.names).map(|n| &n.name).collect();
-        let answers: Vec<&Answer> = names
-            .iter()
-            .filter_map(|name| published.security_txt.get(*name))
-            .map(|dated| &dated.answer)
-            .collect();
-        let is_known = |a: &&&Answer| !matches!(a, Answer::Unknown(_));
-        if !answers.iter().any(|a| is_known(&a)) {
-            self.unknown += u64::from(!names.is_empty());
-            return;
-        }
-        let verdicts = || names.iter().filter_map(|n| published.verdicts.get(*n));
-        let is_usable = answers.iter().any(|a| matches!(a, Answer::Found(_)));
-        self.looked_up += 1;
-        self.with_file += u64::from(verdicts().next().is_some());
-        self.usable += u64::from(is_usable);
-        self.without_fault += u64::from(verdicts().any(Vec::is_empty));
-    }
 }

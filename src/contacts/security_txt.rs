@@ -29,6 +29,8 @@ pub struct SecurityTxt {
     pub notifications: Vec<Verdict>,
     /// Plain mail addresses out of `Contact: mailto:…`, in the owner's order of preference.
     pub contacts: Vec<String>,
+    /// Where the file says that it belongs.
+    pub canonical: Vec<String>,
     /// It has an OpenPGP signature; nobody has checked whose.
     pub is_signed: bool,
 }
@@ -58,6 +60,13 @@ impl SecurityTxt {
     #[must_use]
     pub const fn is_valid(&self) -> bool {
         self.errors.is_empty()
+    }
+
+    /// Neither of the two fields that every file has: it is another page.
+    #[must_use]
+    pub fn is_something_else(&self) -> bool {
+        let has = |code| self.errors.iter().any(|v| v.code == code);
+        has("no_expire") && has("no_contact")
     }
 
     /// The first fault after which its contacts must not be used.
@@ -232,8 +241,10 @@ impl Reader {
                 self.file.notifications.push(Verdict { code, line });
             }
         }
-        if key == "contact" {
-            self.file.contacts.extend(mailto(value));
+        match key.as_str() {
+            "contact" => self.file.contacts.extend(mailto(value)),
+            "canonical" => self.file.canonical.push(value.to_owned()),
+            _ => {}
         }
         self.fields.push((key, value.to_owned()));
     }

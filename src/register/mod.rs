@@ -16,6 +16,7 @@ mod suffix;
 mod text_columns;
 mod time;
 mod typed;
+mod unconfirmed;
 
 use ipnet::IpNet;
 
@@ -30,6 +31,7 @@ pub use difference::Change;
 pub use header::Kind;
 pub use stored::{from_stored, is_stored, stored_assets};
 pub use suffix::SuffixList;
+pub use unconfirmed::{Unconfirmed, unconfirmed};
 
 /// What the job says about registrations.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,11 @@
 //! commands.
 
 pub mod adhoc;
+mod adoption;
 pub mod desk;
 pub mod erase;
 pub mod explain;
+pub mod fetch;
 pub mod hand_over;
 pub mod ingest;
 pub mod load;

@@ -314,6 +314,15 @@ impl Outputs<'_> {
                 statistics::csv(&cells, self.loaded.job.csv_separator)?,
             ),
             ("statistics/statistics.html".into(), page),
+            (
+                "statistics/security-txt.csv".into(),
+                crate::contacts::adoption_csv(
+                    &super::adoption::rows(night.world, self.pin.night),
+                    statistics::INTERNAL,
+                    &self.pin.night.to_string(),
+                    self.loaded.job.csv_separator,
+                )?,
+            ),
         ])
     }
 

@@ -29,6 +29,7 @@ use crate::model::night::Night;
 
 pub use export::{csv, parquet};
 pub use page::{html, html_with};
+pub use sector::section;
 
 /// What every output says of itself, in Dutch, until disclosure control exists.
 pub const INTERNAL: &str = "INTERN – NIET VOOR PUBLICATIE";

@@ -98,7 +98,8 @@ fn sections(scheme: &str) -> Option<(&'static [Section], &'static str)> {
 }
 
 /// The section of a code, such as `J` or `SBI2025:K`; empty where the code is unknown.
-pub(super) fn section(code: &str, scheme: &str) -> String {
+#[must_use]
+pub fn section(code: &str, scheme: &str) -> String {
     let Some((sections, mark)) = sections(scheme) else {
         return String::new();
     };

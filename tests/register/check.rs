@@ -361,3 +361,50 @@ fn numbers_for_keys_in_parquet_have_lost_their_zeros_too() {
     let known: BTreeSet<u64> = checked.problems.iter().map(|p| p.row).collect();
     assert_eq!(known.len(), 1);
 }
+
+#[test]
+fn what_nobody_confirmed_is_listed_by_company() {
+    use nachtwacht::model::company::{Channel, Contact};
+    const DAY: i64 = 86_400_000_000;
+    let (suffixes, zone, settings) = (suffixes(), zone(), samples());
+    let text = b"company_key,kind,value,valid_until,confirmed_at\n\
+        kvk:00000001,domain,een.example,,1970-04-01T00:00:00Z\n\
+        kvk:00000001,domain,oud.example,,1970-01-11T00:00:00Z\n\
+        kvk:00000001,domain,nooit.example,,\n\
+        kvk:00000001,domain,voorbij.example,1970-02-01,\n\
+        kvk:00000002,domain,vers.example,,1970-04-01T00:00:00Z\n";
+    let sheet = register::delivered(text, "file").unwrap().remove(0);
+    let kept = register::assets(
+        &[sheet.batch],
+        "f",
+        &super::keys(),
+        &suffixes,
+        &zone,
+        &settings,
+    )
+    .unwrap();
+    assert_eq!(kept.rows.len(), 5, "{:?}", kept.rejects);
+    let contact = |n: u32, verified: i64, has_bounced: bool| Contact {
+        company: format!("kvk:0000000{n}").parse().unwrap(),
+        channel: Channel::Email,
+        value: "a@een.example".into(),
+        role: String::new(),
+        priority: 1,
+        verified_at: Some(verified * DAY),
+        bounced_at: has_bounced.then_some(0),
+    };
+    let contacts = [
+        contact(1, 5, false),
+        contact(1, 3, true),
+        contact(2, 95, false),
+    ];
+    let found = register::unconfirmed(kept.rows.iter(), contacts.iter(), 100 * DAY, 70 * DAY);
+    let of_one = register::Unconfirmed {
+        n_assets: 2,
+        n_contacts: 1,
+        has_never: true,
+        oldest: Some(5 * DAY),
+    };
+    let found: Vec<_> = found.into_iter().map(|(k, u)| (k.to_string(), u)).collect();
+    assert_eq!(found, [("kvk:00000001".to_owned(), of_one)]);
+}
