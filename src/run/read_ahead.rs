@@ -44,14 +44,14 @@ pub fn read_ahead<W: Sync, F: Send, R: Send>(
             });
         }
         drop(send);
+        let _closes = Closes(&budget);
         let results = receive.into_iter().par_bridge().map(|(n, piece, fetched)| {
             let computed = fetched.and_then(|fetched| compute(piece, fetched));
             budget.give(size(piece));
-            Ok((n, computed?))
+            // Whoever waits for bytes must not fetch what nobody will use.
+            computed.map(|r| (n, r)).inspect_err(|_| budget.close())
         });
-        let results: Result<Vec<_>, Failure> = results.collect();
-        budget.close();
-        results
+        results.collect::<Result<_, Failure>>()
     })?;
     results.sort_unstable_by_key(|result| result.0);
     Ok(results.into_iter().map(|result| result.1).collect())
@@ -60,6 +60,15 @@ pub fn read_ahead<W: Sync, F: Send, R: Send>(
 fn take<'w, W>(next: &AtomicUsize, work: &'w [W]) -> Option<(usize, &'w W)> {
     let n = next.fetch_add(1, Ordering::Relaxed);
     Some((n, work.get(n)?))
+}
+
+/// Closes the budget at the end, be it a panic: nobody may wait for ever.
+struct Closes<'a>(&'a Budget);
+
+impl Drop for Closes<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Bytes in flight.
