@@ -13,12 +13,12 @@ import duckdb
 
 kind, snapshot, assets = sys.argv[1:]
 db = duckdb.connect(config={"threads": 1})
-db.execute(f"CREATE TABLE assets AS SELECT * FROM '{assets}'")
-source = f"(SELECT {kind} FROM '{snapshot}')"
+db.execute(f"CREATE TABLE assets AS SELECT * FROM read_parquet('{assets}')")
+source = f"(SELECT {kind} FROM read_parquet('{snapshot}'))"
 if kind == "ip":
     parts = [f"split_part(ip, '.', {n})::UINTEGER" for n in range(1, 5)]
     number = f"({parts[0]} << 24) | ({parts[1]} << 16) | ({parts[2]} << 8) | {parts[3]}"
-    source = f"(SELECT {number} AS ip_v4 FROM '{snapshot}')"
+    source = f"(SELECT {number} AS ip_v4 FROM read_parquet('{snapshot}'))"
 if kind == "hostname":
     query = f"""
         WITH labels AS (SELECT string_split(lower(hostname), '.') AS l FROM {source}),

@@ -170,7 +170,7 @@ fn with_page_index(
     if end - start > MAX_FOOTER_BYTES {
         return Ok(metadata);
     }
-    let parts = Parts::fetch(place, path, size, &[start..end])?;
+    let parts = Parts::fetch(place, path, size, std::slice::from_ref(&(start..end)))?;
     guarded(&object, || {
         let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)
             .with_page_index_policy(PageIndexPolicy::Optional);
