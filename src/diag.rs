@@ -221,6 +221,8 @@ reject_reasons! {
     BadSeverity "bad_severity" "not one of critical, high, medium, low, info";
     WrongFieldCount "wrong_field_count" "the line has more fields than the header";
     NotUtf8 "not_utf8" "not readable as UTF-8 text";
+    BadJson "bad_json" "not one JSON object on one line";
+    NotAFinding "not_a_finding" "the scanner says that this check did not match";
     BadCompanyKey "bad_company_key" "not `scheme:value` with a known scheme and form (a KvK number has eight digits)";
     LostLeadingZeros "lost_leading_zeros" "fewer than eight digits: a spreadsheet dropped the leading zeros of a KvK number, as in 1234567 for 01234567";
     ScientificNotation "scientific_notation" "a number such as 1.2E+07: a spreadsheet rounded it, and its last digits are gone";

@@ -466,3 +466,33 @@ fn the_order_of_hits_within_a_row_changes_nothing() {
     let ids = |d: &Decided| d.letters.iter().map(|l| l.letter.id).collect::<Vec<_>>();
     assert_eq!(ids(&one), ids(&two));
 }
+
+/// What a machine attacks others with is not what is wrong with it.
+#[test]
+fn the_cve_of_an_attack_is_no_flaw_of_its_source() {
+    let (file, text) = threat_text("log4j", "state = \"active\"\nmin_confidence = \"low\"");
+    let about = |rule: &str| {
+        let text = text.replacen("report = [\"log4j\"]", rule, 1).replace(
+            "row = { report = \"log4j\" }",
+            "row = { report = \"event4_honeypot_http_scan\", cve = \"CVE-2021-44228\" }",
+        );
+        let threats = config::catalogue(&[(file.clone(), text)], &[])
+            .unwrap()
+            .threats;
+        Arc::clone(&threats[0])
+    };
+    let judged = |threat: &Threat, taxonomy: &str| {
+        let row = [
+            ("report", "event4_honeypot_http_scan"),
+            ("cve", "CVE-2021-44228"),
+            ("classification_taxonomy", taxonomy),
+        ]
+        .map(|(a, b)| (a.to_owned(), b.to_owned()));
+        rule::judge_row(threat, &row).unwrap().as_str()
+    };
+    let by_cve = about("cve = [\"CVE-2021-44228\"]");
+    assert_eq!(judged(&by_cve, "vulnerable"), "vulnerable");
+    assert_eq!(judged(&by_cve, "intrusion-attempts"), "no");
+    let by_report = about("cve = [\"CVE-2021-44228\"]\nreport = [\"event4_honeypot_http_scan\"]");
+    assert_eq!(judged(&by_report, "intrusion-attempts"), "vulnerable");
+}

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 mod delivery;
+mod folder;
+mod formats;
 mod published;
 
 use published::two_rows;
@@ -19,6 +21,7 @@ fn settings() -> Settings {
         feed: "shadowserver".into(),
         account_key: Some(Secret::new(b"test key")),
         max_bytes: 1 << 24,
+        run_rows: ingest::RUN_ROWS,
     }
 }
 
@@ -27,6 +30,7 @@ fn read_as(name: &str, bytes: &[u8]) -> Result<Ingested, Failure> {
         name,
         report: None,
         snapshot_date: Some(jiff::civil::date(2026, 3, 1)),
+        ..Source::default()
     };
     let ingested = ingest::shadowserver(bytes, &source, &settings())?;
     assert_sums(&ingested);
@@ -98,6 +102,7 @@ fn the_report_is_never_guessed() {
             name,
             report,
             snapshot_date: date,
+            ..Source::default()
         };
         ingest::shadowserver(csv, &source, &settings())
     };
@@ -306,8 +311,7 @@ fn of_a_leaked_account_only_hash_and_domain_remain() {
     };
     let source = Source {
         name: "2026-03-01-compromised_account-nl.csv",
-        report: None,
-        snapshot_date: None,
+        ..Source::default()
     };
     let failure = ingest::shadowserver(csv.as_bytes(), &source, &keyless).unwrap_err();
     assert_eq!(failure.kind, Kind::FixJob);
@@ -332,8 +336,8 @@ fn the_owner_who_can_act_is_the_subject_of_an_event() {
     );
     assert_eq!(
         cves(&infected, 0),
-        [""; 0],
-        "what it attacked with is no hole of its own"
+        ["CVE-2021-44228"],
+        "what it attacked with: `decide` knows that it is no hole of its own"
     );
     assert_eq!(text(&infected, "version", 0), None);
     assert_eq!(extra(&infected, 0)["vulnerability_id"], "CVE-2021-44228");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::diag::Failure;
+use crate::ingest::Format;
 use crate::model::company::Language;
 use crate::model::decision::ItemKind;
 use crate::model::identity::Secret;
@@ -89,7 +90,7 @@ pub(super) enum Command {
     },
     /// Show a letter about a threat to a made-up company; needs no store
     Preview(PreviewArgs),
-    /// Turn a feed's report (CSV, gzip, zip) into a snapshot
+    /// Turn what a feed delivers into snapshots: a file, or a folder or prefix of a day
     Ingest(IngestArgs),
     /// Hold a list of addresses or names against a list of assets: who is on it?
     Match(MatchArgs),
@@ -188,37 +189,62 @@ impl PreviewArgs {
 }
 
 #[derive(ClapArgs)]
+#[command(
+    after_help = "Formats: shadowserver (a report as delivered), list (addresses or names: CSV, Parquet, or one a
+line), accounts (leaked accounts; the secret is dropped), intelmq and nuclei (JSON lines).
+
+Examples:
+  nachtwacht ingest 2026-03-13-scan_rdp-nl.csv.gz --out snapshots/
+  nachtwacht ingest s3://bucket/incoming/2026-03-13/ --out s3://bucket/snapshots/
+  nachtwacht ingest partner.csv --feed partner --report vpn_flaw --date 2026-03-13 --out snapshots/"
+)]
 pub(super) struct IngestArgs {
-    /// Report as delivered: CSV, gzip or zip
-    file: PathBuf,
-    /// Snapshot to write, such as snapshots/2026-03-12/shadowserver/scan_rdp.parquet
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    /// A file (CSV, JSON lines, Parquet; gzip or zip), a folder, or the URL of an object or a prefix
+    from: String,
+    /// Folder or prefix of the snapshots, each <date>/<feed>/<report>.parquet; or one such file
+    #[arg(long, value_name = "FOLDER")]
+    out: String,
     /// Report type, where the file's name does not tell
     #[arg(long)]
     report: Option<String>,
     /// Date of the snapshot, where the file's name does not tell
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: Option<Night>,
-    /// Feed
-    #[arg(long, default_value = "shadowserver")]
-    feed: String,
+    /// shadowserver, list, accounts, intelmq or nuclei, where the content does not tell
+    #[arg(long)]
+    format: Option<String>,
+    /// Feed, as under [feeds] in the job; shadowserver for its own reports
+    #[arg(long)]
+    feed: Option<String>,
     /// Environment variable that holds the key with which accounts are hashed
     #[arg(long, value_name = "NAME", default_value = "NACHTWACHT_PARTY_KEY")]
     key_env: String,
+    /// Greatest size of an unpacked file, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = ingest::MAX_BYTES)]
+    max_bytes: u64,
 }
 
 impl IngestArgs {
     pub(super) fn into_ask(self, env: &BTreeMap<String, String>) -> Result<ingest::Ask, Failure> {
+        let format = self.format.map(|text| {
+            text.parse().map_err(|()| {
+                let known = Format::ALL.iter().map(|f| f.as_str()).collect::<Vec<_>>();
+                Failure::fix_job(format!("`{text}` is not one of {}", known.join(", ")))
+                    .at("", "--format")
+            })
+        });
         Ok(ingest::Ask {
             account_key: env
                 .get(&self.key_env)
                 .map(|k| Secret::new(k.trim().as_bytes())),
-            file: self.file,
+            from: self.from,
             out: self.out,
             report: self.report,
             date: self.date,
+            format: format.transpose()?,
             feed: self.feed,
+            max_bytes: self.max_bytes,
+            env: env.clone(),
         })
     }
 }

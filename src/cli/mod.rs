@@ -134,7 +134,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             Ok(0)
         }
         Command::Ingest(ask) => {
-            say(&run::ingest::ingest(&ask.into_ask(&env)?)?)?;
+            run::ingest::ingest(&ask.into_ask(&env)?, &mut |text| say(text))?;
             Ok(0)
         }
         Command::Match(ask) => {

@@ -32,6 +32,7 @@ fn judge_one(when: &When, o: &Observation) -> Certainty {
         && one(&when.feed, Some(&o.feed))
         && any(&when.tag, &o.tags)
         && any(&when.cve, &o.cves)
+        && (when.cve.is_empty() || !when.report.is_empty() || !is_attackers_event(o))
         && one(&when.vendor, o.vendor.as_deref())
         && one(&when.product, o.product.as_deref())
         && one(&when.classification_type, o.classification_type.as_deref())
@@ -42,6 +43,15 @@ fn judge_one(when: &When, o: &Observation) -> Certainty {
     } else {
         Certainty::No
     }
+}
+
+/// The CVE of such an event is what its source attacked others with, and no flaw of its own. A
+/// rule that names the report knows what it asks for.
+fn is_attackers_event(o: &Observation) -> bool {
+    matches!(
+        o.classification_taxonomy.as_deref(),
+        Some("information-gathering" | "intrusion-attempts" | "malicious-code" | "availability")
+    )
 }
 
 /// A version that is missing or unreadable is possible, never vulnerable.

@@ -64,8 +64,15 @@ pub(super) fn instant(cell: &[u8]) -> Option<Micros> {
     Some((seconds - offset_seconds(zone)?) * 1_000_000 + fraction)
 }
 
+/// The beginning of a day that is written as a date alone, in UTC.
+pub(super) fn midnight(cell: &[u8]) -> Option<Micros> {
+    let text = std::str::from_utf8(trimmed(cell)).ok()?;
+    let date: crate::model::night::Night = text.parse().ok()?;
+    Some(days_since_1970(date.date()) * 86_400_000_000)
+}
+
 /// The number of days from 1970-01-01 (H. Hinnant, "chrono-compatible low-level date algorithms").
-fn days_since_1970(date: jiff::civil::Date) -> i64 {
+pub(super) fn days_since_1970(date: jiff::civil::Date) -> i64 {
     let (month, day) = (i64::from(date.month()), i64::from(date.day()));
     let year = i64::from(date.year()) - i64::from(month <= 2);
     let era = year.div_euclid(400);

@@ -4,77 +4,102 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, FixedSizeBinaryBuilder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder,
-    UInt16Builder, UInt32Builder, UInt64Builder,
+    Array, ArrayBuilder, ArrayRef, FixedSizeBinaryBuilder, ListBuilder, StringBuilder,
+    TimestampMicrosecondBuilder, UInt16Builder, UInt32Array, UInt32Builder, UInt64Builder,
 };
+use arrow::error::ArrowError;
 use csv::ByteRecord;
 
 use super::cell;
 use super::layout::Layout;
 use super::row::{at, tags, text};
+use super::text_column::TextColumn;
 use crate::diag::Failure;
 
 /// The columns that grow row by row, in the order of the files.
 pub(super) struct Columns {
     pub observed_at: TimestampMicrosecondBuilder,
-    pub ip: StringBuilder,
+    pub feed: TextColumn,
+    pub report: TextColumn,
+    pub ip: TextColumn,
     pub ip_v4: UInt32Builder,
     pub ip_v6: FixedSizeBinaryBuilder,
     pub port: UInt16Builder,
-    pub protocol: StringBuilder,
-    pub hostname: StringBuilder,
-    pub hostname_source: StringBuilder,
-    pub account_hash: StringBuilder,
-    pub account_domain: StringBuilder,
+    pub protocol: TextColumn,
+    pub hostname: TextColumn,
+    pub hostname_source: TextColumn,
+    pub account_hash: TextColumn,
+    pub account_domain: TextColumn,
     pub asn: UInt32Builder,
-    pub tag: StringBuilder,
+    pub tag: TextColumn,
     pub cve: ListBuilder<StringBuilder>,
-    pub vendor: StringBuilder,
-    pub product: StringBuilder,
-    pub version: StringBuilder,
-    pub severity: StringBuilder,
-    pub tlp: StringBuilder,
-    pub taxonomy: StringBuilder,
-    pub kind: StringBuilder,
-    pub source_object: StringBuilder,
+    pub vendor: TextColumn,
+    pub product: TextColumn,
+    pub version: TextColumn,
+    pub severity: TextColumn,
+    pub tlp: TextColumn,
+    pub taxonomy: TextColumn,
+    pub kind: TextColumn,
+    pub trigger_id: TextColumn,
+    pub source_object: TextColumn,
     pub source_row: UInt64Builder,
-    pub extra: StringBuilder,
+    pub extra: TextColumn,
+    n_cves: usize,
     scratch: String,
     cves: Vec<String>,
 }
 
-impl Columns {
-    /// Empty columns with room for this many rows out of this many bytes. Growing would copy
-    /// each column several times; room that is not used costs nothing.
-    pub fn with_room(n_rows: usize, n_bytes: usize) -> Self {
-        let text = || StringBuilder::with_capacity(n_rows, n_rows * 16);
+impl Default for Columns {
+    fn default() -> Self {
         Self {
-            observed_at: TimestampMicrosecondBuilder::with_capacity(n_rows).with_timezone("UTC"),
-            ip: text(),
-            ip_v4: UInt32Builder::with_capacity(n_rows),
-            ip_v6: FixedSizeBinaryBuilder::with_capacity(n_rows, 16),
-            port: UInt16Builder::with_capacity(n_rows),
-            protocol: text(),
-            hostname: StringBuilder::with_capacity(n_rows, n_rows * 32),
-            hostname_source: text(),
-            account_hash: text(),
-            account_domain: text(),
-            asn: UInt32Builder::with_capacity(n_rows),
-            tag: text(),
-            cve: ListBuilder::with_capacity(StringBuilder::new(), n_rows),
-            vendor: text(),
-            product: text(),
-            version: text(),
-            severity: text(),
-            tlp: text(),
-            taxonomy: text(),
-            kind: text(),
-            source_object: text(),
-            source_row: UInt64Builder::with_capacity(n_rows),
-            extra: StringBuilder::with_capacity(n_rows, n_bytes),
+            observed_at: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
+            feed: TextColumn::default(),
+            report: TextColumn::default(),
+            ip: TextColumn::default(),
+            ip_v4: UInt32Builder::new(),
+            ip_v6: FixedSizeBinaryBuilder::new(16),
+            port: UInt16Builder::new(),
+            protocol: TextColumn::default(),
+            hostname: TextColumn::default(),
+            hostname_source: TextColumn::default(),
+            account_hash: TextColumn::default(),
+            account_domain: TextColumn::default(),
+            asn: UInt32Builder::new(),
+            tag: TextColumn::default(),
+            cve: ListBuilder::new(StringBuilder::new()),
+            vendor: TextColumn::default(),
+            product: TextColumn::default(),
+            version: TextColumn::default(),
+            severity: TextColumn::default(),
+            tlp: TextColumn::default(),
+            taxonomy: TextColumn::default(),
+            kind: TextColumn::default(),
+            trigger_id: TextColumn::default(),
+            source_object: TextColumn::default(),
+            source_row: UInt64Builder::new(),
+            extra: TextColumn::default(),
+            n_cves: 0,
             scratch: String::new(),
             cves: Vec::new(),
         }
+    }
+}
+
+impl Columns {
+    /// Bytes of text in the columns that may grow large.
+    pub fn n_bytes(&self) -> usize {
+        [
+            &self.extra,
+            &self.hostname,
+            &self.tag,
+            &self.product,
+            &self.version,
+            &self.vendor,
+            &self.account_hash,
+        ]
+        .iter()
+        .map(|c| c.n_bytes())
+        .sum()
     }
 
     pub fn append_ip(
@@ -82,7 +107,7 @@ impl Columns {
         ip: Option<(std::net::IpAddr, Cow<'_, str>)>,
     ) -> Result<(), Failure> {
         let (ip, text) = ip.unzip();
-        self.ip.append_option(text);
+        self.ip.append(text.as_deref());
         match ip {
             Some(std::net::IpAddr::V4(v4)) => {
                 self.ip_v4.append_value(v4.to_bits());
@@ -113,7 +138,7 @@ impl Columns {
             &protocol
         };
         self.protocol
-            .append_option((!protocol.is_empty()).then_some(protocol));
+            .append((!protocol.is_empty()).then_some(protocol));
     }
 
     pub fn append_tag_and_cves(&mut self, record: &ByteRecord, layout: &Layout) {
@@ -128,7 +153,7 @@ impl Columns {
             }
         }
         self.tag
-            .append_option((!self.scratch.is_empty()).then_some(&self.scratch));
+            .append((!self.scratch.is_empty()).then_some(&self.scratch));
         let cves = &mut self.cves;
         cves.clear();
         for column in &layout.cve_texts {
@@ -146,6 +171,7 @@ impl Columns {
         for cve in cves.iter() {
             self.cve.values().append_value(cve);
         }
+        self.n_cves += cves.len();
         self.cve.append(!cves.is_empty());
     }
 
@@ -157,53 +183,70 @@ impl Columns {
         let product = first(&layout.product);
         // The version beside a server's name is that server's, not the device's.
         let joined_version = joined_version.flatten().filter(|_| product.is_none());
-        self.vendor.append_option(first(&layout.vendor));
-        self.product.append_option(
+        self.vendor.append(first(&layout.vendor).as_deref());
+        self.product.append(
             product
                 .as_deref()
                 .or(joined_product)
                 .filter(|p| !p.is_empty()),
         );
         self.version
-            .append_option(first(&layout.version).as_deref().or(joined_version));
+            .append(first(&layout.version).as_deref().or(joined_version));
     }
 
+    /// The columns of the table but for its date, in another order; empties them.
+    ///
+    /// # Errors
+    /// Where the order and the columns do not fit.
     pub fn finish(
         &mut self,
-        feed: ArrayRef,
-        report: ArrayRef,
+        order: &UInt32Array,
         snapshot_date: ArrayRef,
-    ) -> Vec<ArrayRef> {
-        let n_rows = feed.len();
-        let trigger_id = arrow::array::new_null_array(&arrow::datatypes::DataType::Utf8, n_rows);
-        vec![
-            Arc::new(self.observed_at.finish()),
-            feed,
-            report,
-            Arc::new(self.ip.finish()),
-            Arc::new(self.ip_v4.finish()),
-            Arc::new(self.ip_v6.finish()),
-            Arc::new(self.port.finish()),
-            Arc::new(self.protocol.finish()),
-            Arc::new(self.hostname.finish()),
-            Arc::new(self.hostname_source.finish()),
-            Arc::new(self.account_hash.finish()),
-            Arc::new(self.account_domain.finish()),
-            Arc::new(self.asn.finish()),
-            Arc::new(self.tag.finish()),
-            Arc::new(self.cve.finish()),
-            Arc::new(self.vendor.finish()),
-            Arc::new(self.product.finish()),
-            Arc::new(self.version.finish()),
-            Arc::new(self.severity.finish()),
-            Arc::new(self.tlp.finish()),
-            Arc::new(self.taxonomy.finish()),
-            Arc::new(self.kind.finish()),
-            trigger_id,
-            Arc::new(self.source_object.finish()),
-            Arc::new(self.source_row.finish()),
+    ) -> Result<Vec<ArrayRef>, ArrowError> {
+        let has_cves = std::mem::take(&mut self.n_cves) > 0;
+        let sorted = |builder: &mut dyn ArrayBuilder| {
+            let array = builder.finish();
+            let is_worth_it = array.null_count() < array.len();
+            if is_worth_it {
+                arrow::compute::take(&array, order, None)
+            } else {
+                Ok(array)
+            }
+        };
+        let cve: ArrayRef = Arc::new(self.cve.finish());
+        let cve = if has_cves {
+            arrow::compute::take(&cve, order, None)?
+        } else {
+            cve
+        };
+        Ok(vec![
+            sorted(&mut self.observed_at)?,
+            self.feed.finish(order)?,
+            self.report.finish(order)?,
+            self.ip.finish(order)?,
+            sorted(&mut self.ip_v4)?,
+            sorted(&mut self.ip_v6)?,
+            sorted(&mut self.port)?,
+            self.protocol.finish(order)?,
+            self.hostname.finish(order)?,
+            self.hostname_source.finish(order)?,
+            self.account_hash.finish(order)?,
+            self.account_domain.finish(order)?,
+            sorted(&mut self.asn)?,
+            self.tag.finish(order)?,
+            cve,
+            self.vendor.finish(order)?,
+            self.product.finish(order)?,
+            self.version.finish(order)?,
+            self.severity.finish(order)?,
+            self.tlp.finish(order)?,
+            self.taxonomy.finish(order)?,
+            self.kind.finish(order)?,
+            self.trigger_id.finish(order)?,
+            self.source_object.finish(order)?,
+            sorted(&mut self.source_row)?,
             snapshot_date,
-            Arc::new(self.extra.finish()),
-        ]
+            self.extra.finish(order)?,
+        ])
     }
 }

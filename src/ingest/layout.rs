@@ -13,7 +13,7 @@ const CVE_FLAGS: &[(&str, &str)] = &[
     ("ssl_poodle", "CVE-2014-3566"),
 ];
 
-/// Columns that may name CVEs, beside `tag`. Read in reports about a system's own state only.
+/// Columns that may name CVEs, beside `tag`.
 const CVE_TEXTS: &[&str] = &[
     "cve",
     "cves",
@@ -55,18 +55,36 @@ pub(super) struct ExtraColumn {
     pub json_key: String,
 }
 
+impl ExtraColumn {
+    pub fn new(at: usize, name: &str) -> Self {
+        let mut json_key = String::new();
+        super::cell::push_json(name, &mut json_key);
+        json_key.push(':');
+        Self { at, json_key }
+    }
+}
+
 /// The positions of everything that is read out of a line. Where there are several, the first
 /// that is not empty counts.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     pub n_fields: usize,
-    pub timestamp: usize,
+    /// `None` where the list states no time: its rows are of the day's beginning.
+    pub timestamp: Option<usize>,
+    /// May the time be a bare date, or blank?
+    pub has_dates: bool,
     pub ip: Option<usize>,
+    /// A column that holds addresses and names both.
+    pub either: Option<usize>,
     pub port: Option<usize>,
     pub protocol: Option<usize>,
     pub hostname: Vec<(usize, HostnameSource)>,
     pub hostname_source: Option<usize>,
     pub account: Vec<usize>,
+    /// Domain of an account that is written without it.
+    pub domain: Option<usize>,
+    /// May any cell be a secret? Then no value of a row is shown anywhere.
+    pub is_secret: bool,
     pub asn: Option<usize>,
     pub tag: Option<usize>,
     pub cve_texts: Vec<usize>,
@@ -77,8 +95,13 @@ pub(super) struct Layout {
     pub version: Vec<usize>,
     pub severity: Option<usize>,
     pub tlp: Option<usize>,
+    pub taxonomy: Option<usize>,
+    pub kind: Option<usize>,
+    pub trigger_id: Option<usize>,
     /// Sorted by name.
     pub extra: Vec<ExtraColumn>,
+    /// The column that is `extra` already, as one JSON object.
+    pub extra_json: Option<usize>,
     pub unknown: Vec<String>,
     pub missing: Vec<&'static str>,
     pub dropped: Vec<String>,
@@ -90,22 +113,18 @@ impl Layout {
     /// # Errors
     /// `FixData`: no comma, a doubled name, no `timestamp`, or nothing that says whom the rows
     /// are about.
-    pub fn of(
-        header: &csv::ByteRecord,
-        report: &ReportType,
-        object: &str,
-    ) -> Result<Self, Failure> {
-        let names = names(header, object)?;
+    pub fn of(names: &[String], report: &ReportType, object: &str) -> Result<Self, Failure> {
         let mut find = Find {
-            names: &names,
+            names,
             used: vec![false; names.len()],
         };
         let timestamp = find
             .taken("timestamp")
-            .ok_or_else(|| missing(object, "timestamp", &names, "a time in UTC in every row"))?;
+            .ok_or_else(|| missing(object, "timestamp", names, "a time in UTC in every row"))?;
         let mut layout = Self {
             n_fields: names.len(),
-            timestamp,
+            timestamp: Some(timestamp),
+            is_secret: report.subject == Subject::Account,
             ..Self::default()
         };
         layout.find_subject(&mut find, report, object)?;
@@ -226,13 +245,13 @@ impl Layout {
     }
 
     fn find_cves(&mut self, find: &Find<'_>, report: &ReportType) {
-        // In an event the CVE is what the source attacked with. Its owner has another problem
-        // than that hole; the tag keeps the name.
+        // In an event the CVE is what the source attacked with, and its owner has another problem
+        // than that hole: `decide` knows, by the event's class.
+        self.cve_texts.extend(self.tag);
+        self.cve_texts.extend(find.all(CVE_TEXTS));
         if !matches!(report.subject, Subject::Address | Subject::Site) {
             return;
         }
-        self.cve_texts.extend(self.tag);
-        self.cve_texts.extend(find.all(CVE_TEXTS));
         self.cve_flags = CVE_FLAGS
             .iter()
             .filter_map(|(name, cve)| Some((find.position(name)?, *cve)))
@@ -258,10 +277,7 @@ impl Layout {
             if is_dropped(name, is_known, is_account) {
                 self.dropped.push(name.to_owned());
             } else {
-                let mut json_key = String::new();
-                super::cell::push_json(name, &mut json_key);
-                json_key.push(':');
-                self.extra.push(ExtraColumn { at, json_key });
+                self.extra.push(ExtraColumn::new(at, name));
             }
         }
     }
@@ -319,7 +335,11 @@ impl Find<'_> {
     }
 }
 
-fn names(header: &csv::ByteRecord, object: &str) -> Result<Vec<String>, Failure> {
+/// The names of a header, in lower case.
+///
+/// # Errors
+/// `FixData`: a doubled name, or no separator where another sign separates.
+pub(super) fn names(header: &csv::ByteRecord, object: &str) -> Result<Vec<String>, Failure> {
     let names: Vec<String> = header
         .iter()
         .map(|name| super::cell::lossy(name).to_ascii_lowercase())
@@ -351,7 +371,7 @@ fn names(header: &csv::ByteRecord, object: &str) -> Result<Vec<String>, Failure>
     Ok(names)
 }
 
-fn missing(object: &str, column: &str, names: &[String], expected: &str) -> Failure {
+pub(super) fn missing(object: &str, column: &str, names: &[String], expected: &str) -> Failure {
     let found: Vec<String> = names.iter().take(40).map(|name| shown(name)).collect();
     let more = if names.len() > 40 { ", …" } else { "" };
     Failure::fix_data(format!(

@@ -1,36 +1,96 @@
 //! Observations as a Parquet file: the same rows give the same bytes.
 
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
-use super::Ingested;
+use super::{Ingested, Profile};
 use crate::diag::Failure;
-use crate::model::observation::{SCHEMA_KEY, SCHEMA_VERSION};
+use crate::model::observation::{OBSERVATIONS, SCHEMA_KEY, SCHEMA_VERSION, column as c};
 
 /// Rows of a row group: the unit of work of a night, and of what pruning can leave out.
 const GROUP_ROWS: usize = 131_072;
 
-/// Writes the rows as Parquet: zstd, row groups of 131,072 rows, page index, and the schema's
-/// version under [`SCHEMA_KEY`].
+/// Key under which the metadata hold the [`Profile`] of the delivery, as JSON.
+pub const PROFILE_KEY: &str = "nachtwacht.ingest";
+
+/// Columns that a reader may leave pages out by; the others need no statistics.
+const SORTED_BY: &[&str] = &[c::IP_V4, c::IP_V6, c::OBSERVED_AT];
+
+/// A snapshot while it is written: zstd, row groups of 131,072 rows, page index for the columns
+/// that rows are sorted by, and the schema's version under [`SCHEMA_KEY`].
+pub struct SnapshotWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+}
+
+impl<W: Write + Send> SnapshotWriter<W> {
+    /// An empty snapshot.
+    ///
+    /// # Errors
+    /// `OurBug`: the writer refuses its own schema. `TryLater`: the output takes no bytes.
+    pub fn open(output: W) -> Result<Self, Failure> {
+        let level = ZstdLevel::try_new(1).map_err(failure)?;
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .set_statistics_enabled(EnabledStatistics::None);
+        for name in SORTED_BY {
+            properties = properties
+                .set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Page);
+        }
+        let schema = Arc::clone(&OBSERVATIONS);
+        let writer =
+            ArrowWriter::try_new(output, schema, Some(properties.build())).map_err(failure)?;
+        Ok(Self { writer })
+    }
+
+    /// Adds rows, in their order.
+    ///
+    /// # Errors
+    /// As [`SnapshotWriter::open`].
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        self.writer.write(batch).map_err(failure)
+    }
+
+    /// Writes the end.
+    ///
+    /// # Errors
+    /// As [`SnapshotWriter::open`].
+    pub fn close(mut self, profile: &Profile) -> Result<(), Failure> {
+        let json = serde_json::to_string(profile)
+            .map_err(|e| Failure::our_bug(format!("a profile is no JSON: {e}")))?;
+        for (key, value) in [(SCHEMA_KEY, SCHEMA_VERSION.to_owned()), (PROFILE_KEY, json)] {
+            self.writer
+                .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        }
+        self.writer.close().map(drop).map_err(failure)
+    }
+}
+
+fn failure(e: parquet::errors::ParquetError) -> Failure {
+    match e {
+        parquet::errors::ParquetError::External(e) => {
+            Failure::try_later(format!("the snapshot cannot be written: {e}"))
+                .hint("is the disk full?")
+        }
+        e => Failure::our_bug(format!("observations cannot be written: {e}")),
+    }
+}
+
+/// Writes the rows as a Parquet file, see [`SnapshotWriter`].
 ///
 /// # Errors
 /// `OurBug`: the writer refuses its own schema.
 pub fn to_parquet(ingested: &Ingested) -> Result<Vec<u8>, Failure> {
-    let bug = |e: parquet::errors::ParquetError| {
-        Failure::our_bug(format!("observations cannot be written: {e}"))
-    };
-    let version = KeyValue::new(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_owned());
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).map_err(bug)?))
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_key_value_metadata(Some(vec![version]))
-        .build();
     let mut bytes = Vec::new();
-    let schema = ingested.batch.schema();
-    let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties)).map_err(bug)?;
-    writer.write(&ingested.batch).map_err(bug)?;
-    writer.close().map_err(bug)?;
+    let mut writer = SnapshotWriter::open(&mut bytes)?;
+    writer.write(&ingested.batch)?;
+    writer.close(&ingested.profile)?;
     Ok(bytes)
 }

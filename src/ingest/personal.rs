@@ -41,11 +41,17 @@ pub(super) fn is_known(name: &str) -> bool {
     KNOWN.lines().any(|known| known == name)
 }
 
+/// Does a word of this name warn that a secret or a person's name stands there?
+pub(super) fn has_secret_word(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| SECRET.contains(&word) || SECRET_WORDS.contains(&word))
+}
+
 /// Is a column's content dropped at the door? Known columns are judged by name; an unknown one
 /// is dropped if a word of its name warns, or if the report is about accounts.
 pub(super) fn is_dropped(name: &str, is_known: bool, is_account: bool) -> bool {
-    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
     SECRET.contains(&name)
         || (is_account && !KEPT_OF_ACCOUNTS.contains(&name))
-        || (!is_known && words.any(|word| SECRET_WORDS.contains(&word)))
+        || (!is_known && has_secret_word(name))
 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 
-use super::Source;
+use super::{Format, Source};
 use crate::diag::Failure;
 use crate::model::company::text_enum;
 use crate::model::observation::Severity;
@@ -96,32 +96,92 @@ pub fn report_type(name: &str) -> Option<&'static ReportType> {
 }
 
 /// Which report a file is, and of which day.
-#[derive(Clone, Copy)]
-pub(super) struct Identified {
-    pub kind: &'static ReportType,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identified {
+    /// The report.
+    pub kind: Arc<ReportType>,
+    /// Date of the snapshot.
     pub snapshot_date: Date,
+    /// Format of the file.
+    pub format: Format,
+    /// By what the format was known.
+    pub known_by: &'static str,
 }
 
-/// Says which report a source is.
+/// Says which report a source is. `head` are its first bytes, unpacked.
 ///
 /// # Errors
-/// `FixJob` where type or date are not known, with the next step.
-pub(super) fn of_source(source: &Source<'_>) -> Result<Identified, Failure> {
+/// `FixJob` where type or date are not known, `FixData` where the format is not; each with the
+/// next step.
+pub(super) fn of_source(source: &Source<'_>, head: &[u8]) -> Result<Identified, Failure> {
     let (date, name) = name_parts(source.name);
+    let published = source.report.or(name).and_then(report_type);
+    let (format, known_by) = match (source.format, published) {
+        (Some(format), _) => (format, "`--format`"),
+        (None, Some(_)) => (Format::Shadowserver, "the name of a published report"),
+        (None, None) => Format::of_content(head, source.name)?,
+    };
+    let example = match format {
+        Format::Shadowserver => "scan_rdp",
+        Format::Accounts => "leaked_credentials",
+        _ => "partner_list",
+    };
     let wanted = source.report.or(name).ok_or_else(|| {
-        Failure::fix_job("the file name does not say which report it is; expected a name such as `2026-03-01-scan_rdp-name.csv`")
+        Failure::fix_job(format!("the file name does not say which report it is; expected a name such as `2026-03-01-{example}-name.csv`"))
             .at(source.name, "")
-            .hint("pass `--report scan_rdp`")
+            .hint(format!("pass `--report {example}`"))
     })?;
-    let kind = report_type(wanted).ok_or_else(|| unknown(wanted, source.name))?;
+    let kind = match format {
+        Format::Shadowserver => Arc::new(
+            published
+                .ok_or_else(|| unknown(wanted, source.name))?
+                .clone(),
+        ),
+        _ => Arc::new(of_our_own(format, wanted, source.name)?),
+    };
     let snapshot_date = source.snapshot_date.or(date).ok_or_else(|| {
-        Failure::fix_job("the file name does not say which day it is of; expected a name such as `2026-03-01-scan_rdp-name.csv`")
+        Failure::fix_job(format!("the file name does not say which day it is of; expected a name such as `2026-03-01-{example}-name.csv`"))
             .at(source.name, "")
             .hint("pass `--date 2026-03-01`")
     })?;
     Ok(Identified {
         kind,
         snapshot_date,
+        format,
+        known_by,
+    })
+}
+
+/// A report that nobody publishes: named by the user, with what its format says of all rows.
+fn of_our_own(format: Format, name: &str, source: &str) -> Result<ReportType, Failure> {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    if name.is_empty() || name.len() > 60 || !name.bytes().all(is_plain) {
+        return Err(Failure::fix_job(format!(
+            "`{}` cannot be the name of a report; expected a-z, 0-9 and `_`, 60 signs at most",
+            crate::diag::mask(name)
+        ))
+        .at(source, "report")
+        .hint("pass `--report` with a name, such as `partner_list`"));
+    }
+    let is_leak = format == Format::Accounts;
+    let leak = |text: &str| {
+        if is_leak {
+            text.to_owned()
+        } else {
+            String::new()
+        }
+    };
+    Ok(ReportType {
+        name: name.to_owned(),
+        taxonomy: leak("information-content-security"),
+        kind: leak("data-leak"),
+        severity: is_leak.then_some(Severity::Critical),
+        transport: String::new(),
+        subject: if is_leak {
+            Subject::Account
+        } else {
+            Subject::Address
+        },
     })
 }
 
@@ -135,12 +195,14 @@ pub(super) fn check_part(
         return Ok(());
     };
     match report_type(name) {
-        Some(other) if other.name != kind.name => Err(Failure::fix_data(format!(
-            "the zip holds a file of report `{}`; expected `{}` alone",
-            other.name, kind.name
-        ))
-        .at(source, "")
-        .hint("unpack it and give one report at a time")),
+        Some(other) if other.name != kind.name && report_type(&kind.name).is_some() => {
+            Err(Failure::fix_data(format!(
+                "the zip holds a file of report `{}`; expected `{}` alone",
+                other.name, kind.name
+            ))
+            .at(source, "")
+            .hint("unpack it and give one report at a time"))
+        }
         _ => Ok(()),
     }
 }
@@ -156,7 +218,7 @@ fn name_parts(path: &str) -> (Option<Date>, Option<&str>) {
     });
     match dated {
         Some((date, rest)) => (Some(date), rest.split('-').next().filter(|r| !r.is_empty())),
-        None => (None, Some(stem).filter(|stem| report_type(stem).is_some())),
+        None => (None, report_type(stem).map(|_| stem)),
     }
 }
 

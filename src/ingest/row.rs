@@ -26,6 +26,15 @@ pub(super) struct Checked<'r> {
 /// Column, reason, value.
 pub(super) type Fault<'r> = (&'static str, RejectReason, &'r [u8]);
 
+/// What a row may lean on where it says nothing itself.
+pub(super) struct Defaults<'k> {
+    /// Key that accounts are hashed with.
+    pub key: Option<&'k Secret>,
+    pub severity: Option<Severity>,
+    /// Time of rows that state none.
+    pub observed_at: i64,
+}
+
 /// Reads what can be at fault.
 ///
 /// # Errors
@@ -33,24 +42,25 @@ pub(super) type Fault<'r> = (&'static str, RejectReason, &'r [u8]);
 pub(super) fn check<'r>(
     record: &'r ByteRecord,
     layout: &Layout,
-    key: Option<&Secret>,
-    by_default: Option<Severity>,
+    defaults: &Defaults<'_>,
 ) -> Result<Checked<'r>, Fault<'r>> {
     let mut surplus = record.iter().skip(layout.n_fields);
     if let Some(first) = surplus.find(|cell| !cell::trimmed(cell).is_empty()) {
         return Err(("", RejectReason::WrongFieldCount, first));
     }
-    let timestamp = at(record, Some(layout.timestamp));
-    let observed_at =
-        cell::instant(timestamp).ok_or(("timestamp", RejectReason::BadTime, timestamp))?;
-    let ip = read_ip(at(record, layout.ip))?;
-    let hostname = read_hostname(record, layout);
-    let account = read_account(record, layout, key)?;
+    let observed_at = read_time(record, layout, defaults.observed_at)?;
+    let mut ip = read_ip(at(record, layout.ip))?;
+    let mut hostname = read_hostname(record, layout);
+    if layout.either.is_some() {
+        read_either(record, layout, &mut ip, &mut hostname)?;
+    }
+    let account = read_account(record, layout, defaults.key)?;
     if ip.is_none() && account.is_none() {
         match &hostname {
             None => return Err(("", RejectReason::NoSubject, b"")),
             Some((name, _)) if name.parse::<Domain>().is_err() => {
                 let column = layout.hostname.first().map(|(column, _)| *column);
+                let column = column.or(layout.either);
                 return Err(("hostname", RejectReason::BadHostname, at(record, column)));
             }
             Some(_) => {}
@@ -65,8 +75,54 @@ pub(super) fn check<'r>(
         account,
         port: cell::number(port).map_err(|()| ("port", RejectReason::BadPort, port))?,
         asn: cell::asn(asn).map_err(|()| ("asn", RejectReason::BadNumber, asn))?,
-        severity: read_severity(at(record, layout.severity))?.or(by_default),
+        severity: read_severity(at(record, layout.severity))?.or(defaults.severity),
     })
+}
+
+fn read_time<'r>(
+    record: &'r ByteRecord,
+    layout: &Layout,
+    by_default: i64,
+) -> Result<i64, Fault<'r>> {
+    let time = at(record, layout.timestamp);
+    if time.is_empty() && (layout.timestamp.is_none() || layout.has_dates) {
+        return Ok(by_default);
+    }
+    cell::instant(time)
+        .or_else(|| cell::midnight(time).filter(|_| layout.has_dates))
+        .ok_or(("timestamp", RejectReason::BadTime, time))
+}
+
+/// A cell that is an address, an address with a port, a name or a URL.
+fn read_either<'r>(
+    record: &'r ByteRecord,
+    layout: &Layout,
+    ip: &mut Ip<'r>,
+    hostname: &mut Option<(Cow<'r, str>, HostnameSource)>,
+) -> Result<(), Fault<'r>> {
+    let subject = at(record, layout.either);
+    if subject.is_empty() {
+        return Ok(());
+    }
+    let text = std::str::from_utf8(subject).map_err(|_| ("ip", RejectReason::NotUtf8, subject))?;
+    let host = cell::host_of(text);
+    match parse_ip(host) {
+        Ok(found) if ip.is_none() => *ip = Some((found, Cow::Borrowed(host))),
+        Ok(_) => {}
+        // What is made of digits and dots was meant as an address, and is none.
+        Err(why)
+            if host
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b".:%[]xX/".contains(&b)) =>
+        {
+            return Err(("ip", why, subject));
+        }
+        Err(_) if hostname.is_none() => {
+            *hostname = Some((Cow::Borrowed(host), HostnameSource::ScanTarget));
+        }
+        Err(_) => {}
+    }
+    Ok(())
 }
 
 fn read_account<'r>(
@@ -78,19 +134,23 @@ fn read_account<'r>(
         return Ok(None);
     };
     for column in &layout.account {
-        let address = at(record, Some(*column));
-        if address.is_empty() {
+        let account = at(record, Some(*column));
+        if account.is_empty() {
             continue;
         }
         let text =
-            std::str::from_utf8(address).map_err(|_| ("email", RejectReason::NotUtf8, address))?;
-        let Some((user, domain)) = text.rsplit_once('@').filter(|(user, _)| !user.is_empty())
+            std::str::from_utf8(account).map_err(|_| ("email", RejectReason::NotUtf8, account))?;
+        let domain = at(record, layout.domain);
+        let Some((user, domain)) = text
+            .rsplit_once('@')
+            .or_else(|| Some((text, std::str::from_utf8(domain).ok()?)))
+            .filter(|(user, domain)| !user.is_empty() && !domain.is_empty())
         else {
             continue;
         };
         let domain: Domain = domain
             .parse()
-            .map_err(|()| ("email", RejectReason::BadEmail, address))?;
+            .map_err(|()| ("email", RejectReason::BadEmail, account))?;
         // Upper and lower case are one mailbox everywhere but in the letter of RFC 5321.
         let canonical = format!("{}@{domain}", user.to_lowercase());
         let hash = hex::encode(key.hmac(canonical.as_bytes()));

@@ -1,40 +1,49 @@
-//! Rows into columns: reads every line once, sorts at the end.
+//! Rows into columns: reads every line once, sorts a run when it is full.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Date32Array, StringArray, UInt32Array};
+use arrow::array::{Date32Array, UInt32Array};
 use arrow::record_batch::RecordBatch;
 use csv::ByteRecord;
 
 use super::columns::Columns;
-use super::container::Part;
+use super::format::{Format, Shape};
 use super::layout::Layout;
-use super::report_type::{Identified, Subject};
-use super::row::{self, Checked, at, tags, text};
-use super::{Ingested, Settings, cell};
-use crate::diag::{Failure, Reject, mask};
-use crate::model::identity::Secret;
+use super::profile::{CellKind, Kinds, Profile, add_keys};
+use super::report_type::{Identified, Subject, check_part};
+use super::row::{self, Checked, Defaults, at, tags, text};
+use super::rows::{ComboRows, CsvRows, Lines, Next, ParquetRows, Rows};
+use super::unpack::{Input, Part, for_each_part};
+use super::{Settings, Sink, Summary, cell, events, layout, list_layout};
+use crate::diag::{Failure, Reject, RejectReason, mask};
 use crate::model::observation::{HostnameSource, OBSERVATIONS, Severity};
 
-/// What a row is sorted by: IPv4 (0), IPv6 (1), no address (2), then the number.
-type SortKey = (u8, u128);
+/// A delivery with more rows than this that cannot be read is another kind of file.
+const MAX_REJECTS: usize = 1_000_000;
+/// Text of a run; arrow addresses it by 31 bits.
+const RUN_BYTES: usize = 512 << 20;
 
 /// The rows of one report so far, in the order of the files.
 pub(super) struct Table<'a> {
-    report: Identified,
-    object: &'a str,
+    identified: Identified,
     settings: &'a Settings,
-    key: Option<&'a Secret>,
+    defaults: Defaults<'a>,
+    is_shell_report: bool,
     columns: Columns,
-    sort_keys: Vec<SortKey>,
-    /// Host names of rows without address, by row.
-    nameless: Vec<(u32, String)>,
+    /// IPv4 and row of the run, then IPv6 and row, then host name and row.
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u32)>,
+    nameless: Vec<(String, u32)>,
+    n_rows: usize,
+    n_runs: usize,
+    n_given: u64,
     rejects: Vec<Reject>,
     read: u64,
-    extra_bytes: usize,
     unknown: Vec<String>,
     missing: Vec<&'static str>,
     dropped: Vec<String>,
+    kinds: Vec<(String, CellKind)>,
+    has_untimed: bool,
     json: String,
 }
 
@@ -44,81 +53,178 @@ impl<'a> Table<'a> {
     /// # Errors
     /// `FixJob` where the report is about accounts and there is no key to hash them with.
     pub fn new(
-        report: &Identified,
-        object: &'a str,
+        identified: &Identified,
         settings: &'a Settings,
-        parts: &[Part<'_>],
+        object: &str,
     ) -> Result<Self, Failure> {
+        let kind = &identified.kind;
         let key = settings.account_key.as_ref();
-        if report.kind.subject == Subject::Account && key.is_none() {
+        if kind.subject == Subject::Account && key.is_none() {
             return Err(Failure::fix_job(format!(
                 "the report `{}` holds mail addresses, and there is no key to hash them with; expected one",
-                report.kind.name
+                kind.name
             ))
             .at(object, "account_key")
-            .hint("give the feed an `account_key`"));
+            .hint("set the environment variable that `--key-env` names, as the job's `party_key` has it"));
         }
-        let n_bytes = parts.iter().map(|part| part.text.len()).sum();
-        let n_lines = |part: &Part<'_>| part.text.iter().filter(|b| **b == b'\n').count();
-        let n_lines = parts.iter().map(n_lines).sum();
+        let midnight = cell::days_since_1970(identified.snapshot_date) * 86_400_000_000;
         Ok(Self {
-            report: *report,
-            object,
+            identified: identified.clone(),
             settings,
-            key,
-            columns: Columns::with_room(n_lines, n_bytes),
-            sort_keys: Vec::new(),
+            defaults: Defaults {
+                key,
+                severity: kind.severity,
+                observed_at: midnight,
+            },
+            is_shell_report: matches!(kind.name.as_str(), "scan_exchange" | "scan6_exchange"),
+            columns: Columns::default(),
+            v4: Vec::new(),
+            v6: Vec::new(),
             nameless: Vec::new(),
+            n_rows: 0,
+            n_runs: 0,
+            n_given: 0,
             rejects: Vec::new(),
             read: 0,
-            extra_bytes: 0,
             unknown: Vec::new(),
             missing: Vec::new(),
             dropped: Vec::new(),
+            kinds: Vec::new(),
+            has_untimed: false,
             json: String::new(),
         })
     }
 
-    /// Reads one CSV file.
+    /// Reads one delivery.
     ///
     /// # Errors
     /// `FixData`: no header, a header that cannot be used, or a file that is cut short.
-    pub fn read(&mut self, part: &Part<'_>) -> Result<(), Failure> {
+    pub fn read(
+        &mut self,
+        input: &mut dyn Input,
+        name: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), Failure> {
+        let max_bytes = self.settings.max_bytes;
+        for_each_part(input, name, max_bytes, &mut |part| {
+            check_part(part.entry.as_deref(), &self.identified.kind, name)?;
+            self.read_part(part, name, sink)
+        })
+    }
+
+    fn read_part(
+        &mut self,
+        part: Part<'_>,
+        name: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), Failure> {
         let object = match &part.entry {
-            Some(entry) => format!("{}!{entry}", self.object),
-            None => self.object.to_owned(),
+            Some(entry) => format!("{name}!{entry}"),
+            None => name.to_owned(),
         };
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .has_headers(false)
-            .from_reader(part.text.as_ref());
-        let unreadable = |e: csv::Error| {
-            Failure::fix_data(format!("cannot be read as CSV: {e}")).at(object.as_str(), "")
-        };
-        let mut record = ByteRecord::new();
-        if !reader.read_byte_record(&mut record).map_err(unreadable)? {
+        let format = self.identified.format;
+        match format.shape(part.text.head(), &object)? {
+            Shape::Csv {
+                separator,
+                has_header,
+            } => {
+                let has_remarks = format == Format::List;
+                let rows = CsvRows::new(part.text, separator, has_remarks, &object);
+                self.read_csv(rows, has_header, &object, sink)
+            }
+            Shape::Parquet => {
+                let mut rows = ParquetRows::open(part.text, &object)?;
+                let names = rows.names().to_vec();
+                let layout = list_layout::of_list(&names, &object)?;
+                self.take_rows(&mut rows, &layout, Kinds::of(&names), &object, sink)?;
+                self.note(layout);
+                Ok(())
+            }
+            Shape::JsonLines => {
+                let lines = Lines::new(part.text, &object);
+                let mut rows = events::EventRows::new(lines, format, &object);
+                let layout = events::layout();
+                self.take_rows(&mut rows, &layout, Kinds::default(), &object, sink)?;
+                self.unknown.extend(rows.unknown().cloned());
+                self.dropped.extend(rows.dropped);
+                add_keys(rows.keys, &mut self.kinds);
+                Ok(())
+            }
+            Shape::Combos => {
+                let mut rows = ComboRows(Lines::new(part.text, &object));
+                let layout = list_layout::of_bare_accounts();
+                self.take_rows(&mut rows, &layout, Kinds::default(), &object, sink)
+            }
+        }
+    }
+
+    fn read_csv(
+        &mut self,
+        mut rows: CsvRows<'_>,
+        has_header: bool,
+        object: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), Failure> {
+        if !has_header {
+            let layout = list_layout::of_bare_list();
+            return self.take_rows(&mut rows, &layout, Kinds::default(), object, sink);
+        }
+        let mut header = ByteRecord::new();
+        if !matches!(rows.next(&mut header)?, Next::Row) {
             return Err(
                 Failure::fix_data("the file is empty; expected a header at least")
-                    .at(object.as_str(), "")
+                    .at(object, "")
                     .hint("a day without findings has a header and no rows: fetch the file again"),
             );
         }
-        let layout = Layout::of(&record, self.report.kind, &object)?;
-        let mut row = 0;
-        let (mut last, mut n_fields) = (0, 0);
-        while reader.read_byte_record(&mut record).map_err(unreadable)? {
-            self.take_row(&record, &layout, &object, row)?;
-            row += 1;
-            last = record.position().map_or(0, csv::Position::byte);
-            n_fields = record.len();
-        }
-        if row > 0 {
-            check_end(&part.text, last, n_fields, &layout, &object)?;
-        }
-        self.read += row;
+        let names = layout::names(&header, object)?;
+        let layout = match self.identified.format {
+            Format::Accounts => list_layout::of_accounts(&names, object)?,
+            Format::List => list_layout::of_list(&names, object)?,
+            _ => Layout::of(&names, &self.identified.kind, object)?,
+        };
+        self.take_rows(&mut rows, &layout, Kinds::of(&names), object, sink)?;
+        self.note(layout);
+        Ok(())
+    }
+
+    fn note(&mut self, layout: Layout) {
         self.unknown.extend(layout.unknown);
         self.missing.extend(layout.missing);
         self.dropped.extend(layout.dropped);
+    }
+
+    fn take_rows<R: Rows>(
+        &mut self,
+        rows: &mut R,
+        layout: &Layout,
+        mut kinds: Kinds,
+        object: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), Failure> {
+        let mut record = ByteRecord::new();
+        let (mut row, mut n_fields) = (0, 0);
+        self.has_untimed |= layout.timestamp.is_none();
+        loop {
+            match rows.next(&mut record)? {
+                Next::End => break,
+                Next::Row => {
+                    kinds.see(&record);
+                    self.take_row(&record, layout, object, row)?;
+                    n_fields = record.len();
+                }
+                Next::Aside(why, found) => self.set_aside("", why, found, object, row)?,
+            }
+            row += 1;
+            if self.n_rows >= self.settings.run_rows || self.columns.n_bytes() > RUN_BYTES {
+                self.end_run(sink)?;
+            }
+        }
+        if let Some(last) = rows.last_line().filter(|_| row > 0) {
+            check_end(last, n_fields, layout, object)?;
+        }
+        kinds.add_to(&mut self.kinds);
+        self.read += row;
         Ok(())
     }
 
@@ -129,19 +235,43 @@ impl<'a> Table<'a> {
         object: &str,
         source_row: u64,
     ) -> Result<(), Failure> {
-        match row::check(record, layout, self.key, self.report.kind.severity) {
+        match row::check(record, layout, &self.defaults) {
             Ok(checked) => self.append(record, layout, checked, object, source_row),
             Err((column, why, found)) => {
-                self.rejects.push(Reject {
-                    object: object.to_owned(),
-                    row: source_row,
-                    column,
-                    why,
-                    found: mask(&cell::lossy(found)),
-                });
-                Ok(())
+                // Even the shape of a password says too much.
+                let found = if layout.is_secret || column == "email" {
+                    String::new()
+                } else {
+                    mask(&cell::lossy(found))
+                };
+                self.set_aside(column, why, found, object, source_row)
             }
         }
+    }
+
+    fn set_aside(
+        &mut self,
+        column: &'static str,
+        why: RejectReason,
+        found: String,
+        object: &str,
+        row: u64,
+    ) -> Result<(), Failure> {
+        if self.rejects.len() == MAX_REJECTS {
+            return Err(Failure::fix_data(format!(
+                "more than {MAX_REJECTS} rows cannot be read, the last one because of this: {why}"
+            ))
+            .at(object, column)
+            .hint("check that the file is of the report and format that were named"));
+        }
+        self.rejects.push(Reject {
+            object: object.to_owned(),
+            row,
+            column,
+            why,
+            found,
+        });
+        Ok(())
     }
 
     fn append(
@@ -152,56 +282,66 @@ impl<'a> Table<'a> {
         object: &str,
         source_row: u64,
     ) -> Result<(), Failure> {
-        let position = u32::try_from(self.sort_keys.len()).map_err(|_| too_many(object))?;
-        self.sort_keys
-            .push(sort_key(row.ip.as_ref().map(|(ip, _)| *ip)));
-        if row.ip.is_none() {
-            let name = row.hostname.as_ref().map(|(name, _)| name.to_string());
-            self.nameless.push((position, name.unwrap_or_default()));
+        // A run is closed long before its rows need more than 32 bits.
+        let position = u32::try_from(self.n_rows)
+            .map_err(|_| Failure::our_bug("a run has more rows than it may").at(object, ""))?;
+        self.n_rows += 1;
+        match row.ip.as_ref().map(|(ip, _)| *ip) {
+            Some(std::net::IpAddr::V4(v4)) => self.v4.push((v4.to_bits(), position)),
+            Some(std::net::IpAddr::V6(v6)) => self.v6.push((v6.to_bits(), position)),
+            None => {
+                let name = row.hostname.as_ref().map(|(name, _)| name.to_string());
+                self.nameless.push((name.unwrap_or_default(), position));
+            }
         }
         self.json.clear();
         let source_word = push_extra(record, layout, &mut self.json);
-        self.extra_bytes += self.json.len();
-        if self.extra_bytes > i32::MAX as usize {
-            return Err(too_many(object));
-        }
+        let kind = &*self.identified.kind;
         let columns = &mut self.columns;
+        columns.feed.append(Some(&self.settings.feed));
+        columns.report.append(Some(&kind.name));
         columns.observed_at.append_value(row.observed_at);
         columns.append_ip(row.ip)?;
         columns.port.append_option(row.port);
-        columns.append_protocol(at(record, layout.protocol), &self.report.kind.transport);
+        columns.append_protocol(at(record, layout.protocol), &kind.transport);
         let (name, default_source) = row.hostname.unzip();
         let source = source_word.or(default_source).filter(|_| name.is_some());
-        columns.hostname.append_option(name);
+        columns.hostname.append(name.as_deref());
         columns
             .hostname_source
-            .append_option(source.map(HostnameSource::as_str));
+            .append(source.map(HostnameSource::as_str));
         let (hash, domain) = row.account.unzip();
-        columns.account_hash.append_option(hash);
-        columns.account_domain.append_option(domain);
+        columns.account_hash.append(hash.as_deref());
+        columns.account_domain.append(domain.as_deref());
         columns.asn.append_option(row.asn);
         columns.append_tag_and_cves(record, layout);
         columns.append_product(record, layout);
-        columns
-            .severity
-            .append_option(row.severity.map(Severity::as_str));
-        columns.tlp.append_option(text(record, layout.tlp));
+        columns.severity.append(row.severity.map(Severity::as_str));
+        columns.tlp.append(text(record, layout.tlp).as_deref());
         let (taxonomy, kind) = self.classification(record, layout);
-        self.columns.taxonomy.append_value(taxonomy);
-        self.columns.kind.append_value(kind);
-        self.columns.source_object.append_value(object);
-        self.columns.source_row.append_value(source_row);
-        self.columns
+        let said = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
+        let of_row = (text(record, layout.taxonomy), text(record, layout.kind));
+        let taxonomy = said(of_row.0.as_deref().or(Some(taxonomy)));
+        let kind = said(of_row.1.as_deref().or(Some(kind)));
+        let columns = &mut self.columns;
+        columns.taxonomy.append(taxonomy.as_deref());
+        columns.kind.append(kind.as_deref());
+        columns
+            .trigger_id
+            .append(text(record, layout.trigger_id).as_deref());
+        columns.source_object.append(Some(object));
+        columns.source_row.append_value(source_row);
+        columns
             .extra
-            .append_option((!self.json.is_empty()).then_some(&self.json));
+            .append((!self.json.is_empty()).then_some(&self.json));
         Ok(())
     }
 
     /// The report's class; an Exchange server on which a web shell was found is no longer
     /// vulnerable but broken into, and its tag alone says so.
-    fn classification(&self, record: &ByteRecord, layout: &Layout) -> (&'static str, &'static str) {
-        let kind = self.report.kind;
-        let is_broken_into = matches!(kind.name.as_str(), "scan_exchange" | "scan6_exchange")
+    fn classification(&self, record: &ByteRecord, layout: &Layout) -> (&str, &str) {
+        let kind = &self.identified.kind;
+        let is_broken_into = self.is_shell_report
             && text(record, layout.tag)
                 .is_some_and(|tag| tags(&tag).any(|t| t.eq_ignore_ascii_case("webshell")));
         if is_broken_into {
@@ -211,36 +351,39 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Sorts, and closes the table.
-    ///
-    /// # Errors
-    /// `OurBug` where the columns do not fit the schema.
-    pub fn finish(mut self) -> Result<Ingested, Failure> {
+    /// Sorts what has come together, and gives it out.
+    fn end_run(&mut self, sink: &mut Sink<'_>) -> Result<(), Failure> {
         let order = self.order();
-        let n_rows = self.sort_keys.len();
-        let snapshot_date = self.report.snapshot_date;
-        let days = jiff::civil::date(1970, 1, 1)
-            .until(snapshot_date)
-            .map_or(0, |span| span.get_days());
-        let repeated = |text: &str| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
-                text, n_rows,
-            )))
-        };
-        let name = &self.report.kind.name;
-        let arrays = self.columns.finish(
-            repeated(&self.settings.feed),
-            repeated(name),
-            Arc::new(Date32Array::from_value(days, n_rows)),
-        );
+        let n_rows = std::mem::take(&mut self.n_rows);
+        let days = i32::try_from(cell::days_since_1970(self.identified.snapshot_date))
+            .map_err(|_| Failure::our_bug("a date outside the calendar"))?;
+        let date = Arc::new(Date32Array::from_value(days, n_rows));
         let bug = |e: arrow::error::ArrowError| {
             Failure::our_bug(format!("observations do not fit their schema: {e}"))
-                .at(self.object, "")
         };
-        let arrays: Result<Vec<ArrayRef>, _> =
-            arrays.iter().map(|array| reorder(array, &order)).collect();
-        let batch =
-            RecordBatch::try_new(Arc::clone(&OBSERVATIONS), arrays.map_err(bug)?).map_err(bug)?;
+        let arrays = self.columns.finish(&order, date).map_err(bug)?;
+        let batch = RecordBatch::try_new(Arc::clone(&OBSERVATIONS), arrays).map_err(bug)?;
+        self.n_runs += 1;
+        self.n_given += n_rows as u64;
+        sink(batch)
+    }
+
+    /// Gives out the last run, and says what became of everything.
+    ///
+    /// # Errors
+    /// What the sink says; `OurBug` where a row was lost.
+    pub fn finish(mut self, sink: &mut Sink<'_>) -> Result<Summary, Failure> {
+        if self.n_rows > 0 || self.n_runs == 0 {
+            self.end_run(sink)?;
+        }
+        if self.read != self.n_given + self.rejects.len() as u64 {
+            return Err(Failure::our_bug(format!(
+                "{} rows were read, {} kept and {} set aside",
+                self.read,
+                self.n_given,
+                self.rejects.len()
+            )));
+        }
         for names in [&mut self.unknown, &mut self.dropped] {
             names.sort_unstable();
             names.dedup();
@@ -248,36 +391,35 @@ impl<'a> Table<'a> {
         self.missing.sort_unstable();
         self.missing.dedup();
         self.rejects.sort_unstable();
-        Ok(Ingested {
-            report: name.clone(),
-            snapshot_date,
-            batch,
+        let columns = self.kinds.into_iter();
+        let profile = Profile {
+            format: self.identified.format.as_str().to_owned(),
+            read: self.read,
+            rejected: self.rejects.len() as u64,
+            columns: columns
+                .map(|(name, kind)| (name, kind.as_str().to_owned()))
+                .collect(),
+        };
+        Ok(Summary {
+            identified: self.identified,
             read: self.read,
             rejects: self.rejects,
             unknown_columns: self.unknown,
             missing_columns: self.missing,
             dropped_columns: self.dropped,
+            profile,
+            time_by_default: self.has_untimed.then_some(self.defaults.observed_at),
         })
     }
 
     fn order(&mut self) -> UInt32Array {
-        let keys = std::mem::take(&mut self.sort_keys);
-        let mut addressed: Vec<(SortKey, u32)> = keys
-            .iter()
-            .copied()
-            .zip(0u32..)
-            .filter(|((class, _), _)| *class < 2)
-            .collect();
-        addressed.sort_unstable();
-        let mut nameless = std::mem::take(&mut self.nameless);
-        nameless.sort_by(|(row_a, a), (row_b, b)| a.cmp(b).then(row_a.cmp(row_b)));
-        self.sort_keys = keys;
-        UInt32Array::from_iter_values(
-            addressed
-                .into_iter()
-                .map(|(_, row)| row)
-                .chain(nameless.into_iter().map(|(row, _)| row)),
-        )
+        self.v4.sort_unstable();
+        self.v6.sort_unstable();
+        self.nameless.sort_unstable();
+        let v4 = self.v4.drain(..).map(|(_, row)| row);
+        let v6 = self.v6.drain(..).map(|(_, row)| row);
+        let nameless = self.nameless.drain(..).map(|(_, row)| row);
+        UInt32Array::from_iter_values(v4.chain(v6).chain(nameless))
     }
 }
 
@@ -286,6 +428,10 @@ fn push_extra(record: &ByteRecord, layout: &Layout, json: &mut String) -> Option
     let word = at(record, layout.hostname_source);
     let source =
         (!word.is_empty()).then(|| cell::hostname_source(word).unwrap_or(HostnameSource::Unknown));
+    if let Some(whole) = layout.extra_json {
+        json.push_str(&cell::lossy(at(record, Some(whole))));
+        return source;
+    }
     for column in &layout.extra {
         let cell = at(record, Some(column.at));
         if cell.is_empty() {
@@ -301,46 +447,10 @@ fn push_extra(record: &ByteRecord, layout: &Layout, json: &mut String) -> Option
     source
 }
 
-/// The same values in another order. Many columns hold one value throughout, and are left alone.
-fn reorder(array: &ArrayRef, order: &UInt32Array) -> Result<ArrayRef, arrow::error::ArrowError> {
-    let is_uniform = || {
-        let Some(texts) = array.as_any().downcast_ref::<StringArray>() else {
-            return false;
-        };
-        let mut values = texts.iter();
-        values
-            .next()
-            .is_none_or(|first| values.all(|value| value == first))
-    };
-    if array.null_count() == array.len() || is_uniform() {
-        Ok(Arc::clone(array))
-    } else {
-        arrow::compute::take(array, order, None)
-    }
-}
-
-fn sort_key(ip: Option<std::net::IpAddr>) -> SortKey {
-    match ip {
-        Some(std::net::IpAddr::V4(v4)) => (0, u128::from(v4.to_bits())),
-        Some(std::net::IpAddr::V6(v6)) => (1, v6.to_bits()),
-        None => (2, 0),
-    }
-}
-
 /// A file that was cut inside its last line would give a wrong port or name with a straight
 /// face. Its last line is short and has no end or an open quote, or has both faults and only
 /// looks whole.
-fn check_end(
-    text: &[u8],
-    last_line: u64,
-    n_fields: usize,
-    layout: &Layout,
-    object: &str,
-) -> Result<(), Failure> {
-    let last = usize::try_from(last_line)
-        .ok()
-        .and_then(|begin| text.get(begin..))
-        .unwrap_or_default();
+fn check_end(last: &[u8], n_fields: usize, layout: &Layout, object: &str) -> Result<(), Failure> {
     let has_end = last.ends_with(b"\n") || last.ends_with(b"\r");
     let n_quotes = last.iter().filter(|b| **b == b'"').count();
     let has_open_quote = n_quotes % 2 == 1;
@@ -354,10 +464,4 @@ fn check_end(
         .hint("the file is cut: fetch it again"));
     }
     Ok(())
-}
-
-fn too_many(object: &str) -> Failure {
-    Failure::fix_data("holds more text than one table can; expected less than 2 GiB of it")
-        .at(object, "")
-        .hint("split the file")
 }

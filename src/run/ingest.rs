@@ -1,118 +1,293 @@
-//! `ingest`: a feed's report becomes a snapshot, and the rows that could not be read a table
-//! beside it.
+//! `ingest`: a feed's delivery becomes a snapshot, and the rows that could not be read a table
+//! beside it. One file, or every file of a folder or of a prefix in a store.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::BufWriter;
+use std::path::Path;
 
-use url::Url;
+use rayon::prelude::*;
 
-use crate::diag::Failure;
-use crate::ingest;
+use super::spill::{Runs, Temporary};
+use super::where_to::{Door, open_folder};
+use crate::diag::{Failure, Kind, Problem};
+use crate::ingest::{self, Format, Identified, Input, SnapshotWriter, Source, Summary};
 use crate::model::identity::Secret;
 use crate::model::night::Night;
 use crate::report;
-use crate::store::{Place, Settings};
+use crate::store::{Created, Place};
 
 /// What to ingest.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// The report as delivered.
-    pub file: PathBuf,
-    /// The snapshot to write.
-    pub out: PathBuf,
+    /// A file, a folder, or the URL of an object or a prefix.
+    pub from: String,
+    /// The snapshot to write (`….parquet`), or the folder or prefix of all snapshots.
+    pub out: String,
     /// Report type; by the file's name where absent.
     pub report: Option<String>,
     /// Date; by the file's name where absent.
     pub date: Option<Night>,
-    /// Feed.
-    pub feed: String,
+    /// Format; by the content where absent.
+    pub format: Option<Format>,
+    /// Feed; that of Shadowserver's reports where absent.
+    pub feed: Option<String>,
     /// Key with which accounts are hashed.
     pub account_key: Option<Secret>,
+    /// Greatest number of bytes of an unpacked file.
+    pub max_bytes: u64,
+    /// The process's environment, for a store's credentials.
+    pub env: BTreeMap<String, String>,
 }
 
-/// A report larger than this when unpacked is refused.
-const MAX_BYTES: u64 = 16 << 30;
+/// A report larger than this when unpacked is refused, where the job says nothing.
+pub const MAX_BYTES: u64 = 16 << 30;
 
-/// Writes the snapshot and says what became of the rows.
+/// Writes the snapshots and says what became of the rows. What can be read is written, whatever
+/// else cannot.
 ///
 /// # Errors
-/// `FixData` naming file, column and next step; `FixJob` where the output is there already.
-pub fn ingest(ask: &Ask) -> Result<String, Failure> {
-    let shown = ask.file.display().to_string();
-    let bytes = fs::read(&ask.file)
-        .map_err(|e| Failure::fix_data(format!("the report cannot be read: {e}")).at(&shown, ""))?;
-    let name = ask
-        .file
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let settings = ingest::Settings {
-        feed: ask.feed.clone(),
-        account_key: ask.account_key.clone(),
-        max_bytes: MAX_BYTES,
+/// `FixData` naming each file that could not be read, after all others were written; `FixJob`
+/// where an output is there already with other content.
+pub fn ingest(ask: &Ask, say: &mut dyn FnMut(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+    let door = Door::open(&ask.from, &ask.env)?;
+    let names = door.files()?;
+    if names.is_empty() {
+        return Err(
+            Failure::fix_data("nothing is there; expected the files of a feed")
+                .at(&ask.from, "")
+                .hint("give a file, or a folder of them"),
+        );
+    }
+    let is_file = ask.out.ends_with(".parquet");
+    let (groups, mut problems) = groups(ask, &door, &names);
+    if is_file && groups.len() > 1 {
+        return Err(Failure::fix_job(format!(
+            "one snapshot cannot hold {} reports; expected a folder",
+            groups.len()
+        ))
+        .at(&ask.out, "--out")
+        .hint("give the folder of the snapshots: each goes to <date>/<feed>/<report>.parquet"));
+    }
+    let (folder, name) = match ask.out.rsplit_once('/').filter(|_| is_file) {
+        Some((folder, name)) => (folder, Some(name)),
+        None if is_file => (".", Some(ask.out.as_str())),
+        None => (ask.out.as_str(), None),
     };
-    let source = ingest::Source {
-        name: &name,
+    let place = open_folder(folder, &ask.env)?;
+    let done: Vec<Result<String, Failure>> = groups
+        .par_iter()
+        .map(|group| {
+            let path = name.map_or_else(|| group.path(), str::to_owned);
+            write_group(ask, &door, group, &place, &path)
+        })
+        .collect();
+    let mut kind = Kind::FixData;
+    for result in done {
+        match result {
+            Ok(said) => say(&said)?,
+            Err(failure) => {
+                kind = failure.kind;
+                problems.extend(failure.problems);
+            }
+        }
+    }
+    Failure::from_problems(kind, problems).map_or(Ok(()), Err)
+}
+
+/// Files that go into one snapshot.
+struct Group {
+    feed: String,
+    files: Vec<String>,
+    identified: Identified,
+}
+
+impl Group {
+    fn path(&self) -> String {
+        format!(
+            "{}/{}/{}.parquet",
+            self.identified.snapshot_date, self.feed, self.identified.kind.name
+        )
+    }
+}
+
+/// Which files are of one report and one day; and those that nobody can say of what they are.
+fn groups(ask: &Ask, door: &Door, names: &[String]) -> (Vec<Group>, Vec<Problem>) {
+    let mut groups: BTreeMap<(String, jiff::civil::Date, Format), Group> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for name in names {
+        let found = door.input(name).and_then(|mut input| {
+            let identified = ingest::identify(input.as_mut(), &source(ask, name), ask.max_bytes)?;
+            Ok((feed_of(ask, &identified, name)?, identified))
+        });
+        match found {
+            Ok((feed, identified)) => {
+                let key = (
+                    identified.kind.name.clone(),
+                    identified.snapshot_date,
+                    identified.format,
+                );
+                let group = groups.entry(key).or_insert_with(|| Group {
+                    feed,
+                    files: Vec::new(),
+                    identified,
+                });
+                group.files.push(name.clone());
+            }
+            Err(failure) => problems.extend(failure.problems),
+        }
+    }
+    (groups.into_values().collect(), problems)
+}
+
+/// Whose delivery it is: a list does not say, and a job treats feeds differently.
+fn feed_of(ask: &Ask, identified: &Identified, name: &str) -> Result<String, Failure> {
+    match (&ask.feed, identified.format) {
+        (Some(feed), _) if !feed.is_empty() && !feed.contains(['/', '\\']) => Ok(feed.clone()),
+        (Some(_), _) => Err(Failure::fix_job("a feed's name is one part of a path")
+            .at(name, "--feed")
+            .hint("give a name such as `partner`")),
+        (None, Format::Shadowserver) => Ok("shadowserver".to_owned()),
+        (None, format) => Err(Failure::fix_job(format!(
+            "a delivery of format `{format}` does not say which feed it is of"
+        ))
+        .at(name, "--feed")
+        .hint("pass `--feed partner`, or the name that the job has under `[feeds]`")),
+    }
+}
+
+fn source<'a>(ask: &'a Ask, name: &'a str) -> Source<'a> {
+    Source {
+        name,
         report: ask.report.as_deref(),
         snapshot_date: ask.date.map(Night::date),
+        format: ask.format,
+    }
+}
+
+fn write_group(
+    ask: &Ask,
+    door: &Door,
+    group: &Group,
+    place: &Place,
+    path: &str,
+) -> Result<String, Failure> {
+    let settings = ingest::Settings {
+        feed: group.feed.clone(),
+        account_key: ask.account_key.clone(),
+        max_bytes: ask.max_bytes,
+        run_rows: ingest::RUN_ROWS,
     };
-    let ingested = ingest::shadowserver(&bytes, &source, &settings)?;
-    write_new(&ask.out, &ingest::to_parquet(&ingested)?)?;
+    let mut inputs: Vec<(String, Box<dyn Input>)> = Vec::new();
+    for name in &group.files {
+        inputs.push((name.clone(), door.input(name)?));
+    }
+    let mut runs = Runs::new(place);
+    let summary = ingest::ingest(&mut inputs, &group.identified, &settings, &mut |run| {
+        runs.add(run)
+    })?;
+    let file = Temporary::new(place)?;
+    let output = file.create()?;
+    let mut writer = SnapshotWriter::open(BufWriter::new(output))?;
+    runs.write_to(&mut |batch| writer.write(&batch))?;
+    writer.close(&summary.profile)?;
+    let state = create(place, path, file.path())?;
+    let aside = write_rejects(place, path, &summary)?;
+    Ok(told(&summary, &place.display(path), state, aside))
+}
+
+/// `path` becomes the file; one that is there with the same bytes is as good.
+fn create(place: &Place, path: &str, file: &Path) -> Result<&'static str, Failure> {
+    if place.create_from(path, file)? == Created::Ours {
+        return Ok("");
+    }
+    let same = std::fs::read(file).is_ok_and(|bytes| place.get(path).is_ok_and(|old| old == bytes));
+    if same {
+        return Ok(" (was there already, the same)");
+    }
+    Err(
+        Failure::fix_job("the snapshot is there already with other content; expected a new name")
+            .at(place.display(path), "--out")
+            .hint("snapshots are never overwritten: move it away, or choose another name"),
+    )
+}
+
+/// Beside the snapshot, and not itself one: a night reads `*.parquet` only.
+fn write_rejects(place: &Place, path: &str, summary: &Summary) -> Result<Option<String>, Failure> {
+    if summary.rejects.is_empty() {
+        return Ok(None);
+    }
+    let stem = path.strip_suffix(".parquet").unwrap_or(path);
+    let aside = format!("{stem}.rejects.parquet.aside");
+    let bytes = report::rejects_parquet(summary.rejects.iter())?;
+    place.create_same(&aside, &bytes)?;
+    Ok(Some(place.display(&aside)))
+}
+
+fn told(summary: &Summary, path: &str, state: &str, aside: Option<String>) -> String {
     let mut said = String::new();
-    let n_kept = ingested.batch.num_rows();
+    let identified = &summary.identified;
+    let n_rejects = summary.rejects.len() as u64;
     let _ = writeln!(
         said,
         "{} rows of {} read as {} of {}",
-        n_kept, ingested.read, ingested.report, ingested.snapshot_date
+        summary.read - n_rejects,
+        summary.read,
+        identified.kind.name,
+        identified.snapshot_date
     );
-    let _ = writeln!(said, "  snapshot  {}", ask.out.display());
-    if !ingested.rejects.is_empty() {
-        // Beside the snapshot, and not itself one: a night reads `*.parquet` only.
-        let path = ask.out.with_extension("rejects.parquet.aside");
-        write_new(&path, &report::rejects_parquet(ingested.rejects.iter())?)?;
+    let _ = writeln!(
+        said,
+        "  format    {}, known by {}",
+        identified.format, identified.known_by
+    );
+    let _ = writeln!(said, "  snapshot  {path}{state}");
+    if let Some(aside) = aside {
         let _ = writeln!(
             said,
-            "  rejects   {} ({} rows, each with its reason)",
-            path.display(),
-            ingested.rejects.len()
+            "  rejects   {aside} ({n_rejects} rows, each with its reason)"
         );
+        let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+        for reject in &summary.rejects {
+            *reasons.entry(reject.why.code()).or_default() += 1;
+        }
+        for (code, n) in reasons {
+            let _ = writeln!(said, "            {n} {code}");
+        }
     }
-    if !ingested.unknown_columns.is_empty() {
+    if let Some(at) = summary.time_by_default {
+        let at =
+            jiff::Timestamp::from_microsecond(at).map_or_else(|_| String::new(), |t| t.to_string());
         let _ = writeln!(
             said,
-            "  columns that are new to us, kept in `extra`: {}",
-            ingested.unknown_columns.join(", ")
+            "  time      the list states none: its rows count as seen at {at}"
         );
     }
-    Ok(said)
-}
-
-/// Writes a file that must not be there yet, durably.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let shown = path.display().to_string();
-    let wrong = |what: String| Failure::fix_job(what).at(&shown, "--out");
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|e| wrong(format!("the folder cannot be made: {e}")))?;
-    let folder = fs::canonicalize(folder).map_err(|e| wrong(e.to_string()))?;
-    let base = Url::from_directory_path(&folder).map_err(|()| wrong("not a folder".into()))?;
-    let place = Place::open(
-        &base,
-        &Settings::default(),
-        &std::collections::BTreeMap::new(),
-    )?;
-    let name = path
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    match place.create(&name, bytes)? {
-        crate::store::Created::Ours => Ok(()),
-        crate::store::Created::Exists => Err(wrong(
-            "the file is there already; expected a new name".into(),
-        )
-        .hint("snapshots are never overwritten: move it away, or choose another name")),
-    }
+    let mut listed = |label: &str, names: &[String]| {
+        if !names.is_empty() {
+            let plain = |name: &String| -> String {
+                name.chars()
+                    .take(60)
+                    .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+                    .collect()
+            };
+            let shown: Vec<String> = names.iter().take(40).map(plain).collect();
+            let _ = writeln!(said, "  {label}: {}", shown.join(", "));
+        }
+    };
+    listed(
+        "columns that are new to us, kept in `extra`",
+        &summary.unknown_columns,
+    );
+    listed(
+        "columns that were dropped at the door",
+        &summary.dropped_columns,
+    );
+    let missing: Vec<String> = summary
+        .missing_columns
+        .iter()
+        .map(|n| (*n).to_owned())
+        .collect();
+    listed("columns of such reports that this one lacks", &missing);
+    said
 }

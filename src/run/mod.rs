@@ -20,8 +20,10 @@ pub mod progress;
 mod read_ahead;
 pub mod register;
 pub mod replay;
+mod spill;
 mod sweep;
 pub mod verify;
+mod where_to;
 mod why_not;
 mod world;
 

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Created;
@@ -21,19 +21,37 @@ pub(super) fn is_temporary(path: &str) -> bool {
 ///
 /// A crash leaves a temporary file at most, which no listing shows.
 pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let folder = path
-        .parent()
-        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let folder = folder_of(path)?;
     create_folders(folder)?;
-    let n = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!("{MARK}{}-{n}", std::process::id()));
+    let temporary = temporary(folder);
     let written = write_durably(&temporary, bytes).and_then(|()| link(&temporary, path));
     // The link is a second name of the same file; without it the file goes.
     let _ = fs::remove_file(&temporary);
     let created = written?;
     File::open(folder)?.sync_all()?;
     Ok(created)
+}
+
+/// As [`create`], of a file that is written already, on the same disk. Its first name stays.
+pub(super) fn create_from(path: &Path, file: &Path) -> io::Result<Created> {
+    let folder = folder_of(path)?;
+    create_folders(folder)?;
+    File::open(file)?.sync_all()?;
+    let created = link(file, path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(created)
+}
+
+/// A name for an unfinished file of this process.
+pub(super) fn temporary(folder: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+    folder.join(format!("{MARK}{}-{n}", std::process::id()))
+}
+
+fn folder_of(path: &Path) -> io::Result<&Path> {
+    path.parent()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -334,6 +334,34 @@ impl Place {
             .block_on(self.create_remote(&full, path, bytes.to_vec().into()))
     }
 
+    /// As [`Place::create`], with the bytes of a file: a local store takes the file itself, which
+    /// must have been named by [`Place::temporary`].
+    ///
+    /// # Errors
+    /// As [`Place::create`].
+    pub fn create_from(&self, path: &str, file: &std::path::Path) -> Result<Created, Failure> {
+        let full = self.full(path)?;
+        let of_io = |e: std::io::Error| failure::of_io(&e, &self.display(path));
+        if let Some(root) = &self.local_root {
+            return local::create_from(&root.join(path), file).map_err(of_io);
+        }
+        let bytes = std::fs::read(file).map_err(of_io)?;
+        self.runtime
+            .block_on(self.create_remote(&full, path, bytes.into()))
+    }
+
+    /// A name for an unfinished file: in the store's own folder where it is one, so that it need
+    /// not be copied; no listing shows it.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn temporary(&self) -> Result<PathBuf, Failure> {
+        let folder = self.local_root.clone().unwrap_or_else(std::env::temp_dir);
+        std::fs::create_dir_all(&folder)
+            .map_err(|e| failure::of_io(&e, &folder.display().to_string()))?;
+        Ok(local::temporary(&folder))
+    }
+
     async fn create_remote(
         &self,
         full: &Path,

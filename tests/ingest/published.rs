@@ -256,9 +256,7 @@ fn assert_subject(report: &str, batch: &RecordBatch, row: usize, fields: &[&str]
         Some("high"),
         "{report}"
     );
-    let about_itself =
-        matches!(subject, Subject::Address | Subject::Site) && fields.contains(&"tag");
-    let want: &[&str] = if about_itself {
+    let want: &[&str] = if fields.contains(&"tag") {
         &["CVE-2021-1234"]
     } else {
         &[]
