@@ -21,6 +21,7 @@ mod harness;
 mod ingest;
 mod matching;
 mod nightly;
+mod reference;
 mod register;
 mod render;
 mod s3;

@@ -99,6 +99,9 @@ pub(super) enum Command {
     /// Ask strangers' servers, politely; apart from the night, which reads the results
     #[command(subcommand)]
     Fetch(super::fetch::FetchCommand),
+    /// Bring in reference data of others (KEV, EPSS, CVE, CSAF, lists), dated and checked
+    #[command(subcommand)]
+    Reference(super::reference::ReferenceCommand),
     /// Check registrations before they are applied
     #[command(subcommand)]
     Register(super::register::RegisterCommand),

@@ -10,6 +10,7 @@ mod args;
 mod bars;
 mod fetch;
 mod ledger;
+mod reference;
 mod register;
 
 use std::collections::BTreeMap;
@@ -165,6 +166,15 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
                 on,
                 &moment,
             )?)?;
+            Ok(0)
+        }
+        Command::Reference(reference::ReferenceCommand::Import(ask)) => {
+            let (job, ask) = ask.into_parts()?;
+            say(&run::reference::import(&call(job), &ask, &moment)?)?;
+            Ok(0)
+        }
+        Command::Reference(reference::ReferenceCommand::List { job, night }) => {
+            say(&run::reference::list(&call(job), night, &moment)?)?;
             Ok(0)
         }
         Command::Register(register::RegisterCommand::Check(ask)) => {

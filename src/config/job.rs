@@ -9,6 +9,7 @@ use crate::diag::Problem;
 use crate::model::company::PartyKind;
 use crate::model::decision::ContactStep;
 use crate::model::letter::Sender;
+use crate::reference::Kind;
 use crate::{decide, ledger, matching, register, store};
 
 /// Which night a run is for when nobody says.
@@ -61,6 +62,23 @@ pub struct References {
     pub lookups: Option<String>,
     /// An older result says nothing any more.
     pub lookups_max_age_days: u32,
+    /// Folders of the other kinds.
+    pub others: BTreeMap<Kind, String>,
+}
+
+impl References {
+    /// The folder of a kind, if the job names one.
+    #[must_use]
+    pub fn folder(&self, kind: Kind) -> Option<&str> {
+        match kind {
+            Kind::Kev => self.kev.as_deref(),
+            Kind::Epss => self.epss.as_deref(),
+            Kind::PublicSuffixes => Some(&self.public_suffixes),
+            Kind::PrefixAsn => self.prefix_asn.as_deref(),
+            Kind::SharedInfrastructure => self.shared_infrastructure.as_deref(),
+            other => self.others.get(&other).map(String::as_str),
+        }
+    }
 }
 
 /// What the job expects of a feed.
@@ -266,6 +284,19 @@ fn references(section: Section<'_, '_>) -> Option<References> {
         shared_infrastructure: section.text_if("shared_infrastructure"),
         lookups: section.text_if("lookups"),
         lookups_max_age_days: section.number_or("lookups_max_age_days", 30, "a number of days"),
+        others: [
+            Kind::Cve,
+            Kind::Csaf,
+            Kind::Rsit,
+            Kind::Sbi,
+            Kind::Nace,
+            Kind::Municipalities,
+            Kind::SecurityTxt,
+            Kind::Rdap,
+        ]
+        .into_iter()
+        .filter_map(|kind| Some((kind, section.text_if(kind.as_str())?)))
+        .collect(),
     };
     section.finish();
     Some(references)

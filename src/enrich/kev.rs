@@ -1,4 +1,4 @@
-//! CISA's Known Exploited Vulnerabilities catalogue, official JSON.
+//! CISA's Known Exploited Vulnerabilities catalogue, official JSON or CSV.
 
 use jiff::civil::Date;
 use polars::prelude::DataFrame;
@@ -35,19 +35,55 @@ struct Row {
 /// # Errors
 /// `FixData` naming the object where it is not the official JSON, or an entry has no date.
 pub fn read_kev(json: &[u8], object: &str, as_of: Date) -> Result<Kev, Failure> {
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return read_csv(json, object, as_of);
+    }
     let file: File = serde_json::from_slice(json).map_err(|e| {
         Failure::fix_data(format!("not a KEV catalogue: {e}"))
             .at(object, "")
             .hint("expected CISA's JSON with `vulnerabilities`, each with `cveID` and `dateAdded`")
     })?;
-    let mut rows = Vec::with_capacity(file.vulnerabilities.len());
-    for (i, row) in file.vulnerabilities.into_iter().enumerate() {
+    let found = file.vulnerabilities.into_iter().enumerate();
+    let found = found.map(|(i, row)| (format!("vulnerabilities[{i}].dateAdded"), row));
+    kev(found, object, as_of)
+}
+
+/// The official CSV, found by its columns.
+fn read_csv(csv: &[u8], object: &str, as_of: Date) -> Result<Kev, Failure> {
+    let not_kev = |e: &dyn std::fmt::Display| {
+        Failure::fix_data(format!("not a KEV catalogue: {e}"))
+            .at(object, "")
+            .hint("expected CISA's JSON, or its CSV with `cveID` and `dateAdded`")
+    };
+    let mut reader = csv::Reader::from_reader(csv);
+    let header = reader.headers().map_err(|e| not_kev(&e))?.clone();
+    let position = |name: &str| header.iter().position(|h| h.trim() == name);
+    let (Some(cve), Some(added)) = (position("cveID"), position("dateAdded")) else {
+        return Err(not_kev(&"it has no columns `cveID` and `dateAdded`"));
+    };
+    let mut rows = Vec::new();
+    for (i, record) in reader.records().enumerate() {
+        let record = record.map_err(|e| not_kev(&e))?;
+        let cell = |at: usize| record.get(at).unwrap_or_default().trim().to_owned();
+        let row = Row {
+            cve_id: cell(cve),
+            date_added: cell(added),
+        };
+        rows.push((format!("row {i}: dateAdded"), row));
+    }
+    kev(rows.into_iter(), object, as_of)
+}
+
+fn kev(
+    found: impl Iterator<Item = (String, Row)>,
+    object: &str,
+    as_of: Date,
+) -> Result<Kev, Failure> {
+    let mut rows = Vec::new();
+    for (place, row) in found {
         let date = row.date_added.parse::<Date>().map_err(|_| {
-            Failure::fix_data(format!(
-                "`{}` is not a date such as `2026-03-01`",
-                row.date_added
-            ))
-            .at(object, format!("vulnerabilities[{i}].dateAdded"))
+            let message = format!("`{}` is not a date such as `2026-03-01`", row.date_added);
+            Failure::fix_data(message).at(object, place)
         })?;
         rows.push((row.cve_id.to_uppercase(), date));
     }

@@ -1,9 +1,11 @@
-//! Adds public facts to CVEs: is it exploited (KEV), how likely will it be (EPSS).
+//! Adds public facts to CVEs: is it exploited (KEV), how likely will it be (EPSS), where is it
+//! fixed (CVE records, CSAF advisories).
 //!
 //! Every fact carries the day of the list that it was read from; a letter prints that day.
 
 mod epss;
 mod kev;
+mod remedy;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +18,10 @@ use crate::model::letter::Fact;
 
 pub use epss::{Epss, read_epss};
 pub use kev::{Kev, read_kev};
+pub use remedy::{Remedies, Remedy, read_remedies};
+
+/// Fixed versions that a letter names; a longer list is read at the vendor's.
+const MAX_VERSIONS: usize = 4;
 
 /// Facts by CVE, for the CVEs of a night's hits; sorted. A CVE without facts is absent.
 ///
@@ -25,6 +31,7 @@ pub fn facts(
     cves: &BTreeSet<String>,
     kev: Option<&Kev>,
     epss: Option<&Epss>,
+    remedies: &[Remedies],
 ) -> Result<BTreeMap<String, Vec<Fact>>, Failure> {
     let bug = |e: polars::error::PolarsError| Failure::our_bug(format!("joining facts: {e}"));
     let wanted = frame(vec![texts("cve", cves.iter().map(String::as_str))]).map_err(bug)?;
@@ -52,6 +59,19 @@ pub fn facts(
                     as_of: epss.as_of,
                 };
                 facts.entry(cve).or_default().push(fact);
+            }
+        }
+    }
+    for day in remedies {
+        for remedy in day.rows.iter().filter(|r| !r.fixed.is_empty()) {
+            if cves.contains(&remedy.cve) {
+                let fact = Fact::Fixed {
+                    cve: remedy.cve.clone(),
+                    versions: remedy.fixed.iter().take(MAX_VERSIONS).cloned().collect(),
+                    source: remedy.source.clone(),
+                    as_of: day.as_of,
+                };
+                facts.entry(remedy.cve.clone()).or_default().push(fact);
             }
         }
     }

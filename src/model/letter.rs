@@ -33,6 +33,17 @@ pub enum Fact {
         /// Day of the scores.
         as_of: Date,
     },
+    /// Versions in which it is fixed, as a CVE record or an advisory states them.
+    Fixed {
+        /// CVE.
+        cve: String,
+        /// Product and first fixed version.
+        versions: Vec<String>,
+        /// `CVE`, or publisher and number of an advisory.
+        source: String,
+        /// Day on which the source was read.
+        as_of: Date,
+    },
 }
 
 /// One spot where the threat was seen.

@@ -420,6 +420,23 @@ fn fact(fact: &Fact, voice: &Voice<'_>) -> String {
                 ],
             )
         }
+        Fact::Fixed {
+            cve,
+            versions,
+            source,
+            as_of,
+        } => {
+            let versions: Vec<String> = versions.iter().map(|v| value(v)).collect();
+            voice.say(
+                "fact_fixed",
+                &[
+                    ("cve", cve),
+                    ("versions", &versions.join(", ")),
+                    ("source", &value(source)),
+                    ("as_of", &voice.words.date(*as_of)),
+                ],
+            )
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod outputs;
 pub mod preview;
 pub mod progress;
 mod read_ahead;
+pub mod reference;
 pub mod register;
 pub mod replay;
 mod spill;

@@ -414,7 +414,12 @@ fn decide_night(
         .iter()
         .flat_map(|h| h.observation.cves.iter().cloned())
         .collect();
-    let facts = enrich::facts(&cves, world.kev.as_ref(), world.epss.as_ref())?;
+    let facts = enrich::facts(
+        &cves,
+        world.kev.as_ref(),
+        world.epss.as_ref(),
+        &world.remedies,
+    )?;
     Ok(decide::decide(&decide::Input {
         settings: &loaded.job.policy,
         night,

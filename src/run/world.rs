@@ -10,7 +10,7 @@ use super::load::Loaded;
 use crate::config::References;
 use crate::contacts::{self, Lookup};
 use crate::diag::{Failure, Reject};
-use crate::enrich::{self, Epss, Kev};
+use crate::enrich::{self, Epss, Kev, Remedies};
 use crate::matching::{self, Index, PrefixTable, Shared};
 use crate::model::asset::Asset;
 use crate::model::company::{Company, CompanyKey, Contact};
@@ -18,6 +18,7 @@ use crate::model::ledger_record::PinnedObject;
 use crate::model::night::{Night, local_midnight};
 use crate::model::published::Published;
 use crate::plan::{self, Listed};
+use crate::reference::Kind;
 use crate::register::{self, SuffixList};
 use crate::scan;
 use crate::store::Place;
@@ -38,6 +39,8 @@ pub struct World {
     pub kev: Option<Kev>,
     /// Scores.
     pub epss: Option<Epss>,
+    /// Fixed versions, by CVE records and by advisories.
+    pub remedies: Vec<Remedies>,
     /// Register rows that were set aside.
     pub rejects: Vec<Reject>,
     /// Table, rows read, rows rejected.
@@ -75,6 +78,12 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
         Some(o) => Some(enrich::read_epss(&o.bytes, &o.path, o.day)?),
         None => None,
     };
+    let mut remedies = Vec::new();
+    for kind in [Kind::Cve, Kind::Csaf] {
+        if let Some(o) = reader.optional(job.references.folder(kind))? {
+            remedies.push(enrich::read_remedies(&o.bytes, &o.path, o.day)?);
+        }
+    }
 
     let batches = reader.table(&job.inputs.companies)?;
     let companies = register::companies(&batches, &job.inputs.companies)?;
@@ -125,6 +134,7 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
         index,
         kev,
         epss,
+        remedies,
         rejects,
         tables,
         inputs,
