@@ -238,18 +238,16 @@ fn warning_lists_become_one_table_and_foreign_ones_are_set_aside() {
 #[test]
 fn answers_and_security_txt_are_stored_with_what_they_say() {
     let text = "Contact: mailto:security@voorbeeld.example\nExpires: 2027-01-01T00:00:00Z\n";
-    let line = serde_json::json!({"domain": "voorbeeld.example", "fetched_at": "2026-03-12T02:00:00Z", "status": 200, "text": text});
-    let none = serde_json::json!({"domain": "b.example", "fetched_at": "2026-03-12T02:00:00Z", "status": 404});
-    let bad = serde_json::json!({"domain": "c.example", "status": 404});
+    let line = serde_json::json!({"schema": 1, "kind": "security_txt", "subject": "voorbeeld.example", "fetched_at": "2026-03-12T02:00:00Z", "outcome": "found", "urls": ["https://voorbeeld.example/.well-known/security.txt"], "content_type": "text/plain; charset=utf-8", "body": text});
+    let none = serde_json::json!({"schema": 1, "kind": "security_txt", "subject": "b.example", "fetched_at": "2026-03-12T02:00:00Z", "outcome": "none", "reason": "http_status_404"});
+    let bad = serde_json::json!({"kind": "security_txt", "subject": "c.example"});
     let bytes = format!("{line}\n{none}\n{bad}\n").into_bytes();
-    let found = check(Kind::SecurityTxt, &[("fetched.jsonl".into(), bytes)], NOW).unwrap();
-    assert_eq!(found.entries.len(), 2);
-    assert!(
-        found.entries["voorbeeld.example"].starts_with("200 "),
-        "{:?}",
-        found.entries
+    let found = checked(Kind::Lookups, &[("fetched.jsonl".into(), bytes)]);
+    assert_eq!(found.entries["SecurityTxt voorbeeld.example"], "usable");
+    assert_eq!(
+        found.entries["SecurityTxt b.example"],
+        "None http_status_404"
     );
-    assert_eq!(found.entries["b.example"], "404 none");
     assert_eq!(found.aside[0].0, "fetched.jsonl, line 3");
     let Some(files) = sample(&[
         "rdap/0_2_192_in-addr_arpa.json",
@@ -263,12 +261,13 @@ fn answers_and_security_txt_are_stored_with_what_they_say() {
     ]) else {
         return;
     };
-    let found = checked(Kind::Rdap, &files);
+    let found = checked(Kind::Lookups, &files);
     assert_eq!(
         found.entries.len() + found.aside.len(),
         files.len(),
         "{found:?}"
     );
+    assert!(found.entries.len() >= 4, "{found:?}");
 }
 
 /// Files that are cut, empty, of another kind: refused by name, each with its next step.

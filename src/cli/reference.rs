@@ -28,7 +28,7 @@ pub(super) enum ReferenceCommand {
 #[command(
     after_help = "Kinds: kev (JSON, CSV), epss (CSV), cve and csaf (JSON, JSON lines), public_suffixes,
 prefix_asn (range tables and one of names), shared_infrastructure (warning lists of MISP, CSV),
-rsit, sbi, nace, municipalities, security_txt and rdap (JSON lines). Each may be gzip.
+rsit, sbi, nace, municipalities, lookups (security.txt, RDAP). Each may be gzip.
 
 Examples:
   nachtwacht reference import epss epss_scores-2026-03-13.csv.gz

@@ -76,6 +76,7 @@ impl References {
             Kind::PublicSuffixes => Some(&self.public_suffixes),
             Kind::PrefixAsn => self.prefix_asn.as_deref(),
             Kind::SharedInfrastructure => self.shared_infrastructure.as_deref(),
+            Kind::Lookups => self.lookups.as_deref(),
             other => self.others.get(&other).map(String::as_str),
         }
     }
@@ -291,8 +292,6 @@ fn references(section: Section<'_, '_>) -> Option<References> {
             Kind::Sbi,
             Kind::Nace,
             Kind::Municipalities,
-            Kind::SecurityTxt,
-            Kind::Rdap,
         ]
         .into_iter()
         .filter_map(|kind| Some((kind, section.text_if(kind.as_str())?)))

@@ -44,10 +44,8 @@ text_enum! {
         Nace = "nace",
         /// Municipalities and their provinces.
         Municipalities = "municipalities",
-        /// What was found at `/.well-known/security.txt`.
-        SecurityTxt = "security_txt",
-        /// Answers of RDAP servers.
-        Rdap = "rdap",
+        /// Results of look-ups: security.txt, RDAP, mail.
+        Lookups = "lookups",
     }
 }
 
@@ -95,8 +93,7 @@ pub fn check(kind: Kind, files: &[Brought], now: i64) -> Result<Checked, Failure
         Kind::Sbi => registers::codes(one(&plain)?, &["code", "title_nl"], "01"),
         Kind::Nace => registers::codes(one(&plain)?, &["code", "title_nl", "title_en"], "01"),
         Kind::Municipalities => registers::municipalities(one(&plain)?),
-        Kind::SecurityTxt => registers::security_txt(&plain, now),
-        Kind::Rdap => registers::rdap(&plain),
+        Kind::Lookups => registers::lookups(&plain, now),
     }?;
     if checked.entries.is_empty() {
         let name = files.first().map_or("", |(name, _)| name);

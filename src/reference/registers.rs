@@ -1,5 +1,4 @@
-//! Public suffixes, codes of branches, municipalities, classes of incidents; security.txt and
-//! RDAP as fetched.
+//! Public suffixes, codes of branches, municipalities, classes of incidents; results of look-ups.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +6,9 @@ use serde_json::Value;
 
 use super::vulnerabilities::values;
 use super::{Brought, Checked};
-use crate::contacts::{Rdap, read_rdap, read_security_txt};
+use crate::contacts::{
+    Lookup, LookupKind, LookupOutcome, Rdap, read_lookups, read_rdap, read_security_txt,
+};
 use crate::diag::Failure;
 use crate::model::name::Domain;
 use crate::register::SuffixList;
@@ -183,64 +184,9 @@ pub(super) fn rsit((name, bytes): &Brought) -> Result<Checked, Failure> {
     Ok(checked)
 }
 
-/// Results of fetching, one JSON object a line: `domain`, `fetched_at`, `status` and, for 200,
-/// `text`. The file's own faults are no faults of the list: they are what was found.
-pub(super) fn security_txt(files: &[Brought], now: i64) -> Result<Checked, Failure> {
-    json_lines(files, |value| {
-        let text = |key: &str| value.get(key).and_then(Value::as_str);
-        let domain: Domain = text("domain")
-            .and_then(|d| d.parse().ok())
-            .ok_or("no `domain` that is a name")?;
-        let at: jiff::Timestamp = text("fetched_at")
-            .and_then(|t| t.parse().ok())
-            .ok_or("no `fetched_at` such as `2026-03-01T02:00:00Z`")?;
-        let status = value
-            .get("status")
-            .and_then(Value::as_u64)
-            .ok_or("no `status`")?;
-        let said = match text("text") {
-            Some(body) => {
-                let url = text("url").map(str::to_owned);
-                let url =
-                    url.unwrap_or_else(|| format!("https://{domain}/.well-known/security.txt"));
-                let read =
-                    read_security_txt(body.as_bytes(), now.max(at.as_microsecond()), &[&url]);
-                read.distrust().unwrap_or("usable").to_owned()
-            }
-            None if status == 200 => return Err("status 200 without `text`".into()),
-            None => "none".to_owned(),
-        };
-        Ok((domain.to_string(), format!("{status} {said}")))
-    })
-}
-
-/// RDAP answers, one JSON object a file or a line.
-pub(super) fn rdap(files: &[Brought]) -> Result<Checked, Failure> {
-    json_lines(files, |value| {
-        let said = match read_rdap(value.to_string().as_bytes())? {
-            Rdap::Object(mailboxes) => format!("{} abuse mailboxes", mailboxes.len()),
-            Rdap::NotFound => "not found".to_owned(),
-            Rdap::Error(code) => {
-                return Err(format!(
-                    "the server answered with error {code}: it says nothing"
-                ));
-            }
-        };
-        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-        let class = text("objectClassName");
-        let name = [text("handle"), text("ldhName"), text("startAddress")];
-        let name = name
-            .into_iter()
-            .find(|t| !t.is_empty())
-            .ok_or("an answer without `handle` or name")?;
-        Ok((format!("{class} {name}"), said))
-    })
-}
-
-fn json_lines(
-    files: &[Brought],
-    read: impl Fn(&Value) -> Result<(String, String), String>,
-) -> Result<Checked, Failure> {
+/// Results of look-ups as a fetcher writes them, and bare answers of RDAP servers. What an answer
+/// says is judged by the night's own readers; `now` is in µs.
+pub(super) fn lookups(files: &[Brought], now: i64) -> Result<Checked, Failure> {
     let mut lines: BTreeMap<String, String> = BTreeMap::new();
     let mut checked = Checked {
         extension: "jsonl",
@@ -248,9 +194,10 @@ fn json_lines(
     };
     for (name, bytes) in files {
         for (place, value) in values(bytes, name)? {
-            match read(&value) {
-                Ok((key, said)) => {
-                    lines.insert(key.clone(), value.to_string());
+            match lookup(&value, now) {
+                Ok((found, said)) => {
+                    let key = format!("{:?} {}", found.kind, found.subject);
+                    lines.insert(key.clone(), found.line());
                     checked.entries.insert(key, said);
                 }
                 Err(why) => checked.aside.push((place, why)),
@@ -258,8 +205,77 @@ fn json_lines(
         }
     }
     for line in lines.into_values() {
-        checked.bytes.extend_from_slice(line.as_bytes());
+        checked.bytes.extend_from_slice(line.trim_end().as_bytes());
         checked.bytes.push(b'\n');
     }
     Ok(checked)
+}
+
+fn lookup(value: &Value, now: i64) -> Result<(Lookup, String), String> {
+    let text = value.to_string();
+    let found = if value.get("kind").is_some() {
+        let mut found = read_lookups(text.as_bytes()).map_err(|(_, why)| why)?;
+        found.pop().ok_or("an empty line")?
+    } else {
+        // A bare answer does not say when it came: at the beginning of the day of its import.
+        let day = now - now.rem_euclid(86_400_000_000);
+        let at = jiff::Timestamp::from_microsecond(day).map_err(|e| e.to_string())?;
+        let outcome = LookupOutcome::Found;
+        Lookup::without(LookupKind::Rdap, subject(value)?, at, outcome, "")
+            .with_body(text.as_bytes())
+    };
+    let said = match (found.kind, found.outcome) {
+        (LookupKind::SecurityTxt, LookupOutcome::Found) => {
+            let urls: Vec<&str> = found.urls.iter().map(String::as_str).collect();
+            let at = now.max(found.fetched_at.as_microsecond());
+            let read = read_security_txt(&found.bytes(), at, &urls);
+            read.distrust().unwrap_or("usable").to_owned()
+        }
+        (LookupKind::Rdap, LookupOutcome::Found) => match read_rdap(&found.bytes())? {
+            Rdap::Object(mailboxes) => format!("{} abuse mailboxes", mailboxes.len()),
+            Rdap::NotFound => "not found".to_owned(),
+            Rdap::Error(code) => {
+                return Err(format!(
+                    "the server answered with error {code}: it says nothing"
+                ));
+            }
+        },
+        (_, outcome) => format!("{outcome:?} {}", found.reason),
+    };
+    Ok((found, said))
+}
+
+/// Whom an RDAP answer is about, in the words of a look-up.
+fn subject(value: &Value) -> Result<String, String> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    match text("objectClassName") {
+        Some("domain") => {
+            let name = text("ldhName").ok_or("a domain without `ldhName`")?;
+            let name: Domain = name.parse().map_err(|()| "`ldhName` is no name")?;
+            Ok(name.to_string())
+        }
+        Some("autnum") => {
+            let number = value.get("startAutnum").and_then(Value::as_u64);
+            Ok(format!(
+                "AS{}",
+                number.ok_or("an autnum without `startAutnum`")?
+            ))
+        }
+        Some("ip network") => {
+            let ends = text("startAddress").zip(text("endAddress"));
+            let (first, last) = ends.ok_or("a network without its two ends")?;
+            let nets = crate::model::net::parse_range(&format!("{first}-{last}"));
+            match nets.map_err(|why| why.to_string())?.as_slice() {
+                [net] => Ok(net.to_string()),
+                nets => Err(format!(
+                    "a network of {} prefixes; expected one",
+                    nets.len()
+                )),
+            }
+        }
+        Some(other) => Err(format!(
+            "an RDAP object `{other}` is not looked up by a night"
+        )),
+        None => Err("neither a look-up nor an RDAP answer".into()),
+    }
 }
