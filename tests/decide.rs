@@ -470,7 +470,7 @@ fn the_order_of_hits_within_a_row_changes_nothing() {
 /// What a machine attacks others with is not what is wrong with it.
 #[test]
 fn the_cve_of_an_attack_is_no_flaw_of_its_source() {
-    let (file, text) = threat_text("log4j", "state = \"active\"\nmin_confidence = \"low\"");
+    let (file, text) = threat_text("log4j", "state = \"shadow\"\nmin_confidence = \"low\"");
     let about = |rule: &str| {
         let text = text.replacen("report = [\"log4j\"]", rule, 1).replace(
             "row = { report = \"log4j\" }",
