@@ -1,7 +1,7 @@
 //! Who gets a letter tonight, and why everybody else does not: one table a rule.
 
 mod chain;
-mod tokens;
+mod priority;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

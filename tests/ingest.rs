@@ -9,6 +9,7 @@ use nachtwacht::model::observation::{OBSERVATIONS, SCHEMA_KEY, SCHEMA_VERSION};
 use proptest::prelude::*;
 use serde_json::Value;
 
+mod contract;
 mod delivery;
 mod folder;
 mod formats;

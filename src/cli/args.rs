@@ -216,6 +216,9 @@ pub(super) struct IngestArgs {
     /// shadowserver, list, accounts, intelmq or nuclei, where the content does not tell
     #[arg(long)]
     format: Option<String>,
+    /// Job whose [feeds] say what a delivery must be like: columns, rows, age, share of rejects
+    #[arg(long, value_name = "FILE")]
+    job: Option<PathBuf>,
     /// Feed, as under [feeds] in the job; shadowserver for its own reports
     #[arg(long)]
     feed: Option<String>,
@@ -247,6 +250,12 @@ impl IngestArgs {
             format: format.transpose()?,
             feed: self.feed,
             max_bytes: self.max_bytes,
+            contracts: self
+                .job
+                .as_deref()
+                .map(ingest::contracts)
+                .transpose()?
+                .unwrap_or_default(),
             env: env.clone(),
         })
     }

@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 
 use super::section::{Section, Source};
+use crate::decide::priority::UrgentRule;
 use crate::diag::Problem;
 use crate::model::company::PartyKind;
 use crate::model::decision::ContactStep;
 use crate::model::letter::Sender;
+use crate::model::observation::OBSERVATIONS;
+use crate::plan::{Band, Contract};
 use crate::reference::Kind;
 use crate::{decide, ledger, matching, register, store};
 
@@ -82,11 +85,13 @@ impl References {
     }
 }
 
-/// What the job expects of a feed.
+/// What the job says about a feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feed {
     /// The newest snapshot may be this many days older than the night.
     pub max_age_days: u32,
+    /// What its deliveries must be like.
+    pub contract: Contract,
     /// Foreign column name → ours.
     pub columns: BTreeMap<String, String>,
 }
@@ -306,14 +311,58 @@ fn feeds(section: Section<'_, '_>) -> BTreeMap<String, Feed> {
     for (name, feed) in section.named() {
         let max_age_days = feed.number("max_age_days", "a number of days");
         let columns = feed.section_if("columns").map(|c| c.named_texts());
+        let contract = contract(&feed, max_age_days.unwrap_or(0));
         feed.finish();
         let feed = Feed {
             max_age_days: max_age_days.unwrap_or(0),
+            contract,
             columns: columns.unwrap_or_default().into_iter().collect(),
         };
         feeds.insert(name, feed);
     }
     feeds
+}
+
+fn contract(feed: &Section<'_, '_>, max_age_days: u32) -> Contract {
+    let required_columns = feed.texts("required_columns");
+    for name in &required_columns {
+        if OBSERVATIONS.field_with_name(name).is_err() {
+            let message = format!("`{name}` is no column of the table of observations");
+            feed.problem("required_columns", message);
+        }
+    }
+    let reports = feed.section_if("reports").map(|reports| {
+        let bands = reports.named().into_iter();
+        let bands = bands.map(|(name, section)| {
+            let band = band(&section);
+            section.finish();
+            (name, band)
+        });
+        bands.collect()
+    });
+    Contract {
+        max_age_days,
+        required_columns,
+        rows: band(feed),
+        reports: reports.unwrap_or_default(),
+        max_rejects_percent: feed.number_if("max_rejects_percent", "a percentage from 0 to 100"),
+    }
+}
+
+fn band(section: &Section<'_, '_>) -> Band {
+    let band = Band {
+        min_rows: section.number_if("min_rows", "a number of rows"),
+        max_rows: section.number_if("max_rows", "a number of rows"),
+    };
+    if let (Some(least), Some(most)) = (band.min_rows, band.max_rows)
+        && least > most
+    {
+        section.problem(
+            "min_rows",
+            format!("{least} is more than `max_rows`, {most}"),
+        );
+    }
+    band
 }
 
 fn registrations(section: Option<Section<'_, '_>>) -> (register::Settings, matching::Settings) {
@@ -355,9 +404,41 @@ fn policy(section: Option<Section<'_, '_>>) -> decide::Settings {
             policy.chain = chain;
         }
         policy.max_letters = section.number_if("max_letters", "a number of letters");
+        policy.urgent = section
+            .sections("urgent")
+            .into_iter()
+            .filter_map(urgent_rule)
+            .collect();
         section.finish();
     }
     policy
+}
+
+fn urgent_rule(section: Section<'_, '_>) -> Option<UrgentRule> {
+    let rule = UrgentRule {
+        name: section.text("name").unwrap_or_default(),
+        threat: section.texts("threat"),
+        threat_urgency: section.parsed_if("threat_urgency", "urgent, normal"),
+        min_severity: section.parsed_if("min_severity", "critical, high, medium, low, info"),
+        kev: section.bool_if("kev"),
+        min_epss_percent: section.number_if("min_epss_percent", "a percentage from 0 to 100"),
+        min_confidence: section.parsed_if("min_confidence", "low, medium, high"),
+        seen_within_days: section.number_if("seen_within_days", "a number of days"),
+        open_for_days: section.number_if("open_for_days", "a number of days"),
+    };
+    let asks_nothing = rule
+        == UrgentRule {
+            name: rule.name.clone(),
+            ..UrgentRule::default()
+        };
+    if asks_nothing {
+        section.problem(
+            "urgent",
+            "the rule names nothing and would make every finding urgent",
+        );
+    }
+    section.finish();
+    Some(rule).filter(|_| !asks_nothing)
 }
 
 fn sender(section: Section<'_, '_>) -> Option<Sender> {

@@ -210,6 +210,15 @@ impl<'s, 't> Section<'s, 't> {
         }
     }
 
+    /// True or false, if the key is there.
+    pub(super) fn bool_if(&self, key: &'static str) -> Option<bool> {
+        let value = self.get(key)?;
+        match value.get_ref().as_bool() {
+            Some(found) => Some(found),
+            None => self.wrong_type(key, value, "true or false"),
+        }
+    }
+
     /// A calendar date that must be there: a TOML date, or text.
     pub(super) fn date(&self, key: &'static str) -> Option<jiff::civil::Date> {
         let expected = "a date such as 2026-03-01";

@@ -88,7 +88,7 @@ fn item(input: &Input<'_>, d: &Decision) -> Option<ClaimItem> {
         trigger_id: trigger.id.clone(),
         finding_id: d.finding?,
         kind: kind(d.reason),
-        urgency: threat.urgency,
+        urgency: d.urgency,
         feed: d.hit.observation.feed.to_string(),
         asset_ref: PartyRef(input.party_key.hmac(d.hit.asset.canonical.as_bytes())),
         first_observed_at: d.first_observed_at,
@@ -118,7 +118,7 @@ fn sections(input: &Input<'_>, chosen: &[&Decision]) -> Vec<LetterSection> {
     // Most urgent first; then the worst severity; the id makes the order total.
     let worst = |s: &LetterSection| s.findings.iter().filter_map(|f| f.severity).min();
     sections.sort_by(|a, b| {
-        let key = |s: &LetterSection| (s.threat.urgency, worst(s).is_none(), worst(s));
+        let key = |s: &LetterSection| (s.urgency, worst(s).is_none(), worst(s));
         key(a)
             .cmp(&key(b))
             .then_with(|| a.threat.id.cmp(&b.threat.id))
@@ -141,7 +141,10 @@ fn section(input: &Input<'_>, rows: &[&Decision]) -> Option<LetterSection> {
     let mut findings: Vec<LetterFinding> = rows.iter().filter_map(|d| finding(d)).collect();
     findings.sort_by(|a, b| (a.ip, &a.target, a.port, a.id).cmp(&(b.ip, &b.target, b.port, b.id)));
     show_once(&mut findings);
+    // The first urgency is the more urgent one.
+    let urgency = rows.iter().map(|d| d.urgency).min()?;
     Some(LetterSection {
+        urgency,
         threat,
         trigger,
         facts: facts.into_iter().collect(),

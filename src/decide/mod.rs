@@ -6,6 +6,7 @@
 mod compose;
 mod contact;
 pub mod history;
+pub mod priority;
 pub mod rule;
 mod version;
 mod weigh;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub chain: Vec<ContactStep>,
     /// Letters that one run may send; oldest urgent first, the rest is held.
     pub max_letters: Option<u32>,
+    /// Rules that make a finding urgent; without any the threat's own urgency counts.
+    pub urgent: Vec<priority::UrgentRule>,
 }
 
 impl Default for Settings {
@@ -44,6 +47,7 @@ impl Default for Settings {
             post_for_all: false,
             chain: ContactStep::ALL.to_vec(),
             max_letters: None,
+            urgent: Vec::new(),
         }
     }
 }

@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Input, rule};
+use super::{Input, priority, rule};
 use crate::model::decision::{Decision, Hit, Outcome, Reason};
 use crate::model::identity::{FindingId, finding_form};
 use crate::model::matches::MatchedBy;
 use crate::model::observation::{Observation, Severity};
-use crate::model::threat::{Certainty, FindingUnit, Threat, ThreatState, Trigger};
+use crate::model::threat::{Certainty, FindingUnit, Threat, ThreatState, Trigger, Urgency};
 
 /// Decisions in the order of the hits; those that may become a letter carry
 /// [`Reason::FirstWarning`], [`Reason::Reminder`] or [`Reason::QuietDays`] already, as if each row
@@ -77,8 +77,21 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
         let first_observed_at = known
             .map_or(hit.observation.observed_at, |k| k.first_observed_at)
             .min(hit.observation.observed_at);
+        let (urgency, urgency_reason) = priority::urgency(
+            &input.settings.urgent,
+            &priority::Case {
+                threat,
+                observation: &hit.observation,
+                confidence: hit.how.confidence,
+                facts: input.facts,
+                night: input.night,
+                first_observed_at,
+            },
+        );
         decisions.push(Decision {
             hit: hit.clone(),
+            urgency,
+            urgency_reason,
             company: Arc::clone(company),
             threat: Some(Arc::clone(threat)),
             certainty,
@@ -102,6 +115,8 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
     if decisions.len() == before {
         decisions.push(Decision {
             hit: hit.clone(),
+            urgency: Urgency::Normal,
+            urgency_reason: String::new(),
             company: Arc::clone(company),
             threat: None,
             certainty: Certainty::No,

@@ -99,6 +99,10 @@ pub struct Summary {
     pub dropped_columns: Vec<String>,
     /// The columns as delivered.
     pub profile: Profile,
+    /// Columns of `observations` that hold something, sorted.
+    pub filled: Vec<String>,
+    /// When the newest row was seen.
+    pub newest: Option<Micros>,
     /// Rows that state no time were taken as seen then.
     pub time_by_default: Option<Micros>,
 }

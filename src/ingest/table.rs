@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Date32Array, UInt32Array};
+use arrow::array::{Array, Date32Array, UInt32Array};
 use arrow::record_batch::RecordBatch;
 use csv::ByteRecord;
 
@@ -44,6 +44,8 @@ pub(super) struct Table<'a> {
     dropped: Vec<String>,
     kinds: Vec<(String, CellKind)>,
     has_untimed: bool,
+    filled: std::collections::BTreeSet<String>,
+    newest: Option<i64>,
     json: String,
 }
 
@@ -91,6 +93,8 @@ impl<'a> Table<'a> {
             dropped: Vec::new(),
             kinds: Vec::new(),
             has_untimed: false,
+            filled: std::collections::BTreeSet::new(),
+            newest: None,
             json: String::new(),
         })
     }
@@ -301,6 +305,7 @@ impl<'a> Table<'a> {
         columns.feed.append(Some(&self.settings.feed));
         columns.report.append(Some(&kind.name));
         columns.observed_at.append_value(row.observed_at);
+        self.newest = self.newest.max(Some(row.observed_at));
         columns.append_ip(row.ip)?;
         columns.port.append_option(row.port);
         columns.append_protocol(at(record, layout.protocol), &kind.transport);
@@ -363,6 +368,11 @@ impl<'a> Table<'a> {
         };
         let arrays = self.columns.finish(&order, date).map_err(bug)?;
         let batch = RecordBatch::try_new(Arc::clone(&OBSERVATIONS), arrays).map_err(bug)?;
+        for (field, array) in OBSERVATIONS.fields().iter().zip(batch.columns()) {
+            if array.null_count() < n_rows {
+                self.filled.insert(field.name().clone());
+            }
+        }
         self.n_runs += 1;
         self.n_given += n_rows as u64;
         sink(batch)
@@ -408,6 +418,8 @@ impl<'a> Table<'a> {
             missing_columns: self.missing,
             dropped_columns: self.dropped,
             profile,
+            filled: self.filled.into_iter().collect(),
+            newest: self.newest,
             time_by_default: self.has_untimed.then_some(self.defaults.observed_at),
         })
     }

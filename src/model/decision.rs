@@ -7,7 +7,7 @@ use super::company::{Channel, Company, text_enum};
 use super::identity::{FindingId, LetterId};
 use super::matches::Match;
 use super::observation::Observation;
-use super::threat::{Certainty, Threat, Trigger};
+use super::threat::{Certainty, Threat, Trigger, Urgency};
 
 text_enum! {
     /// Where a matched row ends. The order is the order of preference: a row with several
@@ -178,6 +178,10 @@ pub struct Decision {
     pub recipient: Option<Recipient>,
     /// Every step of the chain of contacts that was tried, and what it came to.
     pub contact_trail: Arc<[String]>,
+    /// How fast to act, by the job's rules.
+    pub urgency: Urgency,
+    /// The rule that made it so, with what held or did not.
+    pub urgency_reason: String,
     /// When this finding was first seen, by this night or the ledger.
     pub first_observed_at: i64,
 }

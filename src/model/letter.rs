@@ -10,7 +10,7 @@ use super::identity::{FindingId, LetterId, Reference};
 use super::matches::{Confidence, MatchedBy};
 use super::night::{Micros, Night};
 use super::observation::Severity;
-use super::threat::{Certainty, Threat, Trigger};
+use super::threat::{Certainty, Threat, Trigger, Urgency};
 
 /// A public fact about a CVE, with the day it is of. Printed in the letter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +100,8 @@ pub struct LetterSection {
     pub threat: Arc<Threat>,
     /// The occasion.
     pub trigger: Arc<Trigger>,
+    /// How fast to act: the most urgent of its findings.
+    pub urgency: Urgency,
     /// Public facts, sorted.
     pub facts: Vec<Fact>,
     /// The spots, sorted by target and port; never empty.

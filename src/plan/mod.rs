@@ -3,6 +3,8 @@
 //! A night consumes the snapshots dated on or before it that no earlier night consumed
 //! (DECISIONS, section 1). The plan is a value: `plan` prints what `run` executes.
 
+mod contract;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
@@ -10,6 +12,8 @@ use jiff::civil::Date;
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::ledger_record::LedgerView;
 use crate::model::night::Night;
+
+pub use contract::{Band, Contract, Delivered};
 
 /// An object as listed in the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -272,7 +272,7 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
 
 fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText {
     let text = s.threat.text(letter.language);
-    let urgency = match s.threat.urgency {
+    let urgency = match s.urgency {
         Urgency::Urgent => "urgent",
         Urgency::Normal => "normal",
     };

@@ -117,10 +117,7 @@ fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
     let address = letter.addressee.address.clone().unwrap_or_default();
     let line = |text: &str| visible(text, Limit::Line);
     let is_dutch = address.country.is_empty() || address.country.eq_ignore_ascii_case("NL");
-    let is_urgent = letter
-        .sections
-        .iter()
-        .any(|s| s.threat.urgency == Urgency::Urgent);
+    let is_urgent = letter.sections.iter().any(|s| s.urgency == Urgency::Urgent);
     let n_findings: usize = letter.sections.iter().map(|s| s.findings.len()).sum();
     vec![
         letter.reference.to_string(),

@@ -109,6 +109,7 @@ pub fn sample_letter(
         language,
         attempt: 1,
         sections: vec![LetterSection {
+            urgency: threat.urgency,
             threat: Arc::clone(threat),
             trigger: Arc::new(Trigger {
                 id: "sample".into(),

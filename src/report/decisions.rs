@@ -21,6 +21,8 @@ pub const COLUMNS: &[&str] = &[
     "reference",
     "item_kind",
     "certainty",
+    "urgency",
+    "urgency_reason",
     "target",
     c::IP,
     c::PORT,
@@ -98,6 +100,11 @@ pub fn decisions_parquet(decisions: &[Decision], letters: &[&Letter]) -> Result<
         rows().map(|d| (d.outcome() == Outcome::InLetters).then(|| d.reason.code())),
     );
     t.text("certainty", rows().map(|d| Some(d.certainty.as_str())));
+    t.text("urgency", rows().map(|d| Some(d.urgency.as_str())));
+    t.text(
+        "urgency_reason",
+        rows().map(|d| Some(d.urgency_reason.as_str()).filter(|r| !r.is_empty())),
+    );
     t.text("target", rows().map(|d| Some(d.target.as_str())));
     t.texts(c::IP, o().map(|o| Some(o.ip?.to_string())));
     t.port(c::PORT, o().map(|o| o.port));

@@ -197,6 +197,12 @@ impl<'a> Table<'a> {
             "threat",
             format!("{} {}", get("threat_id"), get("certainty")),
         );
+        line(
+            "priority",
+            format!("{}: {}", get("urgency"), get("urgency_reason"))
+                .trim_matches([':', ' '])
+                .to_owned(),
+        );
         line("trigger", get("trigger_id"));
         line(
             "seen",

@@ -6,14 +6,18 @@ use std::fmt::Write;
 use std::io::BufWriter;
 use std::path::Path;
 
+use parquet::file::metadata::ParquetMetaDataReader;
 use rayon::prelude::*;
 
 use super::spill::{Runs, Temporary};
 use super::where_to::{Door, open_folder};
 use crate::diag::{Failure, Kind, Problem};
-use crate::ingest::{self, Format, Identified, Input, SnapshotWriter, Source, Summary};
+use crate::ingest::{
+    self, Format, Identified, Input, PROFILE_KEY, Profile, SnapshotWriter, Source, Summary,
+};
 use crate::model::identity::Secret;
 use crate::model::night::Night;
+use crate::plan::{Contract, Delivered};
 use crate::report;
 use crate::store::{Created, Place};
 
@@ -36,12 +40,28 @@ pub struct Ask {
     pub account_key: Option<Secret>,
     /// Greatest number of bytes of an unpacked file.
     pub max_bytes: u64,
+    /// What the job expects of each feed, where a job was named.
+    pub contracts: BTreeMap<String, Contract>,
     /// The process's environment, for a store's credentials.
     pub env: BTreeMap<String, String>,
 }
 
 /// A report larger than this when unpacked is refused, where the job says nothing.
 pub const MAX_BYTES: u64 = 16 << 30;
+
+/// What a job expects of its feeds.
+///
+/// # Errors
+/// `FixJob`: the job cannot be read.
+pub fn contracts(job: &Path) -> Result<BTreeMap<String, Contract>, Failure> {
+    let call = super::load::Call {
+        job: job.to_path_buf(),
+        ..super::load::Call::default()
+    };
+    let (job, _) = super::load::job_of(&call)?;
+    let feeds = job.feeds.into_iter();
+    Ok(feeds.map(|(name, feed)| (name, feed.contract)).collect())
+}
 
 /// Writes the snapshots and says what became of the rows. What can be read is written, whatever
 /// else cannot.
@@ -186,6 +206,8 @@ fn write_group(
     let summary = ingest::ingest(&mut inputs, &group.identified, &settings, &mut |run| {
         runs.add(run)
     })?;
+    check_contract(ask, group, &summary)?;
+    let drift = drift(place, path, &summary)?;
     let file = Temporary::new(place)?;
     let output = file.create()?;
     let mut writer = SnapshotWriter::open(BufWriter::new(output))?;
@@ -193,7 +215,71 @@ fn write_group(
     writer.close(&summary.profile)?;
     let state = create(place, path, file.path())?;
     let aside = write_rejects(place, path, &summary)?;
-    Ok(told(&summary, &place.display(path), state, aside))
+    Ok(told(&summary, &place.display(path), state, aside) + &drift)
+}
+
+/// Nothing of a delivery that breaks its contract becomes visible.
+fn check_contract(ask: &Ask, group: &Group, summary: &Summary) -> Result<(), Failure> {
+    let Some(contract) = ask.contracts.get(&group.feed) else {
+        return Ok(());
+    };
+    let newest = summary.newest.and_then(|at| {
+        let at = jiff::Timestamp::from_microsecond(at).ok()?;
+        Some(at.to_zoned(jiff::tz::TimeZone::UTC).date())
+    });
+    let problems = contract.broken(&Delivered {
+        object: group.files.first().map_or("", String::as_str),
+        report: &group.identified.kind.name,
+        date: group.identified.snapshot_date,
+        read: summary.read,
+        rejected: summary.rejects.len() as u64,
+        filled: &summary.filled,
+        newest,
+    });
+    Failure::from_problems(Kind::FixData, problems).map_or(Ok(()), Err)
+}
+
+/// What changed since the newest earlier snapshot of the same feed and report, a line a column.
+fn drift(place: &Place, path: &str, summary: &Summary) -> Result<String, Failure> {
+    let Some((date, rest)) = path.split_once('/') else {
+        return Ok(String::new());
+    };
+    let earlier = place.list("")?.into_iter().filter(|o| {
+        o.path
+            .split_once('/')
+            .is_some_and(|(d, r)| r == rest && d < date)
+    });
+    let Some(before) = earlier.max_by(|a, b| a.path.cmp(&b.path)) else {
+        return Ok(String::new());
+    };
+    let Some(profile) = profile_of(place, &before.path, before.size) else {
+        return Ok(format!(
+            "  changes   {} does not say how it was delivered\n",
+            before.path
+        ));
+    };
+    let found = ingest::drift(&profile, &summary.profile);
+    let mut said = format!("  changes   {} since {}\n", found.len(), before.path);
+    for change in found {
+        let _ = writeln!(said, "            {change}");
+    }
+    Ok(said)
+}
+
+/// The profile in a snapshot's footer; `None` where it is no snapshot of this program.
+fn profile_of(place: &Place, path: &str, size: u64) -> Option<Profile> {
+    let end = place.get_range(path, size.checked_sub(8)?..size).ok()?;
+    let len: [u8; 4] = end.get(..4)?.try_into().ok()?;
+    let from = (size - 8).checked_sub(u64::from(u32::from_le_bytes(len)))?;
+    let footer = place.get_range(path, from..size - 8).ok()?;
+    let metadata = ParquetMetaDataReader::decode_metadata(&footer).ok()?;
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    let json = pairs
+        .iter()
+        .find(|kv| kv.key == PROFILE_KEY)?
+        .value
+        .as_ref()?;
+    serde_json::from_str(json).ok()
 }
 
 /// `path` becomes the file; one that is there with the same bytes is as good.

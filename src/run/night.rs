@@ -327,6 +327,9 @@ fn open_all(loaded: &Loaded, place: &Place, plan: &Plan) -> Result<Vec<OpenSnaps
                 )
                 .hint("ask the feed for a full snapshot, or move the object away"),
             ),
+            Ok(found) if !broken_rows(loaded, object, found.n_rows).is_empty() => {
+                problems.extend(broken_rows(loaded, object, found.n_rows));
+            }
             Ok(found) => open.push(OpenSnapshot {
                 object: object.clone(),
                 snapshot: found.snapshot,
@@ -365,6 +368,15 @@ fn pinned_snapshots(found: &Gathered) -> Vec<PinnedObject> {
         .collect();
     snapshots.sort();
     snapshots
+}
+
+/// A snapshot with fewer or more rows than the job allows is half of one, or another one.
+fn broken_rows(loaded: &Loaded, object: &plan::SnapshotObject, n_rows: u64) -> Vec<Problem> {
+    let feed = loaded.job.feeds.get(&object.feed);
+    feed.map_or_else(Vec::new, |feed| {
+        feed.contract
+            .broken_rows(&object.listed.path, &object.report, n_rows)
+    })
 }
 
 /// Pins the night in the ledger, or checks that its inputs are those that were pinned.

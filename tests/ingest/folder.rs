@@ -19,6 +19,7 @@ fn ask(from: &std::path::Path, out: &str) -> Ask {
         feed: Some("shadowserver".into()),
         account_key: Some(Secret::new(b"test key")),
         max_bytes: MAX_BYTES,
+        contracts: BTreeMap::new(),
         env: BTreeMap::new(),
     }
 }
