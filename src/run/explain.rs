@@ -105,7 +105,8 @@ impl<'a> Table<'a> {
         for name in DECISION_COLUMNS {
             match batch.column_by_name(name) {
                 Some(array) => columns.push((*name, array)),
-                None if *name == CONTACT_TRAIL => {}
+                // A run of an earlier version has none of these.
+                None if [CONTACT_TRAIL, "urgency", "urgency_reason"].contains(name) => {}
                 None => {
                     return Err(
                         Failure::fix_data("the column is missing").at("decisions.parquet", *name)
