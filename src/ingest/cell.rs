@@ -144,6 +144,10 @@ pub(super) fn asn(cell: &[u8]) -> Result<Option<u32>, ()> {
 /// `cve_2021_26855` and `cve202126855`.
 pub(super) fn add_cves(text: &str, into: &mut Vec<String>) {
     let bytes = text.as_bytes();
+    // Most tags hold none, and are done with here.
+    if !bytes.iter().any(|b| b.eq_ignore_ascii_case(&b'v')) {
+        return;
+    }
     let mut at = 0;
     while let Some(rest) = bytes.get(at..) {
         let Some(found) = rest.windows(3).position(|w| w.eq_ignore_ascii_case(b"cve")) else {

@@ -23,6 +23,17 @@ pub const PROFILE_KEY: &str = "nachtwacht.ingest";
 /// Columns that a reader may leave pages out by; the others need no statistics.
 const SORTED_BY: &[&str] = &[c::IP_V4, c::IP_V6, c::OBSERVED_AT];
 
+/// Columns in which hardly a value comes twice: a dictionary of them would be work for nothing.
+const UNLIKE: &[&str] = &[
+    c::IP,
+    c::IP_V4,
+    c::IP_V6,
+    c::HOSTNAME,
+    c::ACCOUNT_HASH,
+    c::SOURCE_ROW,
+    c::EXTRA,
+];
+
 /// A snapshot while it is written: zstd, row groups of 131,072 rows, page index for the columns
 /// that rows are sorted by, and the schema's version under [`SCHEMA_KEY`].
 pub struct SnapshotWriter<W: Write + Send> {
@@ -43,6 +54,9 @@ impl<W: Write + Send> SnapshotWriter<W> {
         for name in SORTED_BY {
             properties = properties
                 .set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Page);
+        }
+        for name in UNLIKE {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);
         }
         let schema = Arc::clone(&OBSERVATIONS);
         let writer =

@@ -1,5 +1,6 @@
 //! Rows into columns: reads every line once, sorts a run when it is full.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, Date32Array, UInt32Array};
@@ -10,7 +11,7 @@ use super::columns::Columns;
 use super::format::{Format, Shape};
 use super::layout::Layout;
 use super::profile::{CellKind, Kinds, Profile, add_keys};
-use super::report_type::{Identified, Subject, check_part};
+use super::report_type::{Identified, ReportType, Subject, check_part};
 use super::row::{self, Checked, Defaults, at, tags, text};
 use super::rows::{ComboRows, CsvRows, Lines, Next, ParquetRows, Rows};
 use super::unpack::{Input, Part, for_each_part};
@@ -323,14 +324,15 @@ impl<'a> Table<'a> {
         columns.append_product(record, layout);
         columns.severity.append(row.severity.map(Severity::as_str));
         columns.tlp.append(text(record, layout.tlp).as_deref());
-        let (taxonomy, kind) = self.classification(record, layout);
-        let said = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
-        let of_row = (text(record, layout.taxonomy), text(record, layout.kind));
-        let taxonomy = said(of_row.0.as_deref().or(Some(taxonomy)));
-        let kind = said(of_row.1.as_deref().or(Some(kind)));
-        let columns = &mut self.columns;
-        columns.taxonomy.append(taxonomy.as_deref());
-        columns.kind.append(kind.as_deref());
+        let (taxonomy, class) = classification(kind, self.is_shell_report, record, layout);
+        let said = |column, of_report| -> Option<Cow<'_, str>> {
+            let of_report = Some(of_report).filter(|text: &&str| !text.is_empty());
+            text(record, column).or(of_report.map(Cow::Borrowed))
+        };
+        columns
+            .taxonomy
+            .append(said(layout.taxonomy, taxonomy).as_deref());
+        columns.kind.append(said(layout.kind, class).as_deref());
         columns
             .trigger_id
             .append(text(record, layout.trigger_id).as_deref());
@@ -340,20 +342,6 @@ impl<'a> Table<'a> {
             .extra
             .append((!self.json.is_empty()).then_some(&self.json));
         Ok(())
-    }
-
-    /// The report's class; an Exchange server on which a web shell was found is no longer
-    /// vulnerable but broken into, and its tag alone says so.
-    fn classification(&self, record: &ByteRecord, layout: &Layout) -> (&str, &str) {
-        let kind = &self.identified.kind;
-        let is_broken_into = self.is_shell_report
-            && text(record, layout.tag)
-                .is_some_and(|tag| tags(&tag).any(|t| t.eq_ignore_ascii_case("webshell")));
-        if is_broken_into {
-            ("intrusions", "system-compromise")
-        } else {
-            (&kind.taxonomy, &kind.kind)
-        }
     }
 
     /// Sorts what has come together, and gives it out.
@@ -432,6 +420,24 @@ impl<'a> Table<'a> {
         let v6 = self.v6.drain(..).map(|(_, row)| row);
         let nameless = self.nameless.drain(..).map(|(_, row)| row);
         UInt32Array::from_iter_values(v4.chain(v6).chain(nameless))
+    }
+}
+
+/// The report's class; an Exchange server on which a web shell was found is no longer vulnerable
+/// but broken into, and its tag alone says so.
+fn classification<'k>(
+    kind: &'k ReportType,
+    is_shell_report: bool,
+    record: &ByteRecord,
+    layout: &Layout,
+) -> (&'k str, &'k str) {
+    let is_broken_into = is_shell_report
+        && text(record, layout.tag)
+            .is_some_and(|tag| tags(&tag).any(|t| t.eq_ignore_ascii_case("webshell")));
+    if is_broken_into {
+        ("intrusions", "system-compromise")
+    } else {
+        (&kind.taxonomy, &kind.kind)
     }
 }
 
