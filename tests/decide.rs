@@ -2,6 +2,7 @@
 
 mod chain;
 mod priority;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::model::letter::Fact;
 use crate::model::matches::Confidence;
-use crate::model::night::{Micros, Night};
+use crate::model::night::{Micros, Night, local_date};
 use crate::model::observation::{Observation, Severity};
 use crate::model::threat::{Threat, Urgency};
 
@@ -163,7 +163,6 @@ fn epss(case: &Case<'_>) -> Option<u16> {
 
 /// Whole days from the UTC date of a moment to the night.
 fn age_days(night: Night, at: Micros) -> i64 {
-    let date =
-        jiff::Timestamp::from_microsecond(at).map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date());
+    let date = local_date(at, &jiff::tz::TimeZone::UTC);
     date.map_or(i64::MAX, |date| i64::from(night.days_since(date)))
 }

@@ -29,7 +29,7 @@ fn table(name: &str, bytes: &[u8]) -> Result<(Vec<String>, Vec<csv::StringRecord
     Ok((names, rows.map_err(unreadable)?))
 }
 
-fn at<'r>(record: &'r csv::StringRecord, column: Option<usize>) -> &'r str {
+fn at(record: &csv::StringRecord, column: Option<usize>) -> &str {
     column
         .and_then(|c| record.get(c))
         .unwrap_or_default()

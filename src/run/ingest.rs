@@ -16,7 +16,7 @@ use crate::ingest::{
     self, Format, Identified, Input, PROFILE_KEY, Profile, SnapshotWriter, Source, Summary,
 };
 use crate::model::identity::Secret;
-use crate::model::night::Night;
+use crate::model::night::{Night, local_date};
 use crate::plan::{Contract, Delivered};
 use crate::report;
 use crate::store::{Created, Place};
@@ -223,10 +223,9 @@ fn check_contract(ask: &Ask, group: &Group, summary: &Summary) -> Result<(), Fai
     let Some(contract) = ask.contracts.get(&group.feed) else {
         return Ok(());
     };
-    let newest = summary.newest.and_then(|at| {
-        let at = jiff::Timestamp::from_microsecond(at).ok()?;
-        Some(at.to_zoned(jiff::tz::TimeZone::UTC).date())
-    });
+    let newest = summary
+        .newest
+        .and_then(|at| local_date(at, &jiff::tz::TimeZone::UTC));
     let problems = contract.broken(&Delivered {
         object: group.files.first().map_or("", String::as_str),
         report: &group.identified.kind.name,
