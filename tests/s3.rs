@@ -225,3 +225,62 @@ fn a_bucket_that_refuses_the_credentials_says_so() {
     );
     assert!(!said.contains("wrong"), "a secret in a message: {said}");
 }
+
+/// Holds every connection, or answers it with one status.
+fn answer_nothing(status: Option<&'static str>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            if let Some(status) = status {
+                let mut head = [0; 8192];
+                let _ = stream.read(&mut head);
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes());
+            } else {
+                held.push(stream);
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_store_that_is_slow_or_broken_is_to_be_tried_later_and_the_object_is_named() {
+    use nachtwacht::diag::Kind;
+    use nachtwacht::store::{Place, Settings};
+    for status in [
+        None,
+        Some("500 Internal Server Error"),
+        Some("503 Slow Down"),
+    ] {
+        let port = answer_nothing(status);
+        let env = [
+            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "k".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "s".to_owned()),
+        ];
+        let env = env.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let settings = Settings {
+            timeout_secs: 1,
+            connect_timeout_secs: 1,
+            retries: 1,
+        };
+        let place = Place::open(&"s3://night/base/".parse().unwrap(), &settings, &env).unwrap();
+        let start = Instant::now();
+        let path = "snapshots/2026-03-02/shadowserver/scan_rdp.parquet";
+        let failure = place.get_ranges(path, &[0..10, 20..30]).unwrap_err();
+        assert_eq!(failure.kind, Kind::TryLater, "{status:?}: {failure}");
+        assert_eq!(failure.kind.exit_code(), 3);
+        assert!(failure.to_string().contains(path), "{failure}");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "{status:?}: waited without end"
+        );
+    }
+}
