@@ -14,11 +14,15 @@
 mod adhoc;
 mod bad_input;
 mod contacts;
+mod crash;
 mod decide;
+mod desk;
 mod explain;
+mod faults;
 mod fetch;
 mod harness;
 mod ingest;
+mod ledger;
 mod matching;
 mod nightly;
 mod reference;

@@ -212,9 +212,7 @@ fn a_night_closes_its_sums_repeats_itself_and_is_not_repeated_by_the_next() {
 
 #[test]
 fn a_killed_night_is_resumed_to_the_same_end() {
-    let days = &[9];
-    let calm = Sandbox::new(days);
-    make_small(&calm);
+    let calm = Sandbox::small();
     calm.run(FIRST).ended_with(0);
     let expected = repeatable(&calm.outputs(FIRST));
     let claims = |s: &Sandbox| -> BTreeSet<String> {
@@ -229,8 +227,7 @@ fn a_killed_night_is_resumed_to_the_same_end() {
         ("handed_over", 1),
         ("receipts", 1),
     ] {
-        let killed = Sandbox::new(days);
-        make_small(&killed);
+        let killed = Sandbox::small();
         for death in 1..=n_deaths {
             let ran = killed.crash(FIRST, point);
             assert_eq!(
@@ -251,8 +248,7 @@ fn a_killed_night_is_resumed_to_the_same_end() {
 /// A death before the claims, with the night pinned already: nothing is claimed, nothing sent.
 #[test]
 fn a_plan_claims_nothing_and_the_run_after_it_sends_exactly_that_plan() {
-    let sandbox = Sandbox::new(&[9]);
-    make_small(&sandbox);
+    let sandbox = Sandbox::small();
     let args = [
         "run",
         "jobs/nightly.toml",
@@ -273,21 +269,6 @@ fn a_plan_claims_nothing_and_the_run_after_it_sends_exactly_that_plan() {
         assert_eq!(bytes, &outputs[name], "{name}");
     }
     assert_claimed_once(&sandbox, FIRST);
-}
-
-/// A short night: participants only. One day's snapshots do not hold every feed; the others are
-/// taken out of the job.
-fn make_small(sandbox: &Sandbox) {
-    let everybody = r#"write_to = ["participant", "registered", "unregistered", "network_owner"]"#;
-    let few = r#"write_to = ["participant"]"#;
-    sandbox.edit("jobs/nightly.toml", everybody, few);
-    for feed in ["partner", "own"] {
-        let folder = format!("data-samples/snapshots/{FIRST}/{feed}");
-        if !sandbox.path(&folder).exists() {
-            let section = format!("[feeds.{feed}]\nmax_age_days = 7\n");
-            sandbox.edit("jobs/nightly.toml", &section, "");
-        }
-    }
 }
 
 /// Whoever reads the plan may have seen enough of it.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::{needs, root};
+use crate::sandbox;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -282,5 +283,63 @@ fn a_store_that_is_slow_or_broken_is_to_be_tried_later_and_the_object_is_named()
             start.elapsed() < Duration::from_secs(30),
             "{status:?}: waited without end"
         );
+    }
+}
+
+/// rclone's server takes every write, whatever its conditions say: two runs could both claim.
+#[test]
+fn a_store_that_ignores_conditions_is_refused_before_anything_is_written() {
+    let is_there = Command::new("rclone")
+        .arg("version")
+        .output()
+        .is_ok_and(|o| o.status.success());
+    if !needs("rclone", is_there) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["register", "reference", "snapshots/2026-03-09"] {
+        let to = folder.path().join("night/base/data-samples").join(part);
+        copy(&root().join("data-samples").join(part), &to);
+    }
+    let port = free_port();
+    let process = Command::new("rclone")
+        .args(["serve", "s3", "--addr"])
+        .arg(format!("127.0.0.1:{port}"))
+        .arg(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let server = S3 { process, port };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(
+            Instant::now() < deadline,
+            "rclone does not answer within a minute"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let run = server.run("s3://night/base", &["run", "--night", "2026-03-09"]);
+    let said = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("does not honour create-if-absent")
+            && said.contains("letters could be sent twice"),
+        "{said}"
+    );
+    assert!(!folder.path().join("night/base/runs").exists());
+    let written = sandbox::tree(&folder.path().join("night/base/ledger"));
+    assert!(
+        written.keys().all(|name| name.starts_with("probe/")),
+        "{:?}",
+        written.keys()
+    );
+}
+
+fn copy(from: &Path, to: &Path) {
+    for (name, bytes) in sandbox::tree(from) {
+        let file = to.join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
     }
 }

@@ -40,6 +40,24 @@ impl Sandbox {
         sandbox
     }
 
+    /// A short night, 2026-03-09: participants only. One day's snapshots do not hold every feed;
+    /// the others are taken out of the job.
+    pub fn small() -> Self {
+        let sandbox = Self::new(&[9]);
+        let everybody =
+            r#"write_to = ["participant", "registered", "unregistered", "network_owner"]"#;
+        let few = r#"write_to = ["participant"]"#;
+        sandbox.edit("jobs/nightly.toml", everybody, few);
+        for feed in ["partner", "own"] {
+            let folder = format!("data-samples/snapshots/2026-03-09/{feed}");
+            if !sandbox.path(&folder).exists() {
+                let section = format!("[feeds.{feed}]\nmax_age_days = 7\n");
+                sandbox.edit("jobs/nightly.toml", &section, "");
+            }
+        }
+        sandbox
+    }
+
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }

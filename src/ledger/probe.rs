@@ -12,7 +12,9 @@ use crate::store::Created;
 pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<Micros, Failure> {
     let twice = format!("probe/{run_id}-twice");
     // "It exists" can be the echo of our own write whose reply was lost: what stands there tells.
-    store.create(&twice, b"1")?;
+    if store.create(&twice, b"1")? == Created::Exists && store.read(&twice)?.is_none() {
+        return Err(hidden(store, &twice));
+    }
     let second = store.create(&twice, b"2")?;
     if second == Created::Ours || store.read(&twice)?.is_some_and(|there| there != b"1"[..]) {
         return Err(refuse(
@@ -47,11 +49,13 @@ pub(super) fn probe(store: &dyn ClaimStore, run_id: &str) -> Result<Micros, Fail
             &format!("of four creates at once {n_won} were accepted; expected one"),
         ));
     }
-    store.modified(&twice)?.ok_or_else(|| {
-        Failure::try_later("the store does not show an object that was just created")
-            .at(store.display(&twice), "")
-            .hint("run the same command again")
-    })
+    store.modified(&twice)?.ok_or_else(|| hidden(store, &twice))
+}
+
+fn hidden(store: &dyn ClaimStore, name: &str) -> Failure {
+    Failure::try_later("the store does not show an object that was just created")
+        .at(store.display(name), "")
+        .hint("run the same command again")
 }
 
 fn refuse(store: &dyn ClaimStore, what: &str) -> Failure {

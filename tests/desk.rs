@@ -1,0 +1,371 @@
+//! What a person asks of the ledger, with the real binary: unknown letters, verification, the
+//! restore drill of the README, replay, erasure, retention, the clock.
+
+use std::fs;
+
+use jiff::Timestamp;
+use nachtwacht::run::Moment;
+use nachtwacht::run::load::Call;
+use nachtwacht::run::night::{Ask, Until, run};
+use nachtwacht::run::progress::Silent;
+use serde_json::Value;
+
+use crate::sandbox::{Ran, Sandbox, Tree};
+
+const FIRST: &str = "2026-03-09";
+const SECOND: &str = "2026-03-10";
+
+fn ledger(sandbox: &Sandbox, args: &[&str]) -> Ran {
+    sandbox.call(&[&["ledger"], args].concat(), &[])
+}
+
+#[test]
+fn an_unknown_letter_is_listed_settled_and_sent_again_only_by_a_person() {
+    let sandbox = Sandbox::small();
+    sandbox.crash(FIRST, "claimed");
+    let listed = ledger(&sandbox, &["unknown"]).ended_with(1);
+    listed.says(&[
+        "attempt 1",
+        "is not finished: run it again first",
+        "settle REF",
+    ]);
+    let references: Vec<String> = listed
+        .out
+        .lines()
+        .filter(|l| l.starts_with("NW-"))
+        .map(|l| l.split(' ').next().unwrap().to_owned())
+        .collect();
+    assert!(references.len() >= 3, "{}", listed.out);
+    let (left, lost) = (&references[0], &references[1]);
+    ledger(&sandbox, &["settle", left, "handed-over"]).ended_with(0);
+    ledger(&sandbox, &["settle", lost, "not-sent"])
+        .ended_with(0)
+        .says(&["--night 2026-03-09", "attempt 2"]);
+    // Once, and only what is unknown.
+    for (reference, says) in [
+        (left.as_str(), "its receipt says handed_over"),
+        (lost, "its receipt says not_sent"),
+        (
+            "NW-260309-00000-00000-F",
+            "no letter with this reference was claimed",
+        ),
+        ("NW-260309-00000-00000-0", "mistyped"),
+    ] {
+        let ran = ledger(&sandbox, &["settle", reference, "not-sent"]).ended_with(2);
+        ran.says(&[says]);
+    }
+    sandbox.run(FIRST).ended_with(0);
+    ledger(&sandbox, &["unknown"])
+        .ended_with(0)
+        .says(&["every claimed letter has a receipt"]);
+    let of = |reference: &str| -> Vec<(u64, String)> {
+        let claims = sandbox.ledger("claim");
+        let claim = claims.iter().find(|c| c["reference"] == reference).unwrap();
+        let receipts = sandbox.ledger("receipt").into_iter();
+        receipts
+            .filter(|r| r["letter_id"] == claim["letter_id"])
+            .map(|r| {
+                (
+                    r["attempt"].as_u64().unwrap(),
+                    format!("{} {}", r["state"], r["outbox"]),
+                )
+            })
+            .collect()
+    };
+    assert_eq!(of(left), [(1, r#""handed_over" "person""#.into())]);
+    let lost_receipts = of(lost);
+    assert_eq!(lost_receipts[0], (1, r#""not_sent" "person""#.into()));
+    assert_eq!(lost_receipts[1], (2, r#""handed_over" "files""#.into()));
+    let outbox = sandbox.outputs(FIRST);
+    assert!(
+        !outbox.contains_key(&format!("outbox/{left}.json")),
+        "a person said that it left"
+    );
+    assert!(outbox.contains_key(&format!("outbox/{lost}.2.json")));
+    sandbox.run(FIRST).ended_with(0).says(&["0 new letters"]);
+}
+
+/// The README's drill, step by step: what is lost comes back, and nothing leaves twice.
+#[test]
+fn the_restore_drill_brings_the_ledger_back() {
+    let sandbox = Sandbox::small();
+    sandbox.run(FIRST).ended_with(0);
+    let whole = sandbox.ledger_objects();
+    let said = ledger(&sandbox, &["verify"]).ended_with(0);
+    let head = said
+        .out
+        .lines()
+        .find_map(|l| l.trim().strip_prefix("head"))
+        .unwrap()
+        .trim()
+        .to_owned();
+    let lose: [(&str, fn(&Sandbox)); 4] = [
+        ("all of it", |s| {
+            fs::remove_dir_all(s.path("ledger")).unwrap()
+        }),
+        ("its end", |s| {
+            fs::remove_file(s.path("ledger/000000000003.jsonl")).unwrap()
+        }),
+        ("the middle", |s| {
+            fs::remove_file(s.path("ledger/000000000002.jsonl")).unwrap()
+        }),
+        ("a broken object, moved away", |s| {
+            let broken = s.path("ledger/000000000001.jsonl");
+            fs::rename(broken, s.path("broken")).unwrap();
+        }),
+    ];
+    for (what, lose) in lose {
+        lose(&sandbox);
+        if what != "the middle" {
+            sandbox
+                .run(FIRST)
+                .ended_with(2)
+                .says(&["ledger", "hint: nothing was sent"]);
+        }
+        ledger(&sandbox, &["restore"])
+            .ended_with(0)
+            .says(&["restored ", "the ledger is whole"]);
+        ledger(&sandbox, &["verify", "--expect", &head]).ended_with(0);
+        assert_eq!(whole, sandbox.ledger_objects(), "{what}");
+        sandbox.run(FIRST).ended_with(0).says(&["0 new letters"]);
+        assert_eq!(whole, sandbox.ledger_objects(), "{what}");
+    }
+    ledger(&sandbox, &["restore"])
+        .ended_with(0)
+        .says(&["nothing was missing"]);
+    ledger(&sandbox, &["verify", "--expect", "3:00"])
+        .ended_with(2)
+        .says(&["laid back"]);
+}
+
+fn replay(sandbox: &Sandbox) -> Ran {
+    sandbox.call(&["replay", FIRST], &[])
+}
+
+#[test]
+fn a_replay_proves_the_same_hashes_or_names_what_changed() {
+    let sandbox = Sandbox::small();
+    replay(&sandbox).ended_with(2).says(&["was never planned"]);
+    sandbox.run(FIRST).ended_with(0);
+    replay(&sandbox)
+        .ended_with(0)
+        .says(&["night 2026-03-09 of job nightly: same\n"]);
+    let changed: [(&str, &[&str]); 3] = [
+        (
+            "data-samples/register/contacts.parquet",
+            &["data-samples/register/contacts.parquet", "has changed"],
+        ),
+        (
+            "jobs/nightly.toml",
+            &["another job, threat catalogue or templates"],
+        ),
+        (
+            "decisions.parquet",
+            &["decisions.parquet", "changed after the night"],
+        ),
+    ];
+    for (file, says) in changed {
+        let path = if file == "decisions.parquet" {
+            let run = fs::read_dir(sandbox.path(&format!("runs/{FIRST}"))).unwrap();
+            run.last().unwrap().unwrap().path().join(file)
+        } else {
+            sandbox.path(file)
+        };
+        let before = fs::read(&path).unwrap();
+        let other = if file.ends_with("contacts.parquet") {
+            fs::read(sandbox.path("data-samples/register/companies.parquet")).unwrap()
+        } else {
+            [&before[..], b"\n"].concat()
+        };
+        fs::write(&path, other).unwrap();
+        let ran = replay(&sandbox);
+        assert_eq!(ran.code, Some(2), "{file}: {}{}", ran.out, ran.err);
+        if !file.ends_with("contacts.parquet") {
+            ran.says(says);
+        }
+        fs::write(&path, before).unwrap();
+    }
+    replay(&sandbox).ended_with(0);
+}
+
+fn holding(tree: &Tree, text: &str) -> Vec<String> {
+    let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+    tree.iter()
+        .filter(|(_, b)| holds(b))
+        .map(|(n, _)| n.clone())
+        .collect()
+}
+
+#[test]
+fn erasing_a_company_takes_it_away_and_keeps_the_counts() {
+    let sandbox = Sandbox::small();
+    sandbox.run(FIRST).ended_with(0);
+    let claim = sandbox.ledger("claim").remove(0);
+    let entry = format!(
+        "ledger/parties/{}.json",
+        claim["party_ref"].as_str().unwrap()
+    );
+    let party: Value = serde_json::from_slice(&fs::read(sandbox.path(&entry)).unwrap()).unwrap();
+    let company = party["company_key"].as_str().unwrap();
+    let reference = claim["reference"].as_str().unwrap();
+    let before = sandbox.ledger_objects();
+    sandbox
+        .call(&["erase", company], &[])
+        .ended_with(0)
+        .says(&["objects were erased"]);
+    assert!(!sandbox.path(&entry).exists());
+    let outputs = sandbox.outputs(FIRST);
+    for name in ["txt", "html", "pdf"].map(|e| format!("letters/{reference}.{e}")) {
+        assert!(!outputs.contains_key(&name), "{name}");
+    }
+    assert!(
+        !outputs.contains_key("decisions.parquet"),
+        "it held rows of the company"
+    );
+    assert!(
+        outputs.contains_key("manifest.json") && outputs.contains_key("statistics/statistics.csv")
+    );
+    let number = company.split(':').next_back().unwrap();
+    assert_eq!(holding(&outputs, number), Vec::<String>::new());
+    // The ledger is added to, and names nobody.
+    let after = sandbox.ledger_objects();
+    assert!(before.iter().all(|(name, bytes)| after[name] == *bytes));
+    assert_eq!(holding(&after, number), Vec::<String>::new());
+    assert_eq!(sandbox.ledger("erased").len(), 1);
+    ledger(&sandbox, &["verify"]).ended_with(0);
+    replay(&sandbox).ended_with(0).says(&["same, except "]);
+    // Run again, the night brings nothing back and sends nothing.
+    sandbox.run(FIRST).ended_with(0).says(&["0 new letters"]);
+    let again = sandbox.outputs(FIRST);
+    assert_eq!(
+        outputs.keys().collect::<Vec<_>>(),
+        again.keys().collect::<Vec<_>>()
+    );
+    sandbox
+        .call(&["erase", company], &[])
+        .ended_with(0)
+        .says(&["nothing under"]);
+    assert_eq!(sandbox.ledger("erased").len(), 1);
+}
+
+#[test]
+fn what_is_older_than_the_retention_goes_with_the_next_night() {
+    let sandbox = Sandbox::new(&[6, 9, 10]);
+    let everybody = r#"write_to = ["participant", "registered", "unregistered", "network_owner"]"#;
+    sandbox.edit(
+        "jobs/nightly.toml",
+        everybody,
+        r#"write_to = ["participant"]"#,
+    );
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "retention_days = 1095 ",
+        "retention_days = 0 ",
+    );
+    sandbox
+        .run(FIRST)
+        .ended_with(2)
+        .says(&["retention_days", "one day at least"]);
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "retention_days = 0 ",
+        "#retention_days = 0 ",
+    );
+    sandbox.run(FIRST).ended_with(2).says(&["retention_days"]);
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "#retention_days = 0 ",
+        "retention_days = 1 ",
+    );
+    sandbox.run(FIRST).ended_with(0);
+    let before = sandbox.outputs(FIRST);
+    sandbox.run(SECOND).ended_with(0);
+    assert_eq!(
+        before,
+        sandbox.outputs(FIRST),
+        "one day old is not older than one day"
+    );
+    // The same night, three days later by its snapshots.
+    let from = sandbox.path("data-samples/snapshots/2026-03-10");
+    fs::rename(&from, sandbox.path("data-samples/snapshots/2026-03-12")).unwrap();
+    sandbox.run("2026-03-12").ended_with(0);
+    let after = sandbox.outputs(FIRST);
+    let stays: Vec<&str> = after.keys().map(|n| n.split('/').next().unwrap()).collect();
+    for name in &stays {
+        let may = [
+            "manifest.json",
+            "manifest.planned.json",
+            "letters.plan.json",
+            "statistics",
+            "outbox",
+            "verification",
+        ];
+        assert!(may.contains(name), "{name} is still there");
+    }
+    assert!(stays.contains(&"statistics") && stays.contains(&"manifest.json"));
+    ledger(&sandbox, &["verify"]).ended_with(0);
+    let n = sandbox.ledger("erased").len();
+    sandbox
+        .run("2026-03-12")
+        .ended_with(0)
+        .says(&["0 new letters"]);
+    assert_eq!(sandbox.ledger("erased").len(), n, "said once");
+}
+
+/// The night is an argument, so the machine's clock changes no byte: a day off, 1970, 2038,
+/// summer time, and back in mid-run (a run that is resumed with an earlier clock).
+#[test]
+fn the_clock_changes_nothing() {
+    let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+    let mut expected: Option<Tree> = None;
+    for (n, clock) in [
+        "2026-03-09T01:30:00Z",
+        "2026-03-08T01:30:00Z",
+        "2026-03-10T01:30:00Z",
+        "1970-01-01T00:00:00Z",
+        "2038-01-19T03:14:08Z",
+        "2026-03-29T01:30:00Z",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let sandbox = Sandbox::small();
+        let call = Call {
+            job: sandbox.path("jobs/nightly.toml"),
+            ..Call::default()
+        };
+        let go = |now: Timestamp, run_id: &str, until: Until| {
+            let ask = Ask {
+                night: Some(FIRST.parse().unwrap()),
+                revision: 0,
+                until,
+            };
+            let moment = Moment {
+                now,
+                run_id: run_id.into(),
+            };
+            run(&call, &ask, &moment, &Silent).unwrap_or_else(|f| panic!("{clock}: {f}"))
+        };
+        go(at(clock), &format!("{n:016x}"), Until::Plan);
+        // Back in mid-run: the second half happens years before the first.
+        let outcome = go(
+            at("2001-01-01T00:00:00Z"),
+            &format!("b{n:015x}"),
+            Until::End,
+        );
+        assert_eq!(outcome.exit_code, 0);
+        let mut outputs = sandbox.outputs(FIRST);
+        outputs.retain(|name, _| !name.starts_with("manifest"));
+        let expected = expected.get_or_insert_with(|| outputs.clone());
+        assert_eq!(
+            expected.keys().collect::<Vec<_>>(),
+            outputs.keys().collect::<Vec<_>>()
+        );
+        let differing: Vec<_> = outputs
+            .iter()
+            .filter(|(k, v)| expected[*k] != **v)
+            .map(|x| x.0)
+            .collect();
+        assert!(differing.is_empty(), "{clock}: {differing:?}");
+    }
+}
