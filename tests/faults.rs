@@ -227,7 +227,7 @@ struct Model<'a> {
     n_sent: AtomicU64,
     process: &'a Faulty,
     /// Another run takes over while this one stands between question and act.
-    meanwhile: Option<&'a dyn Fn()>,
+    meanwhile: Option<&'a (dyn Fn() + Sync)>,
 }
 
 fn add(to: &Left, key: &str) -> u64 {
@@ -332,7 +332,7 @@ impl World {
             },
             n_sent: AtomicU64::new(0),
             process: &process,
-            meanwhile: is_overtaken.then_some(&overtake as &dyn Fn()),
+            meanwhile: is_overtaken.then_some(&overtake as &(dyn Fn() + Sync)),
         };
         let company: CompanyKey = "kvk:00000001".parse().unwrap();
         let files = BTreeMap::new();

@@ -45,6 +45,7 @@ pub fn company(call: &Call, company: &CompanyKey, moment: &Moment) -> Result<Str
     let who = Holder::this_process(&moment.run_id);
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
     let party = PartyRef::of(&loaded.secrets.party, company);
+    place.remove_unfinished(&loaded.job.runs)?;
     let mut objects = of_company(&loaded, &place, ledger.view(), company, party)?;
     let entry = format!("{}{}", loaded.job.ledger.prefix, party_name(party));
     if place.exists(&entry)? {

@@ -131,6 +131,7 @@ fn run_here(
         folder: format!("{}{}/{}/", loaded.job.runs, pin.night, pin.run_id),
         erased: ledger.view().erased().cloned().collect(),
     };
+    place.remove_unfinished(&outputs.folder)?;
     let view = ledger.view().as_of(pin.ledger_seq);
     with_rendered(&outputs, found, &view, progress, |night| {
         outputs.write_plan(night)?;

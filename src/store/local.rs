@@ -54,6 +54,26 @@ fn folder_of(path: &Path) -> io::Result<&Path> {
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
+/// Takes away what a process that was killed left unfinished below a folder.
+pub(super) fn remove_temporaries(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_temporaries(&path)?;
+        } else if path
+            .file_name()
+            .is_some_and(|name| is_temporary(&name.to_string_lossy()))
+        {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;

@@ -434,6 +434,19 @@ impl Place {
             .try_for_each(|(path, bytes)| self.must_hold(path, bytes))
     }
 
+    /// Takes away what a killed process left unfinished below a folder of this machine: no
+    /// listing shows it, but it may hold half a letter. Only for whoever has the run lock.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn remove_unfinished(&self, folder: &str) -> Result<(), Failure> {
+        match &self.local_root {
+            Some(root) => local::remove_temporaries(&root.join(folder))
+                .map_err(|e| failure::of_io(&e, &self.display(folder))),
+            None => Ok(()),
+        }
+    }
+
     fn full(&self, path: &str) -> Result<Path, Failure> {
         let bad = path.split('/').any(|part| part == ".." || part == ".")
             || path.starts_with('/')
