@@ -15,6 +15,8 @@ use crate::sandbox::{Ran, Sandbox, Tree};
 const FIRST: &str = "2026-03-09";
 const SECOND: &str = "2026-03-10";
 
+type Harm = fn(&Sandbox);
+
 fn ledger(sandbox: &Sandbox, args: &[&str]) -> Ran {
     sandbox.call(&[&["ledger"], args].concat(), &[])
 }
@@ -99,7 +101,7 @@ fn the_restore_drill_brings_the_ledger_back() {
         .unwrap()
         .trim()
         .to_owned();
-    let lose: [(&str, fn(&Sandbox)); 4] = [
+    let lose: [(&str, Harm); 4] = [
         ("all of it", |s| {
             fs::remove_dir_all(s.path("ledger")).unwrap()
         }),

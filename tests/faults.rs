@@ -68,7 +68,7 @@ fn error(status: &str) -> Error {
 impl Faulty {
     fn new(store: &Arc<InMemory>, seed: u64, run: u64) -> Self {
         let dies = dice(&[&seed.to_string(), &run.to_string(), "dies"]);
-        let is_mortal = run < FAULTY_RUNS && dies % 3 != 0;
+        let is_mortal = run < FAULTY_RUNS && !dies.is_multiple_of(3);
         Self {
             store: Arc::clone(store),
             seed,
@@ -94,7 +94,7 @@ impl Faulty {
         *nth += 1;
         let (seed, run) = (self.seed.to_string(), self.run.to_string());
         let roll = dice(&[&seed, &run, &key, &nth.to_string()]);
-        let is_hit = self.run < FAULTY_RUNS && roll % 14 == 0;
+        let is_hit = self.run < FAULTY_RUNS && roll.is_multiple_of(14);
         Ok(is_hit.then_some(roll / 14))
     }
 }
@@ -320,12 +320,12 @@ impl World {
         let overtake = || {
             let _ = self.run(claims, false);
         };
-        let is_overtaken = is_faulty && may_be_overtaken && roll % 4 == 0;
+        let is_overtaken = is_faulty && may_be_overtaken && roll.is_multiple_of(4);
         let outbox = Model {
             make: self.make,
             marks: Arc::clone(&self.marks),
             left: Arc::clone(&self.left),
-            dies_at: if is_faulty && roll % 3 == 0 {
+            dies_at: if is_faulty && roll.is_multiple_of(3) {
                 roll / 3 % 9
             } else {
                 u64::MAX
