@@ -181,6 +181,7 @@ impl House {
                     province: String::new(),
                 },
                 channel: Channel::Email,
+                contact_ref: None,
                 attempt: 1,
                 items: d.items.clone(),
             })

@@ -16,6 +16,7 @@ mod bad_input;
 mod contacts;
 mod crash;
 mod decide;
+mod delivery;
 mod desk;
 mod explain;
 mod faults;

@@ -13,7 +13,7 @@ use nachtwacht::render::{self, Look, Mark};
 use crate::harness::{needs, root, shared};
 
 /// The job's own look and one of its threats, as a run would load them.
-fn house() -> (Look, Arc<nachtwacht::model::threat::Threat>) {
+pub fn house() -> (Look, Arc<nachtwacht::model::threat::Threat>) {
     let job_file = root().join("jobs/nightly.toml");
     let job = nachtwacht::config::job("nightly.toml", &std::fs::read_to_string(job_file).unwrap())
         .unwrap();
@@ -46,7 +46,7 @@ fn house() -> (Look, Arc<nachtwacht::model::threat::Threat>) {
     (look, Arc::clone(threat))
 }
 
-fn templates() -> Vec<(String, Vec<u8>)> {
+pub fn templates() -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for folder in ["letter", "fonts"] {
         for entry in std::fs::read_dir(root().join("templates").join(folder)).unwrap() {

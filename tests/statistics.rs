@@ -79,6 +79,7 @@ fn claim(sketch: &Sketch) -> Claim {
             province: ["Utrecht", "=cmd|' /C calc'!A0", ""][c % 3].into(),
         },
         channel: Channel::ALL[usize::from(sketch.channel) % 3],
+        contact_ref: None,
         attempt: u32::from(sketch.attempt),
         items,
     }

@@ -108,6 +108,13 @@ pub(super) enum Command {
     /// Look after the ledger: what is unknown, settle it, verify, restore
     #[command(subcommand)]
     Ledger(super::ledger::LedgerCommand),
+    /// Read a mailbox of mails that came back, and note them in the ledger
+    Bounces {
+        /// An mbox file, a Maildir, or one message
+        mailbox: PathBuf,
+        #[command(flatten)]
+        job: JobArgs,
+    },
     /// Recompute a past night and prove the same hashes, or name the input that changed
     Replay {
         /// The night's date

@@ -188,6 +188,10 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             say(&text)?;
             Ok(code)
         }
+        Command::Bounces { mailbox, job } => {
+            say(&run::bounces::bounces(&call(job), &mailbox, &moment)?)?;
+            Ok(0)
+        }
         Command::Replay {
             night,
             revision,

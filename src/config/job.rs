@@ -13,7 +13,7 @@ use crate::model::letter::Sender;
 use crate::model::observation::OBSERVATIONS;
 use crate::plan::{Band, Contract};
 use crate::reference::Kind;
-use crate::{decide, ledger, matching, register, store};
+use crate::{decide, deliver, ledger, matching, register, store};
 
 /// Which night a run is for when nobody says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +146,8 @@ pub struct Job {
     pub sender: Sender,
     /// Separator of the mail merge's CSV.
     pub csv_separator: u8,
+    /// Where letters leave the house.
+    pub delivery: deliver::Settings,
     /// Object storage.
     pub store: store::Settings,
     /// Key of references.
@@ -191,6 +193,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
     let policy = policy(root.section_if("policy"));
     let sender = root.section("sender").and_then(sender);
     let csv_separator = separator(root.section_if("mail_merge"));
+    let delivery = super::delivery::delivery(root.section_if("delivery"));
     let store = storage(root.section_if("storage"));
     let secrets = root.section("secrets").map(secrets);
     root.finish();
@@ -215,6 +218,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
         policy,
         sender: sender?,
         csv_separator,
+        delivery,
         store,
         verification_key,
         party_key,
@@ -467,6 +471,11 @@ fn sender(section: Section<'_, '_>) -> Option<Sender> {
         "town",
     ]
     .map(|key| section.text(key));
+    if let [_, _, _, Some(email), ..] = &texts
+        && !super::delivery::is_mailbox(email)
+    {
+        section.problem("email", format!("`{email}` is not one plain mail address"));
+    }
     section.finish();
     let [
         name,

@@ -4,6 +4,7 @@
 //! misspelt limit must not vanish. Units stand in the names of keys.
 
 mod catalogue;
+mod delivery;
 mod job;
 mod section;
 mod threat;

@@ -47,6 +47,54 @@ pub(super) fn compose(input: &Input<'_>, decisions: &mut [Decision]) -> Vec<Draf
     letters
 }
 
+/// A letter that its contact refused.
+pub struct Refused<'a> {
+    /// The letter.
+    pub drafted: &'a Drafted,
+    /// The mailboxes that refused it.
+    pub passed: BTreeSet<PartyRef>,
+    /// The attempt that is due.
+    pub attempt: u32,
+}
+
+/// The same letters, each to its company's next contact; those for whom nobody is left are gone.
+#[must_use]
+pub fn to_next_contacts(
+    input: &Input<'_>,
+    decisions: &[Decision],
+    refused: Vec<Refused<'_>>,
+) -> Vec<Drafted> {
+    let mut rows: BTreeMap<LetterId, Vec<&Decision>> = BTreeMap::new();
+    for r in &refused {
+        rows.insert(r.drafted.letter.id, Vec::new());
+    }
+    for d in decisions {
+        if let Some(of_letter) = d.letter.and_then(|id| rows.get_mut(&id)) {
+            of_letter.push(d);
+        }
+    }
+    let mut book = Book::new(input);
+    let mut drafts = Vec::new();
+    for r in refused {
+        let letter = &r.drafted.letter;
+        let of_letter = rows.remove(&letter.id).unwrap_or_default();
+        book.passed = r.passed;
+        let (chosen, _) = book.choose(&letter.company, &of_letter);
+        if chosen.is_usable {
+            drafts.push(Drafted {
+                letter: Letter {
+                    addressee: chosen.addressee,
+                    recipient: chosen.recipient,
+                    attempt: r.attempt,
+                    ..letter.clone()
+                },
+                ..r.drafted.clone()
+            });
+        }
+    }
+    drafts
+}
+
 fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
     let mut items: Vec<ClaimItem> = chosen.iter().filter_map(|d| item(input, d)).collect();
     items.sort_by(|a, b| (&a.threat_id, a.finding_id).cmp(&(&b.threat_id, b.finding_id)));
@@ -64,6 +112,7 @@ fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
         |d| Arc::clone(&d.company),
     );
     let id = LetterId::of(&company.key, &named);
+    let attempt = input.history.attempt(items.iter().map(|i| i.finding_id));
     Drafted {
         letter: Letter {
             id,
@@ -73,7 +122,7 @@ fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
             company,
             addressee: contact.addressee,
             recipient: contact.recipient,
-            attempt: 1,
+            attempt,
             sections: sections(input, chosen),
         },
         items,

@@ -8,10 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use super::Input;
 use crate::model::company::{Channel, Company, CompanyKey, Contact, PartyKind};
 use crate::model::decision::{ContactReason, ContactStep, Decision, Hit, Recipient};
+use crate::model::identity::PartyRef;
 use crate::model::name::Domain;
+use crate::model::night::local_date;
 use crate::model::published::{Answer, Dated, Own};
 
 /// Role mailboxes for what we write about, in the order of trying (RFC 2142, section 4).
@@ -22,6 +27,8 @@ pub(super) struct Book<'a> {
     input: &'a Input<'a>,
     /// Addresses from which a letter came back, whoever registered them.
     bounced: BTreeSet<&'a str>,
+    /// Mailboxes that refused the letter in hand.
+    pub(super) passed: BTreeSet<PartyRef>,
     /// Rows that met assets of network owners: object and row, owner, how narrow.
     owners: BTreeMap<(&'a str, u64), Vec<&'a Hit>>,
 }
@@ -54,6 +61,7 @@ impl<'a> Book<'a> {
         Self {
             input,
             bounced: bounced.map(|c| c.value.as_str()).collect(),
+            passed: BTreeSet::new(),
             owners,
         }
     }
@@ -142,9 +150,32 @@ impl<'a> Book<'a> {
         (None, or_nothing(passed, "none"))
     }
 
+    /// The last night on which the mailbox refused or returned a letter, by the ledger.
+    fn refused_on(&self, address: &str) -> Option<Date> {
+        let mailbox = PartyRef::of_contact(self.input.party_key, address);
+        if self.passed.contains(&mailbox) {
+            return Some(Date::MAX);
+        }
+        self.input.history.refused_on(mailbox)
+    }
+
+    fn is_dead(&self, address: &str) -> bool {
+        self.bounced.contains(address) || self.refused_on(address).is_some()
+    }
+
+    /// As [`Self::is_dead`], but for a contact that somebody confirmed since.
+    fn is_dead_contact(&self, contact: &Contact) -> bool {
+        // In UTC, which can only be stricter by hours than the job's zone.
+        let verified = contact.verified_at;
+        let verified = verified.and_then(|at| local_date(at, &TimeZone::UTC));
+        let refused = self.refused_on(&contact.value);
+        self.bounced.contains(&*contact.value)
+            || refused.is_some_and(|night| verified.is_none_or(|day| day <= night))
+    }
+
     fn unfit(&self, contact: &Contact, owner: &Company) -> Option<&'static str> {
         let has_bounced = contact.bounced_at.is_some()
-            || (contact.channel == Channel::Email && self.bounced.contains(&*contact.value));
+            || (contact.channel == Channel::Email && self.is_dead_contact(contact));
         match contact.channel {
             _ if has_bounced => Some("bounced"),
             Channel::Email if contact.value.is_empty() => Some("empty"),
@@ -215,7 +246,7 @@ impl<'a> Book<'a> {
             Answer::Found(addresses) => addresses
                 .iter()
                 .map(String::as_str)
-                .find(|address| !self.bounced.contains(address))
+                .find(|address| !self.is_dead(address))
                 .ok_or_else(|| format!("{subject} bounced (as of {day})")),
         }
     }
@@ -238,7 +269,7 @@ impl<'a> Book<'a> {
                     let of_role = ROLES.iter().map(|role| format!("{role}@{name}"));
                     let unbounced = of_role
                         .into_iter()
-                        .find(|address| !self.bounced.contains(address.as_str()));
+                        .find(|address| !self.is_dead(address));
                     match unbounced {
                         Some(address) => {
                             let chosen = by_mail(company, &address, ContactReason::RoleMailbox);

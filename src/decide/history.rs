@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use crate::model::identity::FindingId;
-use crate::model::ledger_record::LedgerView;
+use crate::model::identity::{FindingId, PartyRef};
+use crate::model::ledger_record::{Claim, LedgerView, ReceiptState};
 use crate::model::night::Micros;
 
 /// What is known of one finding.
@@ -17,32 +17,79 @@ pub struct Known {
     pub first_observed_at: Micros,
 }
 
-/// Findings by id, from the claims of a ledger view.
+/// Findings and mailboxes, from the claims and receipts of a ledger view.
+///
+/// A letter that was refused or came back warned nobody: its findings are new again, its attempt
+/// counts on, and its mailbox is passed over.
 #[derive(Clone, Debug, Default)]
-pub struct History(BTreeMap<FindingId, Known>);
+pub struct History {
+    findings: BTreeMap<FindingId, Known>,
+    /// Attempts of letters that did not arrive, by finding.
+    lost: BTreeMap<FindingId, u32>,
+    /// Last night on which a mailbox refused or returned a letter.
+    dead: BTreeMap<PartyRef, Date>,
+}
 
 impl History {
     /// Reads the claims; the view must be the one that the night is pinned to.
     #[must_use]
     pub fn of(view: &LedgerView) -> Self {
-        let mut findings = BTreeMap::new();
+        let mut ends = BTreeMap::new();
+        for r in view.receipts() {
+            ends.insert((r.letter_id, r.night, r.attempt), r.state);
+        }
+        let mut history = Self::default();
         for claim in view.claims() {
-            let night = claim.night.date();
-            for item in &claim.items {
-                let known = findings.entry(item.finding_id).or_insert(Known {
-                    last_claimed_on: night,
-                    first_observed_at: item.first_observed_at,
-                });
-                known.last_claimed_on = known.last_claimed_on.max(night);
-                known.first_observed_at = known.first_observed_at.min(item.first_observed_at);
+            let end = ends.get(&(claim.letter_id, claim.night, claim.attempt));
+            match end {
+                Some(ReceiptState::Failed | ReceiptState::Bounced) => history.lose(claim),
+                _ => history.know(claim),
             }
         }
-        Self(findings)
+        history
     }
 
-    /// What is known of a finding; `None` where no claim holds it.
+    fn know(&mut self, claim: &Claim) {
+        let night = claim.night.date();
+        for item in &claim.items {
+            let known = self.findings.entry(item.finding_id).or_insert(Known {
+                last_claimed_on: night,
+                first_observed_at: item.first_observed_at,
+            });
+            known.last_claimed_on = known.last_claimed_on.max(night);
+            known.first_observed_at = known.first_observed_at.min(item.first_observed_at);
+            self.lost.remove(&item.finding_id);
+        }
+    }
+
+    fn lose(&mut self, claim: &Claim) {
+        for item in &claim.items {
+            let attempts = self.lost.entry(item.finding_id).or_insert(0);
+            *attempts = (*attempts).max(claim.attempt);
+        }
+        if let Some(contact) = claim.contact_ref {
+            let night = claim.night.date();
+            let last = self.dead.entry(contact).or_insert(night);
+            *last = (*last).max(night);
+        }
+    }
+
+    /// What is known of a finding; `None` where no claim that arrived holds it.
     #[must_use]
     pub fn get(&self, finding: FindingId) -> Option<Known> {
-        self.0.get(&finding).copied()
+        self.findings.get(&finding).copied()
+    }
+
+    /// The attempt of a letter about these findings: 1, or one more than that of the last letter
+    /// about any of them that did not arrive.
+    pub fn attempt(&self, findings: impl Iterator<Item = FindingId>) -> u32 {
+        let lost = findings.filter_map(|f| self.lost.get(&f)).max();
+        lost.map_or(1, |n| n.saturating_add(1))
+    }
+
+    /// The last night on which this mailbox refused or returned a letter.
+    #[must_use]
+    pub fn refused_on(&self, contact: PartyRef) -> Option<Date> {
+        self.dead.get(&contact).copied()
     }
 }

@@ -23,6 +23,7 @@ use crate::model::night::Night;
 use crate::model::published::Published;
 use crate::model::threat::{Threat, Trigger};
 
+pub use compose::{Refused, to_next_contacts};
 use history::History;
 
 /// What the job says about policy.

@@ -47,6 +47,8 @@ enum Line {
         size_class: String,
         province: String,
         channel: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact_ref: Option<String>,
         attempt: u32,
         items: Vec<ItemLine>,
     },
@@ -183,6 +185,7 @@ fn line(record: &Record) -> Line {
             size_class: c.frozen.size_class.clone(),
             province: c.frozen.province.clone(),
             channel: c.channel.to_string(),
+            contact_ref: c.contact_ref.map(|r| r.to_string()),
             attempt: c.attempt,
             items: c.items.iter().map(item_line).collect(),
         },
@@ -271,6 +274,7 @@ fn record(line: Line) -> Result<Record, &'static str> {
             size_class,
             province,
             channel,
+            contact_ref,
             attempt,
             items,
         } => Record::Claim(Claim {
@@ -287,6 +291,7 @@ fn record(line: Line) -> Result<Record, &'static str> {
                 province,
             },
             channel: parsed(&channel, "channel")?,
+            contact_ref: contact_ref.map(|r| parsed(&r, "contact_ref")).transpose()?,
             attempt,
             items: items.into_iter().map(item).collect::<Result<_, _>>()?,
         }),

@@ -156,6 +156,12 @@ impl PartyRef {
     pub fn of(secret: &Secret, company: &CompanyKey) -> Self {
         Self(secret.hmac(company.as_str().as_bytes()))
     }
+
+    /// How the ledger names this mail address.
+    #[must_use]
+    pub fn of_contact(secret: &Secret, address: &str) -> Self {
+        Self(secret.hmac(format!("contact|{}", address.to_ascii_lowercase()).as_bytes()))
+    }
 }
 
 /// `NW-YYMMDD-XXXXX-XXXXX-C`: what a reader quotes.

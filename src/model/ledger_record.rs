@@ -68,6 +68,8 @@ pub struct Claim {
     pub frozen: Frozen,
     /// How it travels.
     pub channel: Channel,
+    /// The mail address, as keyed hash; `None` for other channels.
+    pub contact_ref: Option<PartyRef>,
     /// 1 at first.
     pub attempt: u32,
     /// What it is about.

@@ -131,6 +131,23 @@ pub struct Letter {
     pub sections: Vec<LetterSection>,
 }
 
+impl Letter {
+    /// Names the letter's files: its reference, and its attempt.
+    #[must_use]
+    pub fn name(&self) -> String {
+        attempt_name(self.reference.as_str(), self.attempt)
+    }
+}
+
+/// The reference, and the attempt where it is not the first: `NW-….2`.
+#[must_use]
+pub fn attempt_name(reference: &str, attempt: u32) -> String {
+    match attempt {
+        0 | 1 => reference.to_owned(),
+        n => format!("{reference}.{n}"),
+    }
+}
+
 /// Which of the three forms of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Form {

@@ -142,6 +142,6 @@ fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
         .to_string(),
         n_findings.to_string(),
         merged.pages.to_string(),
-        format!("letters/{}.pdf", letter.reference),
+        format!("letters/{}.pdf", letter.name()),
     ]
 }

@@ -6,6 +6,7 @@
 
 mod content;
 mod look;
+mod mail;
 pub mod merge;
 mod pdf;
 mod sample;
@@ -14,6 +15,7 @@ mod visible;
 mod words;
 
 pub use look::Look;
+pub use mail::mail;
 pub use sample::sample_letter;
 
 use std::fmt;

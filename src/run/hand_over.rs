@@ -1,10 +1,13 @@
 //! Claim, hand over, receipt: in that order, for every letter, once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use super::outputs::{Outputs, RenderedNight};
+use super::outputs::Outputs;
 use super::progress::Progress;
-use crate::deliver::{Dispatch, Files, Outbox, Trace};
+use crate::decide::Drafted;
+use crate::deliver::{self, Dispatch, Outbox, Trace};
 use crate::diag::Failure;
 use crate::ledger::Ledger;
 use crate::ledger::crash;
@@ -34,27 +37,53 @@ const RECEIPTS_AN_OBJECT: usize = 50;
 
 type ClaimKey = (LetterId, u32);
 
-/// A letter's company, and the SHA-256 of its files by name.
-pub type ByLetter<'a> = BTreeMap<LetterId, (&'a CompanyKey, &'a BTreeMap<String, String>)>;
+/// What a letter needs to leave.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready<'a> {
+    /// Whom it is about.
+    pub company: &'a CompanyKey,
+    /// The mail address it goes to; empty for other channels.
+    pub recipient: &'a str,
+    /// SHA-256 of its files by name.
+    pub files: &'a BTreeMap<String, String>,
+}
+
+/// Letters that are ready, by id.
+pub type ByLetter<'a> = BTreeMap<LetterId, Ready<'a>>;
+
+impl std::ops::AddAssign for Handed {
+    fn add_assign(&mut self, more: Self) {
+        self.new_letters += more.new_letters;
+        self.failed += more.failed;
+        self.unknown += more.unknown;
+        self.dropped += more.dropped;
+    }
+}
 
 /// Claims what is missing of a night, and hands over what is claimed and has no receipt.
-pub(super) fn hand_over(
+///
+/// `letters` come with the hashes of their files; those that are held are left out.
+pub(super) fn hand_over<'n>(
     outputs: &Outputs<'_>,
-    night: &RenderedNight<'_>,
+    letters: impl Iterator<Item = (&'n Drafted, &'n BTreeMap<String, String>)>,
     ledger: &mut Ledger,
+    outbox: &dyn Outbox,
     progress: &dyn Progress,
 ) -> Result<Handed, Failure> {
-    let claims = outputs.claims(night);
-    let letters: ByLetter<'_> = night
-        .decided
-        .letters
-        .iter()
-        .zip(&night.rendered.forms)
-        .map(|(drafted, forms)| (drafted.letter.id, (&drafted.letter.company.key, forms)))
-        .collect();
-    let outbox = Files::new(outputs.place.clone(), outputs.folder.clone());
+    let mut claims = Vec::new();
+    let mut ready: ByLetter<'_> = BTreeMap::new();
+    for (drafted, files) in letters.filter(|(d, _)| d.is_sendable) {
+        claims.push(outputs.claim(drafted));
+        let letter = &drafted.letter;
+        let of_letter = Ready {
+            company: &letter.company.key,
+            recipient: &letter.recipient.value,
+            files,
+        };
+        ready.insert(letter.id, of_letter);
+    }
     progress.begin("hand over", u64::try_from(claims.len()).unwrap_or(0));
-    let handed = claims_to(&outbox, claims, &letters, ledger, progress)?;
+    let handed = claims_to(outbox, claims, &ready, ledger, progress)?;
     progress.end();
     Ok(handed)
 }
@@ -72,56 +101,90 @@ pub fn claims_to(
     progress: &dyn Progress,
 ) -> Result<Handed, Failure> {
     let claims = at_attempt(ledger.view(), claims);
+    if !is_all_settled(ledger.view(), &claims) {
+        outbox.ready()?;
+    }
     let mut handed = Handed::default();
     for chunk in claims.chunks(CLAIMS_AN_OBJECT) {
         put_parties(chunk, letters, ledger)?;
         let ours = claim_all(chunk, ledger, &mut handed)?;
         crash::point("claimed");
         for few in ours.chunks(RECEIPTS_AN_OBJECT) {
-            let mut receipts = Vec::new();
-            for claim in few {
-                let Some((_, files)) = letters.get(&claim.letter_id) else {
-                    continue; // claims are made from these very letters
-                };
-                let dispatch = Dispatch {
-                    reference: claim.reference.as_str(),
-                    attempt: claim.attempt,
-                    channel: claim.channel,
-                    files,
-                };
-                ledger.check_held()?;
-                crash::point("before_hand_over");
-                receipts.extend(send(outbox, claim, &dispatch, &mut handed)?);
-                crash::point("handed_over");
-                progress.advance(1);
+            let sent = few_to(outbox, few, letters, ledger, progress);
+            // What left is written down, whatever became of the others.
+            let (mut receipts, mut failure) = (Vec::new(), None);
+            for (claim, sent) in few.iter().zip(sent) {
+                match sent {
+                    Ok(state) => receipts.extend(receipt(outbox, claim, state, &mut handed)),
+                    Err(e) => failure = failure.or(Some(e)),
+                }
             }
-            let receipts = receipts.into_iter().map(Record::Receipt).collect();
             ledger.append(receipts, &mut |view, records| unreceipted(view, records))?;
             crash::point("receipts");
+            if let Some(failure) = failure {
+                return Err(failure);
+            }
         }
     }
     Ok(handed)
 }
 
-/// The attempt that is due: one more where a person found that the last one never left.
-fn at_attempt(view: &LedgerView, mut claims: Vec<Claim>) -> Vec<Claim> {
-    let Some(night) = claims.first().map(|c| c.night) else {
-        return claims;
-    };
-    let mut due: BTreeMap<LetterId, u32> = BTreeMap::new();
-    for claim in view.claims().filter(|c| c.night == night) {
-        let attempt = due.entry(claim.letter_id).or_default();
-        *attempt = claim.attempt.max(*attempt);
-    }
-    for receipt in view.receipts().filter(|r| r.night == night) {
-        if receipt.state == ReceiptState::NotSent {
-            let attempt = due.entry(receipt.letter_id).or_default();
-            *attempt = (receipt.attempt + 1).max(*attempt);
+/// Hands some letters over; the answers are in their order, and end after the first failures.
+fn few_to(
+    outbox: &dyn Outbox,
+    few: &[&Claim],
+    letters: &ByLetter<'_>,
+    ledger: &Ledger,
+    progress: &dyn Progress,
+) -> Vec<Result<deliver::Handed, Failure>> {
+    let lanes = outbox.lanes();
+    let at_once = if lanes < 2 { 1 } else { lanes * 4 };
+    let mut answers = Vec::with_capacity(few.len());
+    for some in few.chunks(at_once) {
+        if let Err(failure) = ledger.check_held() {
+            answers.push(Err(failure));
+            break;
+        }
+        crash::point("before_hand_over");
+        let sent = in_lanes(some, lanes, |claim| {
+            let Some(ready) = letters.get(&claim.letter_id) else {
+                return Err(Failure::our_bug("a claim without its letter"));
+            };
+            let sent = send(
+                outbox,
+                &Dispatch {
+                    reference: claim.reference.as_str(),
+                    attempt: claim.attempt,
+                    channel: claim.channel,
+                    recipient: ready.recipient,
+                    files: ready.files,
+                },
+            );
+            crash::point("handed_over");
+            progress.advance(1);
+            sent
+        });
+        let is_over = sent.iter().any(Result::is_err);
+        answers.extend(sent);
+        if is_over {
+            break;
         }
     }
+    answers
+}
+
+/// The attempt that is due: one more where a person found that the last one never left.
+fn at_attempt(view: &LedgerView, mut claims: Vec<Claim>) -> Vec<Claim> {
+    let night = claims.first().map(|c| c.night);
+    let not_sent: BTreeSet<ClaimKey> = view
+        .receipts()
+        .filter(|r| Some(r.night) == night && r.state == ReceiptState::NotSent)
+        .map(|r| (r.letter_id, r.attempt))
+        .collect();
     for claim in &mut claims {
-        let attempt = due.get(&claim.letter_id).copied();
-        claim.attempt = attempt.unwrap_or_default().max(claim.attempt);
+        while not_sent.contains(&(claim.letter_id, claim.attempt)) {
+            claim.attempt += 1;
+        }
     }
     claims
 }
@@ -133,8 +196,8 @@ fn put_parties(chunk: &[Claim], letters: &ByLetter<'_>, ledger: &Ledger) -> Resu
         .iter()
         .filter(|c| !claimed.contains(&(c.letter_id, c.attempt)));
     for claim in new {
-        if let Some((company, _)) = letters.get(&claim.letter_id) {
-            ledger.put_party(claim.party_ref, company)?;
+        if let Some(ready) = letters.get(&claim.letter_id) {
+            ledger.put_party(claim.party_ref, ready.company)?;
             crash::point("party_written");
         }
     }
@@ -172,6 +235,27 @@ fn claim_all<'c>(
     Ok(chunk.iter().filter(is_open).collect())
 }
 
+fn is_all_settled(view: &LedgerView, claims: &[Claim]) -> bool {
+    let settled: BTreeSet<_> = view.receipts().map(key).collect();
+    claims
+        .iter()
+        .all(|c| settled.contains(&(c.letter_id, c.night, c.attempt)))
+}
+
+const fn key(receipt: &Receipt) -> (LetterId, Night, u32) {
+    (receipt.letter_id, receipt.night, receipt.attempt)
+}
+
+/// Claims whose letter certainly did not arrive: its findings are free again.
+fn lost(view: &LedgerView) -> BTreeSet<(LetterId, Night, u32)> {
+    let mut ends = BTreeMap::new();
+    for receipt in view.receipts() {
+        ends.insert(key(receipt), receipt.state);
+    }
+    ends.retain(|_, state| matches!(state, ReceiptState::Failed | ReceiptState::Bounced));
+    ends.into_keys().collect()
+}
+
 fn of_night(view: &LedgerView, chunk: &[Claim]) -> BTreeSet<ClaimKey> {
     let night = chunk.first().map(|c| c.night);
     view.claims()
@@ -183,6 +267,7 @@ fn of_night(view: &LedgerView, chunk: &[Claim]) -> BTreeSet<ClaimKey> {
 /// Leaves out claims that stand in the ledger, and those with a finding that stands in another
 /// letter of the same or a later night.
 fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
+    let lost = lost(view);
     let mut claimed = BTreeSet::new();
     let mut letter_of = BTreeMap::new();
     let night = records.iter().find_map(|r| match r {
@@ -195,6 +280,9 @@ fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
     {
         claimed.insert((claim.letter_id, claim.night, claim.attempt));
         let letter = (claim.letter_id, claim.night);
+        if lost.contains(&(claim.letter_id, claim.night, claim.attempt)) {
+            continue;
+        }
         letter_of.extend(claim.items.iter().map(|i| (i.finding_id, letter)));
     }
     let is_free = |record: &Record| match record {
@@ -222,31 +310,69 @@ fn unreceipted(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
 }
 
 /// Hands one letter over. A letter that may have left already is never sent again.
-fn send(
+fn send(outbox: &dyn Outbox, dispatch: &Dispatch<'_>) -> Result<deliver::Handed, Failure> {
+    Ok(match outbox.trace(dispatch)? {
+        Trace::Unknowable => deliver::Handed::Unknown,
+        Trace::HandedOver => deliver::Handed::HandedOver,
+        Trace::Refused => deliver::Handed::Refused,
+        Trace::NotHandedOver => outbox.hand_over(dispatch)?,
+    })
+}
+
+/// The receipt, and the count; an unknown letter has none.
+fn receipt(
     outbox: &dyn Outbox,
     claim: &Claim,
-    dispatch: &Dispatch<'_>,
+    state: deliver::Handed,
     handed: &mut Handed,
-) -> Result<Option<Receipt>, Failure> {
-    let state = match outbox.trace(dispatch)? {
-        Trace::Unknowable => {
-            handed.unknown += 1;
-            return Ok(None);
+) -> Option<Record> {
+    let state = match state {
+        deliver::Handed::HandedOver => {
+            handed.new_letters += 1;
+            ReceiptState::HandedOver
         }
-        Trace::HandedOver => ReceiptState::HandedOver,
-        Trace::NotHandedOver => outbox.hand_over(dispatch)?,
+        deliver::Handed::Refused => {
+            handed.failed += 1;
+            ReceiptState::Failed
+        }
+        deliver::Handed::Unknown => {
+            handed.unknown += 1;
+            return None;
+        }
     };
-    match state {
-        ReceiptState::HandedOver => handed.new_letters += 1,
-        _ => handed.failed += 1,
-    }
-    Ok(Some(Receipt {
+    Some(Record::Receipt(Receipt {
         letter_id: claim.letter_id,
         night: claim.night,
         attempt: claim.attempt,
         state,
-        outbox: outbox.name().to_owned(),
+        outbox: outbox.name(claim.channel).to_owned(),
     }))
+}
+
+/// Does something with every item, some at the same time; the answers are in the items' order.
+fn in_lanes<T: Sync, A: Send>(items: &[T], lanes: usize, act: impl Fn(&T) -> A + Sync) -> Vec<A> {
+    if lanes < 2 || items.len() < 2 {
+        return items.iter().map(act).collect();
+    }
+    let (next, answers) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..lanes.min(items.len()) {
+            scope.spawn(|| {
+                while let Some((at, item)) = taken(items, &next) {
+                    let answer = act(item);
+                    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+                    answers.insert(at, answer);
+                }
+            });
+        }
+    });
+    let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    answers.into_values().collect()
+}
+
+fn taken<'t, T>(items: &'t [T], next: &AtomicUsize) -> Option<(usize, &'t T)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    items.get(at).map(|item| (at, item))
 }
 
 /// Notes in the ledger that the run's manifest is final.

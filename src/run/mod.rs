@@ -6,6 +6,8 @@
 
 pub mod adhoc;
 mod adoption;
+mod again;
+pub mod bounces;
 pub mod desk;
 pub mod erase;
 pub mod explain;
@@ -14,6 +16,7 @@ pub mod hand_over;
 pub mod ingest;
 pub mod load;
 pub mod night;
+mod outboxes;
 mod outputs;
 pub mod preview;
 pub mod progress;

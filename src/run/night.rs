@@ -7,7 +7,7 @@ use super::outputs::{Outputs, RenderedNight};
 use super::progress::Progress;
 use super::sweep::{OpenSnapshot, Swept, sweep};
 use super::world::{World, listed};
-use super::{Moment, erase, hand_over, in_workers, world};
+use super::{Moment, again, erase, hand_over, in_workers, outboxes, world};
 use crate::config::NightRule;
 use crate::decide::{self, Decided, history::History};
 use crate::diag::{Failure, Kind, Problem};
@@ -139,8 +139,21 @@ fn run_here(
         if ask.until == Until::Plan {
             return Ok(outcome(&outputs, night, hand_over::Handed::default()));
         }
-        let handed = hand_over::hand_over(&outputs, night, &mut ledger, progress)?;
-        outputs.write_results(night, ledger.view(), progress)?;
+        let outbox = outboxes::open(&loaded, call, &place, &outputs.folder)?;
+        let letters = night.decided.letters.iter().zip(&night.rendered.forms);
+        let outbox = outbox.as_ref();
+        let mut handed = hand_over::hand_over(&outputs, letters, &mut ledger, outbox, progress)?;
+        let mut again = Vec::new();
+        for round in 0..again::MAX_ROUNDS {
+            let more = again::rendered(&outputs, night, ledger.view(), round)?;
+            if more.is_empty() {
+                break;
+            }
+            let letters = more.iter().map(|a| (&a.drafted, &a.files));
+            handed += hand_over::hand_over(&outputs, letters, &mut ledger, outbox, progress)?;
+            again.extend(more);
+        }
+        outputs.write_results(night, &again, ledger.view(), progress)?;
         if let Some(newest) = newest {
             erase::expired(&loaded, &place, &mut ledger, newest)?;
         }

@@ -48,6 +48,14 @@ pub struct Rendered {
     pub(super) n_impossible: u64,
 }
 
+/// A letter on its way to the next contact.
+pub struct Again {
+    pub(super) drafted: Drafted,
+    /// SHA-256 by file name.
+    pub(super) files: BTreeMap<String, String>,
+    pub(super) pages: u32,
+}
+
 /// Where a run writes.
 pub struct Outputs<'a> {
     pub(super) loaded: &'a Loaded,
@@ -110,6 +118,25 @@ impl Outputs<'_> {
         Ok(rendered)
     }
 
+    /// Renders further attempts: letters that go to a company's next contact.
+    pub(super) fn render_again(&self, drafts: Vec<Drafted>) -> Result<Vec<Again>, Failure> {
+        let mut done = Vec::with_capacity(drafts.len());
+        for drafted in drafts {
+            let letter = self.render_one(&drafted);
+            if letter.is_impossible {
+                continue; // its first attempt was typeset: the same words, another address
+            }
+            let files = hashes(&letter.files);
+            self.write_all(letter.files)?;
+            done.push(Again {
+                drafted,
+                files,
+                pages: letter.pages,
+            });
+        }
+        Ok(done)
+    }
+
     fn render_one(&self, drafted: &Drafted) -> OneLetter {
         let mark = if drafted.is_sendable {
             Mark::None
@@ -121,19 +148,25 @@ impl Outputs<'_> {
         } else {
             "held"
         };
-        let name = |extension: &str| format!("{folder}/{}.{extension}", drafted.letter.reference);
+        let name = drafted.letter.name();
+        let name = |extension: &str| format!("{folder}/{name}.{extension}");
         match render::render(&drafted.letter, &self.loaded.look, mark) {
             Ok(done) => {
                 if done.is_fallback {
                     let reference = drafted.letter.reference.as_str();
                     tracing::warn!(reference, "the letter's PDF is the plain form");
                 }
+                let is_mail = drafted.letter.recipient.channel == Channel::Email;
+                let mail = (is_mail && drafted.is_sendable)
+                    .then(|| render::mail(&drafted.letter, &self.loaded.look, &done));
+                let mut files = vec![
+                    (name("txt"), done.text),
+                    (name("html"), done.html),
+                    (name("pdf"), done.pdf),
+                ];
+                files.extend(mail.map(|bytes| (name("eml"), bytes)));
                 OneLetter {
-                    files: vec![
-                        (name("txt"), done.text),
-                        (name("html"), done.html),
-                        (name("pdf"), done.pdf),
-                    ],
+                    files,
                     pages: done.pages,
                     is_impossible: false,
                 }
@@ -204,6 +237,7 @@ impl Outputs<'_> {
     pub(super) fn write_results(
         &self,
         night: &RenderedNight<'_>,
+        again: &[Again],
         ledger: &LedgerView,
         progress: &dyn Progress,
     ) -> Result<(), Failure> {
@@ -220,7 +254,7 @@ impl Outputs<'_> {
             ),
         ];
         progress.advance(1);
-        files.extend(self.mail_merge(night)?);
+        files.extend(self.mail_merge(night, again)?);
         files.push(self.verification(night, ledger)?);
         progress.advance(1);
         files.extend(self.statistics(night)?);
@@ -228,6 +262,9 @@ impl Outputs<'_> {
         let mut outputs = hashes(&files);
         for forms in &night.rendered.forms {
             outputs.extend(forms.clone());
+        }
+        for letter in again {
+            outputs.extend(letter.files.clone());
         }
         self.write_all(files)?;
         crash::point("results_written");
@@ -239,12 +276,11 @@ impl Outputs<'_> {
     }
 
     /// The letters that go by post, as CSV and XLSX.
-    fn mail_merge(&self, night: &RenderedNight<'_>) -> Result<Files, Failure> {
-        let rows: Vec<merge::MergeLetter<'_>> = night
-            .decided
-            .letters
-            .iter()
-            .zip(&night.rendered.pages)
+    fn mail_merge(&self, night: &RenderedNight<'_>, again: &[Again]) -> Result<Files, Failure> {
+        let first = night.decided.letters.iter().zip(&night.rendered.pages);
+        let later = again.iter().map(|a| (&a.drafted, &a.pages));
+        let rows: Vec<merge::MergeLetter<'_>> = first
+            .chain(later)
             .filter(|(d, _)| d.is_sendable && d.letter.recipient.channel == Channel::Post)
             .map(|(d, pages)| merge::MergeLetter {
                 letter: &d.letter,
@@ -332,7 +368,14 @@ impl Outputs<'_> {
         sendable.map(|drafted| self.claim(drafted)).collect()
     }
 
-    fn claim(&self, drafted: &Drafted) -> Claim {
+    /// Names the mailbox without naming it: a refused or bounced one is not used again.
+    fn contact_ref(&self, letter: &Letter) -> Option<PartyRef> {
+        let recipient = &letter.recipient;
+        (recipient.channel == Channel::Email)
+            .then(|| PartyRef::of_contact(&self.loaded.secrets.party, &recipient.value))
+    }
+
+    pub(super) fn claim(&self, drafted: &Drafted) -> Claim {
         let letter = &drafted.letter;
         let company = &letter.company;
         Claim {
@@ -349,6 +392,7 @@ impl Outputs<'_> {
                 province: company.province.clone(),
             },
             channel: letter.recipient.channel,
+            contact_ref: self.contact_ref(letter),
             attempt: letter.attempt,
             items: drafted.items.clone(),
         }
@@ -452,7 +496,7 @@ impl Outputs<'_> {
             place: self.place.display(&self.folder),
             example: sent()
                 .next()
-                .map(|d| format!("letters/{}.pdf", d.letter.reference)),
+                .map(|d| format!("letters/{}.pdf", d.letter.name())),
             rejects_tolerated: self.loaded.job.rejects_tolerated,
             rejects: count(rejects(night)),
         }

@@ -14,7 +14,7 @@ use super::load::{Call, Loaded, load};
 use super::night::{self, Ask};
 use super::outputs::Outputs;
 use super::progress::Progress;
-use super::{Moment, in_workers};
+use super::{Moment, again, in_workers};
 use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::Ledger;
 use crate::model::ledger_record::{LedgerView, PinnedNight};
@@ -74,7 +74,8 @@ fn replay_here(
     let as_of = view.as_of(pin.ledger_seq);
     night::with_rendered(&outputs, found, &as_of, progress, |night| {
         outputs.write_plan(night)?;
-        outputs.write_results(night, &view, progress)
+        let again = again::all(&outputs, night, &view)?;
+        outputs.write_results(night, &again, &view, progress)
     })?;
     compare(&loaded, &place, &memory, &view, &pin, &folder)
 }

@@ -1,0 +1,78 @@
+//! A letter that its mailbox refused goes to the company's next contact, in the same night.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::outputs::{Again, Outputs, RenderedNight};
+use crate::decide::{self, history::History};
+use crate::diag::Failure;
+use crate::model::identity::LetterId;
+use crate::model::ledger_record::{LedgerView, Receipt, ReceiptState};
+
+/// A company with more contacts that all refuse needs a person.
+pub(super) const MAX_ROUNDS: usize = 4;
+
+/// Every further attempt that the ledger knows of: what a replay makes again.
+pub(super) fn all(
+    outputs: &Outputs<'_>,
+    night: &RenderedNight<'_>,
+    ledger: &LedgerView,
+) -> Result<Vec<Again>, Failure> {
+    let mut found = Vec::new();
+    for round in 0..MAX_ROUNDS {
+        found.extend(rendered(outputs, night, ledger, round)?);
+    }
+    Ok(found)
+}
+
+/// The letters that were refused for the `round`-th time, each to its company's next contact. A
+/// function of the ledger: a resumed night finds the same.
+pub(super) fn rendered(
+    outputs: &Outputs<'_>,
+    night: &RenderedNight<'_>,
+    ledger: &LedgerView,
+    round: usize,
+) -> Result<Vec<Again>, Failure> {
+    let mut refused: BTreeMap<LetterId, BTreeSet<u32>> = BTreeMap::new();
+    let is_refused = |r: &&Receipt| r.night == outputs.pin.night && r.state == ReceiptState::Failed;
+    for receipt in ledger.receipts().filter(is_refused) {
+        let attempts = refused.entry(receipt.letter_id).or_default();
+        attempts.insert(receipt.attempt);
+    }
+    if refused.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (history, facts) = (History::of(night.view), BTreeMap::new());
+    let (loaded, world) = (outputs.loaded, night.world);
+    let input = decide::Input {
+        settings: &loaded.job.policy,
+        night: outputs.pin.night,
+        hits: &night.swept.hits,
+        companies: &world.companies,
+        contacts: &world.contacts,
+        published: &world.published,
+        threats: &loaded.catalogue.threats,
+        triggers: &loaded.catalogue.triggers,
+        history: &history,
+        facts: &facts,
+        verification_key: &loaded.secrets.verification,
+        party_key: &loaded.secrets.party,
+    };
+    let mut due = Vec::new();
+    for drafted in night.decided.letters.iter().filter(|d| d.is_sendable) {
+        let letter = &drafted.letter;
+        let attempts = refused.get(&letter.id);
+        let Some(attempt) = attempts.and_then(|all| all.iter().nth(round)) else {
+            continue;
+        };
+        let earlier = ledger.claims().filter(|c| {
+            c.letter_id == letter.id && c.night == letter.night && c.attempt <= *attempt
+        });
+        due.push(decide::Refused {
+            drafted,
+            passed: earlier.filter_map(|c| c.contact_ref).collect(),
+            attempt: attempt.saturating_add(1),
+        });
+    }
+    let drafts = decide::to_next_contacts(&input, &night.decided.decisions, due);
+    outputs.render_again(drafts)
+}
