@@ -13,7 +13,7 @@ use crate::model::letter::Sender;
 use crate::model::observation::OBSERVATIONS;
 use crate::plan::{Band, Contract};
 use crate::reference::Kind;
-use crate::{decide, deliver, ledger, matching, register, store};
+use crate::{decide, deliver, ledger, matching, register, render, store};
 
 /// Which night a run is for when nobody says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +146,8 @@ pub struct Job {
     pub sender: Sender,
     /// Separator of the mail merge's CSV.
     pub csv_separator: u8,
+    /// Batches for the printer.
+    pub print: render::print::Settings,
     /// Where letters leave the house.
     pub delivery: deliver::Settings,
     /// Object storage.
@@ -192,7 +194,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
     let (register, matching) = registrations(root.section("registrations"));
     let policy = policy(root.section_if("policy"));
     let sender = root.section("sender").and_then(sender);
-    let csv_separator = separator(root.section_if("mail_merge"));
+    let (csv_separator, print) = mail_merge(root.section_if("mail_merge"));
     let delivery = super::delivery::delivery(root.section_if("delivery"));
     let store = storage(root.section_if("storage"));
     let secrets = root.section("secrets").map(secrets);
@@ -218,6 +220,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
         policy,
         sender: sender?,
         csv_separator,
+        print,
         delivery,
         store,
         verification_key,
@@ -500,9 +503,10 @@ fn sender(section: Section<'_, '_>) -> Option<Sender> {
     })
 }
 
-fn separator(section: Option<Section<'_, '_>>) -> u8 {
+fn mail_merge(section: Option<Section<'_, '_>>) -> (u8, render::print::Settings) {
+    let mut print = render::print::Settings::default();
     let Some(section) = section else {
-        return b';';
+        return (b';', print);
     };
     let text = section.text_or("csv_separator", ";");
     let separator = match text.as_bytes() {
@@ -515,8 +519,17 @@ fn separator(section: Option<Section<'_, '_>>) -> u8 {
             b';'
         }
     };
+    let letters = section.number_or("letters_a_batch", 250u16, "1 to 5000");
+    if !(1..=5000).contains(&letters) {
+        section.problem(
+            "letters_a_batch",
+            format!("`{letters}` is not in 1 to 5000"),
+        );
+    }
+    print.letters_a_batch = usize::from(letters.max(1));
+    print.is_duplex = section.bool_or("duplex", print.is_duplex);
     section.finish();
-    separator
+    (separator, print)
 }
 
 fn storage(section: Option<Section<'_, '_>>) -> store::Settings {

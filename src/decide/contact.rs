@@ -267,9 +267,7 @@ impl<'a> Book<'a> {
             match dated.map(|d| &d.answer) {
                 Some(Answer::Found(_)) => {
                     let of_role = ROLES.iter().map(|role| format!("{role}@{name}"));
-                    let unbounced = of_role
-                        .into_iter()
-                        .find(|address| !self.is_dead(address));
+                    let unbounced = of_role.into_iter().find(|address| !self.is_dead(address));
                     match unbounced {
                         Some(address) => {
                             let chosen = by_mail(company, &address, ContactReason::RoleMailbox);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::Mark;
 use super::look::Look;
 use super::visible::{Limit, host, value, visible};
 use super::words::Words;
+use super::{Mark, annex};
 use crate::model::company::{Company, Language};
 use crate::model::decision::{ContactReason, ItemKind};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
@@ -22,7 +22,7 @@ pub(super) struct Content {
     pub(super) font: String,
     concept: bool,
     concept_note: String,
-    night: DateParts,
+    pub(super) night: DateParts,
     pub(super) words: BTreeMap<String, String>,
     sender: SenderText,
     tagline: String,
@@ -43,7 +43,7 @@ pub(super) struct Content {
 }
 
 #[derive(Serialize)]
-struct DateParts {
+pub(super) struct DateParts {
     year: i16,
     month: i8,
     day: i8,
@@ -164,7 +164,10 @@ pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
         place_and_date: format!("{}, {}", sender.town, words.date(date)),
         subject: subject(letter, words),
         salutation: voice.say("salutation", &[]),
-        intro: intro(letter, &voice),
+        intro: intro(letter, &voice)
+            .into_iter()
+            .chain(annex_note(letter, &sender.email, &voice))
+            .collect(),
         sections: letter
             .sections
             .iter()
@@ -254,7 +257,9 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
         voice.say("spot_many", &[("count", &count)])
     };
     let company = visible(&letter.company.name, Limit::Line);
-    let mut intro = vec![voice.say("intro", &[("company", &company), ("spots", &spots)])];
+    let is_bulk = annex::is_bulk(letter);
+    let opening = if is_bulk { "intro_owner" } else { "intro" };
+    let mut intro = vec![voice.say(opening, &[("company", &company), ("spots", &spots)])];
     if letter.sections.len() > 1 {
         intro.push(voice.say("several", &[("count", &letter.sections.len().to_string())]));
     }
@@ -266,12 +271,27 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
         _ => None,
     };
     intro.extend(because.map(|key| voice.say(key, &[("company", &company)])));
-    intro.push(voice.say("intro_supplier", &[]));
+    intro.push(voice.say(if is_bulk { "pass_on" } else { "intro_supplier" }, &[]));
     intro
+}
+
+/// Where the places are that the tables do not show.
+fn annex_note(letter: &Letter, email: &str, voice: &Voice<'_>) -> Option<String> {
+    let name = letter.name();
+    annex::is_needed(letter).then(|| {
+        if annex::travels_along(letter) {
+            voice.say("annex_along", &[("file", &name)])
+        } else {
+            let reference = letter.reference.as_str();
+            voice.say("annex_asked", &[("email", email), ("reference", reference)])
+        }
+    })
 }
 
 fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText {
     let text = s.threat.text(letter.language);
+    let n_shown = annex::rows_shown(letter).min(s.findings.len());
+    let shown = s.findings.get(..n_shown).unwrap_or_default();
     let urgency = match s.urgency {
         Urgency::Urgent => "urgent",
         Urgency::Normal => "normal",
@@ -280,8 +300,8 @@ fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText
         title: text.title.clone(),
         urgency: voice.word(urgency),
         what: what(s, &text.what, voice),
-        rows: s.findings.iter().map(|f| row(f, voice)).collect(),
-        notes: notes(s, voice),
+        rows: shown.iter().map(|f| row(f, voice)).collect(),
+        notes: notes(s, shown.len(), voice),
         risk: text.risk.clone(),
         facts: s.facts.iter().map(|f| fact(f, voice)).collect(),
         do_now: text.do_now.clone(),
@@ -308,7 +328,7 @@ fn what(s: &LetterSection, text: &str, voice: &Voice<'_>) -> Vec<String> {
     what
 }
 
-fn notes(s: &LetterSection, voice: &Voice<'_>) -> Vec<String> {
+fn notes(s: &LetterSection, n_shown: usize, voice: &Voice<'_>) -> Vec<String> {
     let mut feeds: Vec<String> = s.findings.iter().map(|f| value(&f.feed)).collect();
     feeds.sort();
     feeds.dedup();
@@ -317,6 +337,13 @@ fn notes(s: &LetterSection, voice: &Voice<'_>) -> Vec<String> {
         "source",
         &[("feeds", &feeds.join(", ")), ("last", &voice.day(last))],
     )];
+    if n_shown < s.findings.len() {
+        let (shown, count) = (n_shown.to_string(), s.findings.len().to_string());
+        notes.insert(
+            0,
+            voice.say("table_cut", &[("shown", &shown), ("count", &count)]),
+        );
+    }
     if s.findings
         .iter()
         .any(|f| f.certainty == Certainty::Possible)

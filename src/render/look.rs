@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use tera::{Context, Tera};
 
 use super::content::Content;
@@ -11,9 +12,9 @@ use super::pdf::{self, Fonts, Typeset};
 use super::words::{Words, first_line};
 use super::{Mark, RenderError, content, sample, text_filters};
 use crate::diag::{Failure, Kind, Problem};
-use crate::model::company::Language;
+use crate::model::company::{Channel, Language, PartyKind};
 use crate::model::decision::ItemKind;
-use crate::model::letter::{Form, Sender};
+use crate::model::letter::{Form, Letter, Sender};
 
 const TEXT: &str = "letter/letter.txt";
 const HTML: &str = "letter/letter.html";
@@ -52,23 +53,20 @@ impl Look {
         let tera = tera_of(&files, &mut problems);
         let words = ["nl", "en"].map(|code| words(&files, code, &mut problems));
         let fonts = Fonts::load(&files);
-        let typst = |name| text(&files, name).map(str::to_owned);
-        let sources = (
-            typst("letter/letter.typ"),
-            typst("letter/plain.typ"),
-            text(&files, "letter/sample.toml"),
-        );
-        let mut keep = |found: Result<_, Problem>| found.map_err(|p| problems.push(p)).ok();
-        let (main, plain) = (keep(sources.0), keep(sources.1));
-        let sample = sources.2.map_err(|p| problems.push(p)).ok();
-        let fonts = match (fonts, main, plain) {
-            (Ok(fonts), Some(main), Some(plain)) => Some(fonts.with_sources(main, plain)),
-            (Err(problem), _, _) => {
-                problems.push(problem);
-                None
-            }
-            _ => None,
-        };
+        let sources: Vec<_> = pdf::SOURCES
+            .iter()
+            .filter_map(|name| match text(&files, name) {
+                Ok(found) => Some((*name, found.to_owned())),
+                Err(problem) => {
+                    problems.push(problem);
+                    None
+                }
+            })
+            .collect();
+        let sample = text(&files, "letter/sample.toml");
+        let sample = sample.map_err(|p| problems.push(p)).ok();
+        let fonts = fonts.map_err(|p| problems.push(p)).ok();
+        let fonts = fonts.map(|f| f.with_sources(sources));
         let [Some(nl), Some(en)] = words else {
             return Err(failure(problems));
         };
@@ -100,9 +98,11 @@ impl Look {
                         Ok(letter) => letter,
                         Err(failure) => return problems.extend(failure.problems),
                     };
+                let mut unsaid = unsaid(&content::content(&letter, self, Mark::Concept));
+                unsaid.extend(unsaid_to_owners(letter.clone(), self));
                 let content = content::content(&letter, self, Mark::Concept);
                 let file = format!("letter/strings.{language}.toml");
-                for key in unsaid(&content) {
+                for key in unsaid {
                     problems.push(Problem::new(
                         &file,
                         key.as_str(),
@@ -116,6 +116,8 @@ impl Look {
                 }
                 if let Err(e) = self.typeset(pdf::MAIN, &content, "") {
                     problems.push(Problem::new(pdf::MAIN, "", e.message));
+                } else if let Err(e) = self.batch("batch", &[(content, 1)], true) {
+                    problems.push(Problem::new(pdf::PRINT, "", e.message));
                 }
                 if !problems.is_empty() {
                     return;
@@ -158,6 +160,40 @@ impl Look {
         self.tera.render(name, &context).map_err(error)
     }
 
+    /// Letters with their pages, one after the other, as one document.
+    pub(super) fn batch(
+        &self,
+        title: &str,
+        letters: &[(Content, u32)],
+        is_duplex: bool,
+    ) -> Result<Typeset, RenderError> {
+        let error = |message: String| RenderError {
+            form: Form::Pdf,
+            message,
+        };
+        let (first, _) = letters
+            .first()
+            .ok_or_else(|| error("an empty batch".into()))?;
+        let batch = Batch {
+            title,
+            sender: &self.sender.name,
+            font: self.font(),
+            night: &first.night,
+            is_duplex,
+            letters: letters
+                .iter()
+                .map(|(content, pages)| InBatch {
+                    content,
+                    pages: *pages,
+                })
+                .collect(),
+        };
+        let mut json = serde_json::to_value(&batch).map_err(|e| error(e.to_string()))?;
+        self.fonts.show_only_known(&mut json);
+        let json = serde_json::to_vec(&json).map_err(|e| error(e.to_string()))?;
+        self.fonts.typeset(pdf::PRINT, json, title).map_err(error)
+    }
+
     pub(super) fn typeset(
         &self,
         source: &str,
@@ -178,6 +214,46 @@ impl Look {
             .typeset(source, json, &content.reference)
             .map_err(error)
     }
+}
+
+#[derive(Serialize)]
+struct Batch<'a> {
+    title: &'a str,
+    sender: &'a str,
+    font: &'a str,
+    night: &'a content::DateParts,
+    is_duplex: bool,
+    letters: Vec<InBatch<'a>>,
+}
+
+#[derive(Serialize)]
+struct InBatch<'a> {
+    #[serde(flatten)]
+    content: &'a Content,
+    pages: u32,
+}
+
+/// The sentences of a long letter to a network owner, by mail and by post.
+fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
+    let mut company = (*letter.company).clone();
+    company.party_kind = PartyKind::NetworkOwner;
+    letter.company = Arc::new(company);
+    for section in &mut letter.sections {
+        let n = section.findings.len().max(1);
+        section.findings = section
+            .findings
+            .iter()
+            .cycle()
+            .take(50 * n)
+            .cloned()
+            .collect();
+    }
+    let mut found = Vec::new();
+    for channel in [Channel::Email, Channel::Post] {
+        letter.recipient.channel = channel;
+        found.extend(unsaid(&content::content(&letter, look, Mark::None)));
+    }
+    found
 }
 
 /// Sentences that could not be said stand in the content as `[key]`.

@@ -48,11 +48,15 @@ pub fn mail(letter: &Letter, look: &Look, done: &Rendered) -> Vec<u8> {
     ];
     let pdf = MimePart::new("application/pdf", done.pdf.as_slice())
         .attachment(format!("{reference}.pdf"));
-    let body = multi(
-        "multipart/mixed",
-        'm',
-        vec![multi("multipart/alternative", 'a', alternatives), pdf],
-    );
+    let mut parts = vec![multi("multipart/alternative", 'a', alternatives), pdf];
+    if let Some(annex) = &done.annex {
+        let name = |extension: &str| format!("{}.{extension}", letter.name());
+        parts.push(MimePart::new("text/csv", annex.csv.as_slice()).attachment(name("csv")));
+        parts.push(
+            MimePart::new("application/json", annex.json.as_slice()).attachment(name("json")),
+        );
+    }
+    let body = multi("multipart/mixed", 'm', parts);
     let midnight = local_midnight(letter.night.date(), look.zone()).unwrap_or(0);
     let mut bytes = Vec::new();
     MessageBuilder::new()

@@ -2,7 +2,7 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
-use super::visible::{Limit, visible};
+use super::visible::{Limit, formula_safe, visible};
 use super::{Look, subject};
 use crate::diag::Failure;
 use crate::model::letter::Letter;
@@ -39,24 +39,41 @@ const COLUMNS: &[(&str, &str)] = &[
     ("bestand", "De pdf, gezien vanuit de map van deze nacht"),
 ];
 
-/// The rows as CSV: UTF-8, a header, every value exactly as it is (the *printer* profile: meant
-/// for a program, not for a spreadsheet, where use the XLSX).
+/// For whom a CSV is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// A program: UTF-8, every value exactly as it is.
+    Printer,
+    /// A person with a spreadsheet: a byte order mark, and no cell that could be a formula.
+    Spreadsheet,
+}
+
+/// The rows as CSV with a header, lines ending in CRLF.
 ///
 /// # Errors
 /// `OurBug` where the CSV cannot be written.
-pub fn csv(letters: &[MergeLetter<'_>], look: &Look, separator: u8) -> Result<Vec<u8>, Failure> {
+pub fn csv(
+    letters: &[MergeLetter<'_>],
+    look: &Look,
+    separator: u8,
+    profile: Profile,
+) -> Result<Vec<u8>, Failure> {
     let bug = |e: String| Failure::our_bug(format!("writing the mail merge: {e}"));
+    let is_for_people = profile == Profile::Spreadsheet;
+    let start = if is_for_people { "\u{feff}" } else { "" };
     let mut writer = csv::WriterBuilder::new()
         .delimiter(separator)
         .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
+        .from_writer(start.as_bytes().to_vec());
     writer
         .write_record(COLUMNS.iter().map(|(name, _)| *name))
         .map_err(|e| bug(e.to_string()))?;
     for letter in letters {
-        writer
-            .write_record(row(letter, look))
-            .map_err(|e| bug(e.to_string()))?;
+        let mut cells = row(letter, look);
+        if is_for_people {
+            cells.iter_mut().for_each(|cell| *cell = formula_safe(cell));
+        }
+        writer.write_record(cells).map_err(|e| bug(e.to_string()))?;
     }
     writer.into_inner().map_err(|e| bug(e.to_string()))
 }

@@ -4,16 +4,19 @@
 //! `letter.typ` (Typst) lay out the same tree, so text, HTML and PDF say the same. Hostile
 //! values are made visible in `content`, and nowhere else.
 
+mod annex;
 mod content;
 mod look;
 mod mail;
 pub mod merge;
 mod pdf;
+pub mod print;
 mod sample;
 mod text_filters;
 mod visible;
 mod words;
 
+pub use annex::Annex;
 pub use look::Look;
 pub use mail::mail;
 pub use sample::sample_letter;
@@ -42,6 +45,8 @@ pub struct Rendered {
     pub pdf: Vec<u8>,
     /// Pages of the PDF.
     pub pages: u32,
+    /// The places as files, where they are too many for the letter's tables.
+    pub annex: Option<Annex>,
     /// The PDF is the plain form: the letter's own could not be typeset.
     pub is_fallback: bool,
 }
@@ -80,6 +85,10 @@ pub fn render(letter: &Letter, look: &Look, mark: Mark) -> Result<Rendered, Rend
         html: html.into_bytes(),
         pdf: pdf.bytes,
         pages: pdf.pages,
+        annex: annex::annex(letter).map_err(|e| RenderError {
+            form: Form::Text,
+            message: e.to_string(),
+        })?,
         is_fallback,
     })
 }

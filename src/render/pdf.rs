@@ -16,8 +16,14 @@ use crate::diag::Problem;
 
 /// The letter.
 pub(super) const MAIN: &str = "letter/letter.typ";
+/// What `MAIN` and `PRINT` lay out a letter with.
+pub(super) const FORM: &str = "letter/form.typ";
+/// A batch of letters for the printer.
+pub(super) const PRINT: &str = "letter/print.typ";
 /// The plain form.
 pub(super) const PLAIN: &str = "letter/plain.typ";
+/// Every source.
+pub(super) const SOURCES: [&str; 4] = [MAIN, FORM, PRINT, PLAIN];
 const DATA: &str = "letter/letter.json";
 
 /// Fonts, sources and the standard library: the same for every letter.
@@ -87,8 +93,8 @@ impl Fonts {
         })
     }
 
-    pub(super) fn with_sources(mut self, main: String, plain: String) -> Self {
-        for (name, text) in [(MAIN, main), (PLAIN, plain)] {
+    pub(super) fn with_sources(mut self, texts: Vec<(&'static str, String)>) -> Self {
+        for (name, text) in texts {
             if let Some(id) = file_id(name) {
                 self.sources.insert(name, Source::new(id, text));
             }
@@ -130,6 +136,23 @@ impl Fonts {
         c == '\n' || self.covered.contains(&u32::from(c))
     }
 
+    /// `letter/form.typ:12:8: `: where an error is, in lines and columns from 1.
+    fn place(&self, world: &OneLetter<'_>, e: &SourceDiagnostic) -> Option<String> {
+        let start = WorldExt::range(world, e.span)?.start;
+        let id = e.span.id()?;
+        let (name, source) = self.sources.iter().find(|(_, s)| s.id() == id)?;
+        let before = source.text().get(..start)?;
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        Some(format!("{name}:{line}:{column}: "))
+    }
+
     /// Typesets a source over the data of one letter; `ident` names the document for ever.
     pub(super) fn typeset(
         &self,
@@ -145,15 +168,13 @@ impl Fonts {
         };
         let say = |errors: &[SourceDiagnostic]| -> String {
             let lines = errors.iter().map(|e| {
-                let line = WorldExt::range(&world, e.span)
-                    .and_then(|r| main.text().get(..r.start))
-                    .map(|t| format!("line {}: ", t.matches('\n').count() + 1));
+                let place = self.place(&world, e);
                 let hints: String = e
                     .hints
                     .iter()
                     .map(|h| format!(" (hint: {})", h.v))
                     .collect();
-                format!("{}{}{hints}", line.unwrap_or_default(), e.message)
+                format!("{}{}{hints}", place.unwrap_or_default(), e.message)
             });
             lines.collect::<Vec<_>>().join("; ")
         };

@@ -21,7 +21,7 @@ use crate::model::decision::Reason;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{Claim, Erased, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
-use crate::render::{self, Mark, merge};
+use crate::render::{self, Mark, merge, print};
 use crate::report::{self, letter_plan, manifest, summary::Summary, verification};
 use crate::statistics;
 use crate::store::{Created, Place};
@@ -165,6 +165,10 @@ impl Outputs<'_> {
                     (name("pdf"), done.pdf),
                 ];
                 files.extend(mail.map(|bytes| (name("eml"), bytes)));
+                if let Some(annex) = done.annex {
+                    files.push((name("csv"), annex.csv));
+                    files.push((name("json"), annex.json));
+                }
                 OneLetter {
                     files,
                     pages: done.pages,
@@ -287,17 +291,77 @@ impl Outputs<'_> {
                 pages: *pages,
             })
             .collect();
-        let look = &self.loaded.look;
-        Ok(vec![
+        self.merged(rows)
+    }
+
+    fn merged(&self, mut rows: Vec<merge::MergeLetter<'_>>) -> Result<Files, Failure> {
+        let (look, job) = (&self.loaded.look, &self.loaded.job);
+        print::posting_order(&mut rows);
+        let csv = |profile| merge::csv(&rows, look, job.csv_separator, profile);
+        let name = |name: &str| format!("mail-merge/{name}");
+        let mut files = vec![
+            (name("letters.csv"), csv(merge::Profile::Printer)?),
             (
-                "mail-merge/letters.csv".into(),
-                merge::csv(&rows, look, self.loaded.job.csv_separator)?,
+                name("letters-spreadsheet.csv"),
+                csv(merge::Profile::Spreadsheet)?,
             ),
             (
-                "mail-merge/letters.xlsx".into(),
+                name("letters.xlsx"),
                 merge::xlsx(&rows, look, self.pin.night)?,
             ),
-        ])
+        ];
+        let batches: Vec<_> = rows
+            .par_chunks(job.print.letters_a_batch)
+            .enumerate()
+            .map(|(n, letters)| self.batch(n + 1, letters))
+            .collect();
+        let mut places = Vec::new();
+        for (file, of_batch) in batches {
+            files.extend(file);
+            places.extend(of_batch);
+        }
+        files.push((
+            name("print.csv"),
+            print::places_csv(&places, job.csv_separator)?,
+        ));
+        Ok(files)
+    }
+
+    /// One file for the printer; where a letter of it exists in its plain form only, the list
+    /// names each letter's own PDF instead.
+    fn batch(
+        &self,
+        n: usize,
+        letters: &[merge::MergeLetter<'_>],
+    ) -> (Option<(String, Vec<u8>)>, Vec<print::Place>) {
+        let id = format!("{}-{n:03}", self.pin.night);
+        let settings = self.loaded.job.print;
+        match print::batch(&id, letters, &self.loaded.look, settings) {
+            Ok(batch) => {
+                let file = format!("mail-merge/print-{n:03}.pdf");
+                let sha256 = hex::encode(Sha256::digest(&batch.pdf));
+                let places = print::places(&batch, &file, &sha256, letters, settings);
+                (Some((file, batch.pdf)), places)
+            }
+            Err(e) => {
+                tracing::warn!(batch = id, "printed letter by letter: {e}");
+                let alone = letters.iter().enumerate().flat_map(|(at, letter)| {
+                    let batch = print::Batch {
+                        id: id.clone(),
+                        pdf: Vec::new(),
+                        pages: letter.pages,
+                    };
+                    let file = format!("letters/{}.pdf", letter.letter.name());
+                    let one = std::slice::from_ref(letter);
+                    let places = print::places(&batch, &file, "", one, settings);
+                    places.into_iter().map(move |p| print::Place {
+                        position: at + 1,
+                        ..p
+                    })
+                });
+                (None, alone.collect())
+            }
+        }
     }
 
     /// The list with which readers confirm a reference: of the letters that this run claimed.
