@@ -29,11 +29,7 @@ impl Default for Settings {
 pub fn posting_order(letters: &mut [MergeLetter<'_>]) {
     letters.sort_by_cached_key(|m| {
         let is_urgent = |urgency| urgency == Urgency::Urgent;
-        let has_urgent = m
-            .letter
-            .sections
-            .iter()
-            .any(|s| is_urgent(s.urgency));
+        let has_urgent = m.letter.sections.iter().any(|s| is_urgent(s.urgency));
         let a = m.letter.addressee.address.clone().unwrap_or_default();
         let number: u32 = a.house_number.trim().parse().unwrap_or(u32::MAX);
         let postcode = a.postcode.replace(' ', "").to_uppercase();

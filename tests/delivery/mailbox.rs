@@ -22,7 +22,7 @@ fn a_mail_says_the_same_as_the_letter_and_nothing_else() {
             assert!(line.is_empty() || line.ends_with(b"\r"), "a bare line feed");
             assert_eq!(
                 line.iter().filter(|b| **b == b'\r').count(),
-                line.is_empty().then_some(0).unwrap_or(1)
+                usize::from(!line.is_empty())
             );
         }
         let mail = MessageParser::default().parse(&bytes).unwrap();
