@@ -20,12 +20,12 @@ use object_store::{
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use nachtwacht::deliver::{Dispatch, Outbox, Trace};
+use nachtwacht::deliver::{Dispatch, Handed, Outbox, Trace};
 use nachtwacht::diag::{Failure, Kind};
 use nachtwacht::ledger::{Holder, Ledger, Settings};
-use nachtwacht::model::company::CompanyKey;
-use nachtwacht::model::ledger_record::{Claim, ReceiptState};
-use nachtwacht::run::hand_over::{ByLetter, claims_to};
+use nachtwacht::model::company::{Channel, CompanyKey};
+use nachtwacht::model::ledger_record::Claim;
+use nachtwacht::run::hand_over::{ByLetter, Ready, claims_to};
 use nachtwacht::run::progress::Silent;
 use nachtwacht::store::Place;
 
@@ -242,7 +242,7 @@ fn key(dispatch: &Dispatch<'_>) -> String {
 }
 
 impl Outbox for Model<'_> {
-    fn name(&self) -> &'static str {
+    fn name(&self, _: Channel) -> &'static str {
         "model"
     }
 
@@ -255,7 +255,7 @@ impl Outbox for Model<'_> {
         })
     }
 
-    fn hand_over(&self, dispatch: &Dispatch<'_>) -> std::result::Result<ReceiptState, Failure> {
+    fn hand_over(&self, dispatch: &Dispatch<'_>) -> std::result::Result<Handed, Failure> {
         let n = self.n_sent.fetch_add(1, Ordering::SeqCst);
         if n == 1
             && let Some(meanwhile) = self.meanwhile
@@ -282,7 +282,7 @@ impl Outbox for Model<'_> {
         if n == self.dies_at {
             return Err(dead());
         }
-        Ok(ReceiptState::HandedOver)
+        Ok(Handed::HandedOver)
     }
 }
 
@@ -338,7 +338,14 @@ impl World {
         let files = BTreeMap::new();
         let letters: ByLetter<'_> = claims
             .iter()
-            .map(|c| (c.letter_id, (&company, &files)))
+            .map(|c| {
+                let ready = Ready {
+                    company: &company,
+                    recipient: "",
+                    files: &files,
+                };
+                (c.letter_id, ready)
+            })
             .collect();
         claims_to(&outbox, claims.to_vec(), &letters, &mut ledger, &Silent).map(|_| ())
     }

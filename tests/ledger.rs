@@ -48,6 +48,7 @@ pub fn claim(day: u8, n: u32) -> Claim {
             province: "Utrecht".into(),
         },
         channel: Channel::Email,
+        contact_ref: None,
         attempt: 1,
         items: vec![ClaimItem {
             threat_id: item.threat_id,

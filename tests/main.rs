@@ -25,6 +25,7 @@ mod harness;
 mod ingest;
 mod ledger;
 mod matching;
+mod merge;
 mod nightly;
 mod reference;
 mod register;
