@@ -20,6 +20,7 @@ use proptest::prelude::*;
 
 mod naive;
 mod page;
+mod period;
 
 use naive::naive;
 

@@ -126,6 +126,8 @@ pub(super) enum Command {
         #[command(flatten)]
         job: JobArgs,
     },
+    /// Count a period out of the ledger: a month, a quarter, a half-year, a year, any span
+    Statistics(super::statistics::StatisticsArgs),
     /// Take away what is known of a company; counts stay
     Erase {
         /// Company, such as kvk:00012345

@@ -12,6 +12,7 @@ mod fetch;
 mod ledger;
 mod reference;
 mod register;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -230,6 +231,10 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             })?;
             write_out(Some(&out), &answer.bytes)?;
             eprint!("{}", answer.said);
+            Ok(0)
+        }
+        Command::Statistics(ask) => {
+            say(&run::statistics::statistics(&ask.ask(env))?)?;
             Ok(0)
         }
         Command::Explain(ask) => {

@@ -7,10 +7,12 @@ mod catalogue;
 mod delivery;
 mod job;
 mod section;
+mod statistics;
 mod threat;
 
 pub use catalogue::{Catalogue, catalogue};
 pub use job::{Feed, Inputs, Job, NightRule, References, SecretPlace, job};
+pub use statistics::{StatisticsJob, statistics_job};
 
 use crate::model::identity::Secret;
 

@@ -249,6 +249,29 @@ impl<'s, 't> Section<'s, 't> {
         texts
     }
 
+    /// A list of lists of texts; empty where the key is missing.
+    pub(super) fn lists_of_texts(&self, key: &'static str) -> Vec<Vec<String>> {
+        let expected = "a list of lists of texts";
+        let mut lists = Vec::new();
+        for value in self.items(key, expected) {
+            let Some(items) = value.get_ref().as_array() else {
+                let _: Option<()> = self.wrong_type(key, value, expected);
+                continue;
+            };
+            let texts = items
+                .iter()
+                .map(|t| t.get_ref().as_str().map(str::to_owned));
+            match texts.collect::<Option<Vec<String>>>() {
+                Some(texts) => lists.push(texts),
+                None => self.problem(
+                    key,
+                    format!("found another value than text, expected {expected}"),
+                ),
+            }
+        }
+        lists
+    }
+
     /// A list of texts that must parse; empty where the key is missing.
     pub(super) fn parsed_list<T: FromStr>(&self, key: &'static str, expected: &str) -> Vec<T> {
         let mut values = Vec::new();

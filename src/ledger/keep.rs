@@ -85,7 +85,10 @@ impl Ledger {
     }
 
     /// Reads the parts that continue the chain; what stands in none is read object by object.
-    pub(super) fn read_parts(&mut self) -> Result<(), Failure> {
+    pub(super) fn read_parts(
+        &mut self,
+        after: &mut dyn FnMut(&mut LedgerView),
+    ) -> Result<(), Failure> {
         let mut spans: Vec<(u64, u64)> = self
             .store
             .list("parts/")?
@@ -110,6 +113,7 @@ impl Ledger {
             for (seq, object) in objects {
                 let taken = self.chain.take(seq, &object);
                 taken.map_err(|m| broken(self, &m))?;
+                after(&mut self.chain.view);
             }
             self.n_compacted = last;
         }

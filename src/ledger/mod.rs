@@ -17,6 +17,7 @@ mod holder;
 mod keep;
 mod lock;
 mod probe;
+mod stream;
 mod v1;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use claim_store::InPlace;
 pub use holder::Holder;
 pub use keep::Verified;
 use lock::{Lock, Patience};
+pub use stream::Streamed;
 
 /// Where a ledger lies, and how long a silent run keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,13 +162,18 @@ impl Ledger {
 
     /// Reads what is new: parts first, then single objects.
     fn refresh(&mut self) -> Result<(), Failure> {
+        self.refresh_with(&mut |_| ())
+    }
+
+    /// As [`Ledger::refresh`]; `after` sees the view after each object, and may empty it.
+    fn refresh_with(&mut self, after: &mut dyn FnMut(&mut LedgerView)) -> Result<(), Failure> {
         let listed = keep::numbers(self.store.as_ref())?;
         let end = listed.last().copied().unwrap_or(0);
         for seq in (1..=end).filter(|seq| !listed.contains(seq)) {
             // A listing may be behind; what it leaves out is asked for by name.
             self.must_read(seq)?;
         }
-        self.read_parts()?;
+        self.read_parts(after)?;
         loop {
             let seq = self.chain.next();
             match self.store.read(&name(seq))? {
@@ -174,6 +181,7 @@ impl Ledger {
                 None if seq <= end => return Err(self.missing(seq)),
                 None => return Ok(()),
             };
+            after(&mut self.chain.view);
         }
     }
 

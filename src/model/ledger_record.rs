@@ -14,7 +14,7 @@ use super::night::{Micros, Night};
 use super::threat::Urgency;
 
 /// Attributes of a company at the time of a claim. Statistics use these, never today's register.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Frozen {
     /// Kind of party.
     pub party_kind: PartyKind,

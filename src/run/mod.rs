@@ -25,6 +25,7 @@ pub mod reference;
 pub mod register;
 pub mod replay;
 mod spill;
+pub mod statistics;
 mod sweep;
 pub mod verify;
 mod where_to;

@@ -84,7 +84,7 @@ pub(super) fn items<'a>(input: &Input<'a>) -> Vec<Item<'a>> {
     items
 }
 
-const fn rank(kind: ItemKind) -> u32 {
+pub(super) const fn rank(kind: ItemKind) -> u32 {
     match kind {
         ItemKind::First => FIRST,
         ItemKind::Relapse => RELAPSE,

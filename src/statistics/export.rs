@@ -39,23 +39,34 @@ const LEADING: &[&str] = &[
 /// # Errors
 /// `OurBug`: the writer refuses its own schema.
 pub fn parquet(cells: &[Cell]) -> Result<Vec<u8>, Failure> {
-    let bug = |e: String| Failure::our_bug(format!("statistics cannot be written: {e}"));
-    let batch = batch(cells).map_err(|e| bug(e.to_string()))?;
-    let parquet_bug = |e: parquet::errors::ParquetError| bug(e.to_string());
+    let batch =
+        batch(cells).map_err(|e| Failure::our_bug(format!("statistics cannot be written: {e}")))?;
+    written(&batch, SCHEMA_VERSION, INTERNAL)
+}
+
+/// One batch as Parquet, with its schema's version and what it may be used for.
+pub(super) fn written(
+    batch: &RecordBatch,
+    version: &str,
+    status: &str,
+) -> Result<Vec<u8>, Failure> {
+    let bug = |e: parquet::errors::ParquetError| {
+        Failure::our_bug(format!("statistics cannot be written: {e}"))
+    };
     let note = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
-    let level = ZstdLevel::try_new(3).map_err(parquet_bug)?;
+    let level = ZstdLevel::try_new(3).map_err(bug)?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_key_value_metadata(Some(vec![
-            note(SCHEMA_KEY, SCHEMA_VERSION),
-            note(STATUS_KEY, INTERNAL),
+            note(SCHEMA_KEY, version),
+            note(STATUS_KEY, status),
         ]))
         .build();
     let mut bytes = Vec::new();
     let mut writer =
-        ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).map_err(parquet_bug)?;
-    writer.write(&batch).map_err(parquet_bug)?;
-    writer.close().map_err(parquet_bug)?;
+        ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).map_err(bug)?;
+    writer.write(batch).map_err(bug)?;
+    writer.close().map_err(bug)?;
     Ok(bytes)
 }
 
@@ -128,7 +139,7 @@ pub fn csv(cells: &[Cell], separator: u8) -> Result<Vec<u8>, Failure> {
     writer.into_inner().map_err(|e| bug(e.to_string()))
 }
 
-fn not_a_formula(text: &str) -> String {
+pub(super) fn not_a_formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         format!("'{text}")
     } else {

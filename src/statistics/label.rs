@@ -53,7 +53,7 @@ fn word(value: &str) -> Option<&'static str> {
 }
 
 /// `10-49` becomes `10 tot en met 49 werkzame personen`.
-fn size_class(value: &str) -> Option<String> {
+pub(super) fn size_class(value: &str) -> Option<String> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if value == "1" {
         return Some("1 werkzame persoon".into());

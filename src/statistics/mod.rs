@@ -15,6 +15,7 @@ mod export;
 mod group;
 mod label;
 mod page;
+pub mod period;
 mod sector;
 mod terms;
 

@@ -1,0 +1,314 @@
+//! Statistics of a period: out of the ledger and the manifests, in immutable versions.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::load::{Call, Loaded, fix_job, load};
+use crate::config::{StatisticsJob, statistics_job};
+use crate::diag::Failure;
+use crate::ledger::{Ledger, Streamed};
+use crate::report::summary::grouped;
+use crate::statistics::period::{
+    self, Delivery, Facts, Funnel, Gather, Row, Span, Table, Titles, delivery,
+};
+use crate::store::Place;
+
+/// What the caller asks.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The job of statistics.
+    pub job: PathBuf,
+    /// Another base than the nightly job's.
+    pub base: Option<String>,
+    /// The process's environment.
+    pub env: BTreeMap<String, String>,
+    /// Which period.
+    pub span: Span,
+}
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// Everything that a period's tables are made from.
+struct Counted {
+    loaded: Loaded,
+    place: Place,
+    facts: Facts,
+    streamed: Streamed,
+    funnel: Funnel,
+    titles: Titles,
+}
+
+/// Counts a period and writes its tables; answers the key figures.
+///
+/// # Errors
+/// `FixJob` where the job is wrong; `FixData` where the ledger is damaged or a manifest cannot be
+/// read; `TryLater` where the store is not there.
+pub fn statistics(ask: &Ask) -> Result<String, Failure> {
+    let job = job_of(&ask.job)?;
+    let counted = counted(&job, ask)?;
+    let tables = tables(&counted.facts, &job.tables);
+    let files = internal_files(&counted, &tables)?;
+    let version = write_version(&counted, &job.internal, ask.span, files)?;
+    Ok(said(&counted, &tables, &version))
+}
+
+/// The job, checked.
+fn job_of(path: &Path) -> Result<StatisticsJob, Failure> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Failure::fix_job(format!("the file cannot be read: {e}"))
+            .at(&shown, "")
+            .hint("give the path of a job of statistics, such as `jobs/statistics.toml`")
+    })?;
+    statistics_job(&shown, &text).map_err(fix_job)
+}
+
+fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
+    let folder = ask.job.parent().unwrap_or(Path::new(""));
+    let loaded = load(&Call {
+        job: folder.join(&job.nightly),
+        base: ask.base.clone(),
+        env: ask.env.clone(),
+    })?;
+    let place = loaded.place(&ask.env)?;
+    let mut gather = Gather::new(ask.span, loaded.job.zone.clone());
+    let streamed = Ledger::stream(&place, &loaded.job.ledger, &mut |numbered| {
+        gather.add(&numbered.record);
+    })?;
+    let facts = gather.finish();
+    let funnel = funnel(&loaded, &place, &facts)?;
+    let threats = loaded.catalogue.threats.iter();
+    let titles = threats
+        .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
+        .collect();
+    Ok(Counted {
+        loaded,
+        place,
+        facts,
+        streamed,
+        funnel,
+        titles,
+    })
+}
+
+/// Sums the final manifests of the period's nights.
+fn funnel(loaded: &Loaded, place: &Place, facts: &Facts) -> Result<Funnel, Failure> {
+    let mut funnel = Funnel::default();
+    for (night, run_id) in &facts.runs {
+        let path = format!("{}{night}/{run_id}/manifest.json", loaded.job.runs);
+        let bytes = place.get_if(&path)?;
+        funnel.add(bytes.as_deref()).map_err(|what| {
+            Failure::fix_data(format!("the manifest cannot be read: {what}"))
+                .at(place.display(&path), "")
+                .hint("restore it from a backup; `nachtwacht replay` tells whether it is the right one")
+        })?;
+    }
+    if funnel.closes() {
+        return Ok(funnel);
+    }
+    Err(Failure::our_bug(
+        "the rows of the period's manifests do not add up",
+    ))
+}
+
+/// The total, then every table of the job.
+fn tables(facts: &Facts, of: &[Vec<period::Axis>]) -> Vec<Table> {
+    std::iter::once(&Vec::new())
+        .chain(of)
+        .map(|axes| Table {
+            axes: axes.clone(),
+            rows: period::count(facts, axes),
+        })
+        .collect()
+}
+
+fn internal_files(counted: &Counted, tables: &[Table]) -> Result<Files, Failure> {
+    let span = counted.facts.span();
+    let separator = counted.loaded.job.csv_separator;
+    let channels: Vec<(String, Vec<u64>)> = delivery(&counted.facts)
+        .into_iter()
+        .map(|(channel, d)| {
+            let name = channel.map_or_else(|| "total".to_owned(), |c| c.to_string());
+            (name, d.values())
+        })
+        .collect();
+    let funnel = [(span.label(), counted.funnel.values())];
+    Ok(BTreeMap::from([
+        (
+            "statistics.parquet".to_owned(),
+            period::period_parquet(tables, span, &counted.titles)?,
+        ),
+        (
+            "statistics.csv".to_owned(),
+            period::period_csv(tables, span, &counted.titles, separator)?,
+        ),
+        (
+            "letters.csv".to_owned(),
+            period::small_csv("channel", Delivery::NAMES, &channels, separator)?,
+        ),
+        (
+            "nights.csv".to_owned(),
+            period::small_csv("period", Funnel::NAMES, &funnel, separator)?,
+        ),
+    ]))
+}
+
+/// `version.json`, written last: a version without it is not finished.
+#[derive(Serialize, Deserialize)]
+struct VersionV1 {
+    nachtwacht_statistics: u32,
+    version: u32,
+    period: String,
+    from: String,
+    until: String,
+    /// The ledger that was counted.
+    ledger_seq: u64,
+    ledger_head: String,
+    newest_night: Option<String>,
+    is_provisional: bool,
+    /// SHA-256 by file name.
+    outputs_sha256: BTreeMap<String, String>,
+}
+
+/// A version as it stands in the store.
+struct Version {
+    folder: String,
+    is_new: bool,
+}
+
+/// Writes the files as the next version, unless the newest one holds the same.
+fn write_version(
+    counted: &Counted,
+    prefix: &str,
+    span: Span,
+    files: Files,
+) -> Result<Version, Failure> {
+    let place = &counted.place;
+    let of_period = format!("{prefix}{}/", span.label());
+    let sha256 = |bytes: &Vec<u8>| hex::encode(Sha256::digest(bytes));
+    let outputs: BTreeMap<String, String> =
+        files.iter().map(|(n, b)| (n.clone(), sha256(b))).collect();
+    let newest = newest_version(place, &of_period)?;
+    if let Some(newest) = newest.as_ref().filter(|v| v.outputs_sha256 == outputs) {
+        return Ok(Version {
+            folder: format!("{of_period}v{}/", newest.version),
+            is_new: false,
+        });
+    }
+    let number = newest.map_or(0, |v| v.version) + 1;
+    let folder = format!("{of_period}v{number}/");
+    let version = VersionV1 {
+        nachtwacht_statistics: 1,
+        version: number,
+        period: span.label(),
+        from: span.from().to_string(),
+        until: span.until().to_string(),
+        ledger_seq: counted.streamed.last_seq,
+        ledger_head: counted.streamed.head_sha256.clone(),
+        newest_night: counted.facts.newest.map(|n| n.to_string()),
+        is_provisional: counted.facts.is_unfinished(),
+        outputs_sha256: outputs,
+    };
+    let mut json = serde_json::to_vec_pretty(&version)
+        .map_err(|e| Failure::our_bug(format!("writing a version of statistics: {e}")))?;
+    json.push(b'\n');
+    let full = files.into_iter().map(|(n, b)| (format!("{folder}{n}"), b));
+    place
+        .create_many(full.collect())
+        .map_err(|f| unfinished(f, place, &folder))?;
+    place.create_same(&format!("{folder}version.json"), &json)?;
+    Ok(Version {
+        folder,
+        is_new: true,
+    })
+}
+
+/// A run that died left files of other bytes: a person takes them away, the program deletes
+/// nothing.
+fn unfinished(failure: Failure, place: &Place, folder: &str) -> Failure {
+    if failure.kind != crate::diag::Kind::OurBug {
+        return failure;
+    }
+    Failure::fix_data("an unfinished version with other figures is in the way")
+        .at(place.display(folder), "")
+        .hint("it has no `version.json`, so nobody was told of it: move the folder away and run the same command again")
+}
+
+/// The newest finished version below a folder.
+fn newest_version(place: &Place, of_period: &str) -> Result<Option<VersionV1>, Failure> {
+    let mut numbers: Vec<u32> = place
+        .folders(of_period)?
+        .iter()
+        .filter_map(|name| name.strip_prefix('v')?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    for number in numbers.into_iter().rev() {
+        let path = format!("{of_period}v{number}/version.json");
+        if let Some(bytes) = place.get_if(&path)? {
+            let version = serde_json::from_slice(&bytes).map_err(|e| {
+                Failure::fix_data(format!("the version cannot be read: {e}"))
+                    .at(place.display(&path), "")
+                    .hint("restore the object from a backup")
+            })?;
+            return Ok(Some(version));
+        }
+    }
+    Ok(None)
+}
+
+/// The key figures, for the operator.
+fn said(counted: &Counted, tables: &[Table], version: &Version) -> String {
+    let total = tables.first().and_then(|t| t.rows.first());
+    let none = Row {
+        key: Vec::new(),
+        figures: period::Figures::default(),
+    };
+    let figures = &total.unwrap_or(&none).figures;
+    let span = counted.facts.span();
+    let mut text = format!("{span}: {} to {}\n", span.from(), span.until());
+    let counts = figures.counts.values();
+    for (name, value) in crate::statistics::Counts::NAMES.iter().zip(counts) {
+        let _ = writeln!(text, "  {name:<16} {:>12}", grouped(value));
+    }
+    let _ = writeln!(text, "  {:<16} {:>12}", "bounced", grouped(figures.bounced));
+    if let Some((median, p90)) = figures.hours {
+        let _ = writeln!(
+            text,
+            "hours from observation to letter: half within {median}, nine in ten within {p90}"
+        );
+    }
+    let funnel = counted.funnel;
+    let _ = writeln!(
+        text,
+        "{} nights read {} rows; {} are in letters; {} letters were held",
+        grouped(funnel.nights),
+        grouped(funnel.read),
+        grouped(funnel.in_letters),
+        grouped(funnel.letters_held)
+    );
+    if funnel.nights_without_manifest > 0 {
+        let _ = writeln!(
+            text,
+            "{} nights have no manifest any more: their rows are not in these sums",
+            funnel.nights_without_manifest
+        );
+    }
+    if counted.facts.is_unfinished() {
+        text.push_str("provisional: the newest night ended before the period does\n");
+    }
+    let what = if version.is_new {
+        "written"
+    } else {
+        "nothing changed since"
+    };
+    let _ = writeln!(
+        text,
+        "{what}, for internal use only: {}",
+        counted.place.display(&version.folder)
+    );
+    text
+}

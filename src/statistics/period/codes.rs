@@ -1,0 +1,156 @@
+//! Small numbers in place of texts and hashes, and sets of them.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+/// A hasher for keys that are hashes themselves: one multiplication is enough.
+#[derive(Default)]
+pub(super) struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        // The table takes the top bits and the bottom ones.
+        self.0 ^ (self.0 >> 29)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        self.write_u64(value as u64 ^ (value >> 64) as u64);
+    }
+}
+
+pub(super) type Fast = BuildHasherDefault<Mix>;
+
+/// The first 16 bytes of a hash: enough to tell a billion of them apart.
+pub(super) fn short(bytes: &[u8]) -> u128 {
+    bytes
+        .iter()
+        .take(16)
+        .fold(0, |n, b| (n << 8) | u128::from(*b))
+}
+
+/// Numbers for values, in the order of their first appearance.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers<K, S = std::collections::hash_map::RandomState> {
+    known: HashMap<K, u32, S>,
+}
+
+impl<K: Eq + Hash + Clone, S: std::hash::BuildHasher + Default> Numbers<K, S> {
+    pub(super) fn new() -> Self {
+        Self {
+            known: HashMap::default(),
+        }
+    }
+
+    /// The value's number; a new one where it is unknown.
+    pub(super) fn of(&mut self, value: &K) -> u32 {
+        if let Some(number) = self.known.get(value) {
+            return *number;
+        }
+        let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        self.known.insert(value.clone(), next);
+        next
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The values, by their numbers.
+    pub(super) fn into_values(self) -> Vec<K> {
+        let mut pairs: Vec<(K, u32)> = self.known.into_iter().collect();
+        pairs.sort_by_key(|(_, number)| *number);
+        pairs.into_iter().map(|(value, _)| value).collect()
+    }
+}
+
+/// Bits of a dense table at most: 64 MiB.
+const MOST_BITS: usize = 1 << 29;
+
+/// Distinct things, counted apart for each group.
+pub(super) struct Distinct {
+    n_things: usize,
+    /// One bit for each group and thing; empty where that would be too many.
+    bits: Vec<u64>,
+    others: HashSet<u64, Fast>,
+    counts: Vec<u64>,
+}
+
+impl Distinct {
+    pub(super) fn new(n_groups: usize, n_things: usize) -> Self {
+        let n_bits = n_groups.saturating_mul(n_things);
+        let n_words = if n_bits <= MOST_BITS {
+            n_bits / 64 + 1
+        } else {
+            0
+        };
+        Self {
+            n_things,
+            bits: vec![0; n_words],
+            others: HashSet::default(),
+            counts: vec![0; n_groups],
+        }
+    }
+
+    /// Counts the thing in its group; false where it was counted already.
+    pub(super) fn add(&mut self, group: usize, thing: u32) -> bool {
+        let at = group * self.n_things + thing as usize;
+        let is_new = if self.bits.is_empty() {
+            self.others.insert(at as u64)
+        } else {
+            let Some(word) = self.bits.get_mut(at / 64) else {
+                return false;
+            };
+            let mask = 1u64 << (at % 64);
+            let is_new = *word & mask == 0;
+            *word |= mask;
+            is_new
+        };
+        if let Some(count) = self.counts.get_mut(group).filter(|_| is_new) {
+            *count += 1;
+        }
+        is_new
+    }
+
+    pub(super) fn count(&self, group: usize) -> u64 {
+        self.counts.get(group).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dense_and_sparse_sets_count_alike() {
+        let mut dense = Distinct::new(3, 100);
+        let mut sparse = Distinct::new(3, 100);
+        sparse.bits = Vec::new();
+        let mut n = 7u32;
+        for _ in 0..500 {
+            n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (group, thing) = ((n >> 8) as usize % 3, (n >> 16) % 100);
+            assert_eq!(dense.add(group, thing), sparse.add(group, thing));
+        }
+        for group in 0..3 {
+            assert_eq!(dense.count(group), sparse.count(group));
+            assert!(dense.count(group) > 50);
+        }
+    }
+
+    #[test]
+    fn numbers_are_given_once() {
+        let mut numbers: Numbers<&str> = Numbers::new();
+        assert_eq!(["a", "b", "a"].map(|v| numbers.of(&v)), [0, 1, 0]);
+        assert_eq!(numbers.into_values(), ["a", "b"]);
+    }
+}

@@ -1,0 +1,125 @@
+//! From observations to letters, as the manifests of the nights say.
+
+use serde::Deserialize;
+
+/// Sums over the manifests of a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Funnel {
+    /// Nights with a final manifest.
+    pub nights: u64,
+    /// Nights that ended, but whose manifest is gone.
+    pub nights_without_manifest: u64,
+    /// Rows of observations read.
+    pub read: u64,
+    /// Rows set aside.
+    pub rejected: u64,
+    /// Rows about nobody that is registered.
+    pub unmatched: u64,
+    /// Rows about a company.
+    pub matched: u64,
+    /// Matched rows below the policy, suppressed, held and in letters: together `matched`.
+    pub below_policy: u64,
+    /// See `below_policy`.
+    pub suppressed: u64,
+    /// See `below_policy`.
+    pub held: u64,
+    /// See `below_policy`.
+    pub in_letters: u64,
+    /// Letters that the nights held; one that is held on two nights counts twice.
+    pub letters_held: u64,
+    /// Letters that the nights sent.
+    pub letters_sent: u64,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    counts: Counts,
+    letters: Letters,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    read: u64,
+    rejected: u64,
+    unmatched: u64,
+    matched: u64,
+    below_policy: u64,
+    suppressed: u64,
+    held: u64,
+    in_letters: u64,
+}
+
+#[derive(Deserialize)]
+struct Letters {
+    sent: u64,
+    held: u64,
+}
+
+impl Funnel {
+    /// Column names, in order.
+    pub const NAMES: &'static [&'static str] = &[
+        "nights",
+        "nights_without_manifest",
+        "read",
+        "rejected",
+        "unmatched",
+        "matched",
+        "below_policy",
+        "suppressed",
+        "held",
+        "in_letters",
+        "letters_held",
+        "letters_sent",
+    ];
+
+    /// The values, in the order of [`Funnel::NAMES`].
+    #[must_use]
+    pub fn values(&self) -> Vec<u64> {
+        vec![
+            self.nights,
+            self.nights_without_manifest,
+            self.read,
+            self.rejected,
+            self.unmatched,
+            self.matched,
+            self.below_policy,
+            self.suppressed,
+            self.held,
+            self.in_letters,
+            self.letters_held,
+            self.letters_sent,
+        ]
+    }
+
+    /// Adds a night's `manifest.json`; `None` where it is gone.
+    ///
+    /// # Errors
+    /// What cannot be read in it.
+    pub fn add(&mut self, manifest: Option<&[u8]>) -> Result<(), String> {
+        let Some(bytes) = manifest else {
+            self.nights_without_manifest += 1;
+            return Ok(());
+        };
+        let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        let counts = manifest.counts;
+        self.nights += 1;
+        self.read += counts.read;
+        self.rejected += counts.rejected;
+        self.unmatched += counts.unmatched;
+        self.matched += counts.matched;
+        self.below_policy += counts.below_policy;
+        self.suppressed += counts.suppressed;
+        self.held += counts.held;
+        self.in_letters += counts.in_letters;
+        self.letters_held += manifest.letters.held;
+        self.letters_sent += manifest.letters.sent;
+        Ok(())
+    }
+
+    /// Do the sums close: every row once?
+    #[must_use]
+    pub const fn closes(&self) -> bool {
+        self.read == self.rejected + self.unmatched + self.matched
+            && self.matched == self.below_policy + self.suppressed + self.held + self.in_letters
+    }
+}

@@ -1,0 +1,23 @@
+//! The letters of a period, counted out of the ledger in one pass.
+//!
+//! Where the tables of a night show the month and year so far, these are for a month, a quarter,
+//! a half-year, a year or any span, over years of nights.
+
+mod axis;
+mod codes;
+mod count;
+mod delivery;
+mod export;
+mod facts;
+mod funnel;
+mod label;
+mod span;
+
+pub use axis::Axis;
+pub use count::{Figures, Row, count};
+pub use delivery::{Delivery, delivery};
+pub use export::{Table, id_of, period_csv, period_parquet, small_csv};
+pub use facts::{Facts, Gather};
+pub use funnel::Funnel;
+pub use label::{Titles, axis_name, value_label};
+pub use span::Span;

@@ -1,0 +1,316 @@
+//! A period's tables: polars' tables of a night are the oracle, the real binary the proof.
+
+use std::collections::BTreeMap;
+
+use nachtwacht::model::identity::FindingId;
+use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
+use nachtwacht::statistics::period::{Axis, Delivery, Facts, Gather, Span, count, delivery};
+use nachtwacht::statistics::{Counts, Dimension, PeriodKind};
+use proptest::prelude::*;
+
+use super::{Sketch, claim, count as of_night, history, night, one, sketches};
+use crate::sandbox::Sandbox;
+
+fn facts(records: &[Numbered], span: &str) -> Facts {
+    let zone = jiff::tz::TimeZone::get("Europe/Amsterdam").unwrap();
+    let mut gather = Gather::new(span.parse().unwrap(), zone);
+    records.iter().for_each(|r| gather.add(&r.record));
+    gather.finish()
+}
+
+/// The axes that mean the same in both.
+const ALIKE: &[(Axis, Dimension)] = &[
+    (Axis::Threat, Dimension::Threat),
+    (Axis::Trigger, Dimension::Trigger),
+    (Axis::Urgency, Dimension::Urgency),
+    (Axis::Sector, Dimension::Sector),
+    (Axis::SectorCode, Dimension::SectorCode),
+    (Axis::SizeClass, Dimension::SizeClass),
+    (Axis::Province, Dimension::Province),
+    (Axis::PartyKind, Dimension::PartyKind),
+    (Axis::Participation, Dimension::Participation),
+    (Axis::Channel, Dimension::Channel),
+    (Axis::Feed, Dimension::Feed),
+];
+
+/// A ledger holds a claim once; its receipt follows it.
+fn in_ledger_order(sketches: &[Sketch]) -> Vec<Sketch> {
+    let mut ordered = sketches.to_vec();
+    for sketch in &mut ordered {
+        sketch.tonight = false;
+    }
+    ordered.sort_by_key(|s| (std::cmp::Reverse(s.days_ago), s.attempt));
+    ordered
+}
+
+/// A finding is of one company and one threat: both are in its identity.
+fn own_findings(ledger: &mut LedgerView) {
+    for record in &mut ledger.records {
+        if let Record::Claim(claim) = &mut record.record {
+            for item in &mut claim.items {
+                let form = format!("{}|{}|{}", claim.party_ref, item.threat_id, item.finding_id);
+                item.finding_id = FindingId::of(&form);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_period_up_to_the_night_agrees_with_the_tables_of_the_night(sketches in sketches()) {
+        let (ledger, _) = history(&in_ledger_order(&sketches));
+        let want = of_night(&ledger, &[]);
+        let spans = [(PeriodKind::Night, "2022-03-12..2022-03-12"), (PeriodKind::Month, "2022-03-01..2022-03-12"), (PeriodKind::Year, "2022-01-01..2022-03-12")];
+        for (kind, span) in spans {
+            let facts = facts(&ledger.records, span);
+            let total = count(&facts, &[]);
+            for &(axis, dimension) in ALIKE {
+                let rows: BTreeMap<String, Counts> = count(&facts, &[axis]).into_iter().map(|r| (r.key[0].clone(), r.figures.counts)).collect();
+                let cells: BTreeMap<String, Counts> = want.iter()
+                    .filter(|c| c.period.kind == kind && c.dimension == dimension)
+                    .map(|c| (c.value.clone(), c.counts)).collect();
+                prop_assert_eq!(rows, cells, "{} {}", span, axis);
+            }
+            let cell = want.iter().find(|c| c.period.kind == kind && c.dimension == Dimension::Total).unwrap();
+            prop_assert_eq!(total[0].figures.counts, cell.counts, "{}", span);
+        }
+    }
+
+    #[test]
+    fn rows_add_up_to_their_totals(sketches in sketches()) {
+        let (mut ledger, _) = history(&in_ledger_order(&sketches));
+        own_findings(&mut ledger);
+        let facts = facts(&ledger.records, "2021-12-01..2022-03-12");
+        let total = count(&facts, &[]).remove(0).figures;
+        let pairs = Axis::ALL.iter().flat_map(|a| Axis::ALL.iter().map(move |b| (*a, *b)));
+        for (a, b) in pairs {
+            let axes = if a == b { vec![a] } else { vec![a, b] };
+            let rows = count(&facts, &axes);
+            let sum = |of: fn(&Counts) -> u64| rows.iter().map(|r| of(&r.figures.counts)).sum::<u64>();
+            if axes.iter().all(|a| a.splits_notifications()) {
+                prop_assert_eq!(sum(|c| c.notifications), total.counts.notifications, "{:?}", axes);
+            }
+            if axes.iter().all(|a| a.splits_findings()) {
+                prop_assert_eq!(sum(|c| c.findings), total.counts.findings, "{:?}", axes);
+            }
+            if axes.iter().all(|a| a.is_of_company()) {
+                prop_assert_eq!(sum(|c| c.companies), total.counts.companies, "{:?}", axes);
+            }
+            prop_assert!(sum(|c| c.companies) >= total.counts.companies);
+        }
+        for row in count(&facts, &[Axis::Sector, Axis::Threat]) {
+            let f = row.figures;
+            prop_assert!(f.most_findings <= f.counts.findings && f.most_notifications <= f.counts.notifications);
+            prop_assert!(f.counts.companies * f.most_findings >= f.counts.findings);
+        }
+        // Every claim is one of these, and what was handed over is letters and repeated tries.
+        let rows = delivery(&facts);
+        let (_, all) = rows.last().unwrap();
+        prop_assert_eq!(all.claimed, all.handed_over + all.failed + all.not_sent + all.unknown);
+        prop_assert_eq!(all.handed_over, total.counts.letters + total.counts.attempts);
+        let by_channel: u64 = rows.iter().filter(|(c, _)| c.is_some()).map(|(_, d)| d.claimed).sum();
+        prop_assert_eq!(by_channel, all.claimed);
+    }
+}
+
+#[test]
+fn a_try_after_the_period_began_knows_the_letter_before_it() {
+    let first = one(1, 12, vec![(0, 0, 0, 0)]); // 28 February
+    let again = Sketch {
+        attempt: 2,
+        days_ago: 11,
+        ..first.clone()
+    };
+    let (ledger, _) = history(&[first, again]);
+    let counts = |span| {
+        count(&facts(&ledger.records, span), &[])
+            .remove(0)
+            .figures
+            .counts
+    };
+    assert_eq!(
+        (counts("2022-03").letters, counts("2022-03").attempts),
+        (0, 1)
+    );
+    assert_eq!(
+        (counts("2022-Q1").letters, counts("2022-Q1").attempts),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_company_stands_in_the_row_of_its_newest_letter() {
+    let sketches = [
+        one(1, 40, vec![(0, 0, 0, 0)]),
+        one(1, 5, vec![(2, 1, 0, 0)]),
+    ];
+    let (mut ledger, _) = history(&sketches);
+    if let Record::Claim(claim) = &mut ledger.records[0].record {
+        claim.frozen.province = "Drenthe".into();
+    }
+    let facts = facts(&ledger.records, "2022-Q1");
+    let rows = count(&facts, &[Axis::Province]);
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_ne!(rows[0].key[0], "Drenthe");
+    assert_eq!(rows[0].figures.counts.companies, 1);
+    assert_eq!(rows[0].figures.counts.notifications, 2);
+    let rows = count(&facts, &[Axis::Warnings]);
+    assert_eq!(rows[0].key[0], "2", "two notifications to one company");
+}
+
+#[test]
+fn hours_run_to_the_end_of_the_letters_day() {
+    let (mut ledger, _) = history(&[one(1, 0, vec![(0, 0, 0, 0)]), one(2, 0, vec![(0, 1, 0, 0)])]);
+    let noon: jiff::Timestamp = "2022-03-11T11:00:00Z".parse().unwrap(); // 12:00 in Amsterdam
+    for record in &mut ledger.records {
+        if let Record::Claim(claim) = &mut record.record {
+            claim.items[0].first_observed_at = noon.as_microsecond();
+        }
+    }
+    let figures = count(&facts(&ledger.records, "2022-03"), &[])
+        .remove(0)
+        .figures;
+    assert_eq!(figures.hours, Some((36, 36)));
+}
+
+#[test]
+fn what_became_of_letters_is_counted_beside_them() {
+    let sketches = [
+        one(1, 3, vec![(0, 0, 0, 0)]),
+        one(2, 2, vec![(0, 1, 0, 0)]),
+        one(3, 2, vec![(0, 2, 0, 0)]),
+    ];
+    let (mut ledger, _) = history(&sketches);
+    ledger.records.pop(); // the third has no receipt
+    let back = claim(&sketches[0]);
+    ledger.records.push(Numbered {
+        seq: 99,
+        record: Record::Receipt(Receipt {
+            letter_id: back.letter_id,
+            night: back.night,
+            attempt: 1,
+            state: ReceiptState::Bounced,
+            outbox: "person".into(),
+        }),
+    });
+    let facts = facts(&ledger.records, "2022-03");
+    let want = Delivery {
+        claimed: 3,
+        handed_over: 2,
+        bounced: 1,
+        unknown: 1,
+        ..Delivery::default()
+    };
+    assert_eq!(delivery(&facts).pop().unwrap().1, want);
+    let figures = count(&facts, &[]).remove(0).figures;
+    assert_eq!((figures.counts.letters, figures.bounced), (2, 1));
+    assert!(facts.is_unfinished(), "no night of this ledger ended");
+    assert_eq!(facts.span(), "2022-03".parse::<Span>().unwrap());
+    assert_eq!(night().to_string(), "2022-03-12");
+}
+
+/// Rows of a CSV by its header, without the byte order mark.
+fn table(bytes: &[u8]) -> Vec<BTreeMap<String, String>> {
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(b';')
+        .from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    reader
+        .records()
+        .map(|r| {
+            let record = r.unwrap();
+            let pairs = header.iter().zip(record.iter());
+            pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn the_command_counts_what_the_nights_counted() {
+    let sandbox = Sandbox::small();
+    assert_eq!(sandbox.run("2026-03-09").code, Some(0));
+    let ask = ["statistics", "jobs/statistics.toml", "--period", "2026-03"];
+    let first = sandbox.call(&ask, &[]);
+    assert_eq!(first.code, Some(0), "{}", first.err);
+    assert!(first.out.contains("provisional"), "{}", first.out);
+    let folder = "internal/statistics/2026-03/v1";
+    let read = |name: &str| std::fs::read(sandbox.path(&format!("{folder}/{name}"))).unwrap();
+    let ours = table(&read("statistics.csv"));
+    assert!(ours.iter().all(|r| r["status"].starts_with("INTERN")));
+    let of_night = table(&sandbox.outputs("2026-03-09")["statistics/statistics.csv"]);
+    let mut n_alike = 0;
+    for row in of_night.iter().filter(|r| r["period"] == "month") {
+        let table = &row["dimension"];
+        let alike = ours
+            .iter()
+            .find(|o| o["table"] == *table && o["value_1"] == row["value"]);
+        let alike = alike.unwrap_or_else(|| panic!("no {table} `{}`", row["value"]));
+        for name in Counts::NAMES {
+            assert_eq!(
+                alike[*name], row[*name],
+                "{table} `{}` {name}",
+                row["value"]
+            );
+        }
+        n_alike += 1;
+    }
+    assert!(n_alike > 30, "{n_alike}");
+    // The funnel is the manifest's, and the letters are the ledger's.
+    let manifest = sandbox.manifest("2026-03-09");
+    let nights = table(&read("nights.csv")).remove(0);
+    assert_eq!(nights["read"], manifest["counts"]["read"].to_string());
+    assert_eq!(
+        nights["letters_held"],
+        manifest["letters"]["held"].to_string()
+    );
+    let letters = table(&read("letters.csv")).pop().unwrap();
+    assert_eq!(letters["claimed"], manifest["letters"]["sent"].to_string());
+    // The same again, out of a part, changes nothing.
+    let compacted = sandbox.call(&["ledger", "compact", "jobs/nightly.toml"], &[]);
+    assert_eq!(compacted.code, Some(0), "{}", compacted.err);
+    assert!(sandbox.path("ledger/parts").exists());
+    let again = sandbox.call(&ask, &[]);
+    assert!(again.out.contains("nothing changed"), "{}", again.out);
+    assert!(!sandbox.path("internal/statistics/2026-03/v2").exists());
+}
+
+#[test]
+fn a_broken_call_or_job_is_named() {
+    let sandbox = Sandbox::new(&[]);
+    let ask = |period: &str| {
+        sandbox.call(
+            &["statistics", "jobs/statistics.toml", "--period", period],
+            &[],
+        )
+    };
+    let wrong = ask("2022-Q7");
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong.err.contains("is not a period such as"),
+        "{}",
+        wrong.err
+    );
+    // A ledger without a night is a table of zeros.
+    let none = ask("2022");
+    assert_eq!(none.code, Some(0), "{}", none.err);
+    let rows =
+        table(&std::fs::read(sandbox.path("internal/statistics/2022/v1/statistics.csv")).unwrap());
+    assert_eq!((rows.len(), rows[0]["companies"].as_str()), (1, "0"));
+    sandbox.edit(
+        "jobs/statistics.toml",
+        "[\"threat\"], ",
+        "[\"thraet\"], [\"feed\", \"feed\"], ",
+    );
+    let wrong = ask("2022");
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong.err.contains("`thraet` is not one of threat, trigger"),
+        "{}",
+        wrong.err
+    );
+    assert!(wrong.err.contains("two different ones"), "{}", wrong.err);
+}
