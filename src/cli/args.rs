@@ -108,6 +108,8 @@ pub(super) enum Command {
     /// Look after the ledger: what is unknown, settle it, verify, restore
     #[command(subcommand)]
     Ledger(super::ledger::LedgerCommand),
+    #[command(flatten)]
+    Operator(super::operator::OperatorCommand),
     /// Read a mailbox of mails that came back, and note them in the ledger
     Bounces {
         /// An mbox file, a Maildir, or one message

@@ -10,6 +10,7 @@ mod args;
 mod bars;
 mod fetch;
 mod ledger;
+mod operator;
 mod reference;
 mod register;
 mod statistics;
@@ -186,6 +187,13 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
         }
         Command::Ledger(command) => {
             let (text, code) = ledger::answer(command, call, &moment)?;
+            say(&text)?;
+            Ok(code)
+        }
+        Command::Operator(command) => {
+            let progress =
+                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+            let (text, code) = operator::answer(command, call, &moment, progress.as_ref())?;
             say(&text)?;
             Ok(code)
         }

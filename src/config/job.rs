@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
+use super::operations::{Operations, operations};
 use super::section::{Section, Source};
 use crate::decide::priority::UrgentRule;
 use crate::diag::Problem;
@@ -150,6 +151,8 @@ pub struct Job {
     pub print: render::print::Settings,
     /// Where letters leave the house.
     pub delivery: deliver::Settings,
+    /// When a night must be done, and where its status goes.
+    pub operations: Operations,
     /// Object storage.
     pub store: store::Settings,
     /// Key of references.
@@ -196,6 +199,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
     let sender = root.section("sender").and_then(sender);
     let (csv_separator, print) = mail_merge(root.section_if("mail_merge"));
     let delivery = super::delivery::delivery(root.section_if("delivery"));
+    let operations = operations(root.section_if("operations"));
     let store = storage(root.section_if("storage"));
     let secrets = root.section("secrets").map(secrets);
     root.finish();
@@ -222,6 +226,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
         csv_separator,
         print,
         delivery,
+        operations,
         store,
         verification_key,
         party_key,

@@ -6,12 +6,16 @@
 mod catalogue;
 mod delivery;
 mod job;
+mod operations;
+mod reason;
 mod section;
 mod statistics;
 mod threat;
 
 pub use catalogue::{Catalogue, catalogue};
 pub use job::{Feed, Inputs, Job, NightRule, References, SecretPlace, job};
+pub use operations::Operations;
+pub use reason::reason;
 pub use statistics::{StatisticsJob, statistics_job};
 
 use crate::model::identity::Secret;

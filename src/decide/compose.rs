@@ -124,6 +124,7 @@ fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
             recipient: contact.recipient,
             attempt,
             sections: sections(input, chosen),
+            correction: None,
         },
         items,
         is_sendable: contact.is_usable,

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+use super::answers::Answers;
+use crate::model::decision::ItemKind;
 use crate::model::identity::{FindingId, PartyRef};
-use crate::model::ledger_record::{Claim, LedgerView, ReceiptState};
+use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record};
 use crate::model::night::Micros;
 
 /// What is known of one finding.
@@ -15,6 +17,8 @@ pub struct Known {
     pub last_claimed_on: Date,
     /// Earliest time at which it was seen.
     pub first_observed_at: Micros,
+    /// The last letter about it took the statement back: nobody was warned of it.
+    pub is_taken_back: bool,
 }
 
 /// Findings and mailboxes, from the claims and receipts of a ledger view.
@@ -28,6 +32,7 @@ pub struct History {
     lost: BTreeMap<FindingId, u32>,
     /// Last night on which a mailbox refused or returned a letter.
     dead: BTreeMap<PartyRef, Date>,
+    answers: Answers,
 }
 
 impl History {
@@ -39,11 +44,22 @@ impl History {
             ends.insert((r.letter_id, r.night, r.attempt), r.state);
         }
         let mut history = Self::default();
-        for claim in view.claims() {
+        for numbered in &view.records {
+            let claim = match &numbered.record {
+                Record::Claim(claim) => claim,
+                Record::Answer(answer) => {
+                    history.answers.take(answer);
+                    continue;
+                }
+                _ => continue,
+            };
             let end = ends.get(&(claim.letter_id, claim.night, claim.attempt));
             match end {
                 Some(ReceiptState::Failed | ReceiptState::Bounced) => history.lose(claim),
-                _ => history.know(claim),
+                _ => {
+                    history.know(claim);
+                    history.answers.written_again(claim);
+                }
             }
         }
         history
@@ -55,9 +71,11 @@ impl History {
             let known = self.findings.entry(item.finding_id).or_insert(Known {
                 last_claimed_on: night,
                 first_observed_at: item.first_observed_at,
+                is_taken_back: false,
             });
             known.last_claimed_on = known.last_claimed_on.max(night);
             known.first_observed_at = known.first_observed_at.min(item.first_observed_at);
+            known.is_taken_back = item.kind == ItemKind::Correction;
             self.lost.remove(&item.finding_id);
         }
     }
@@ -78,6 +96,11 @@ impl History {
     #[must_use]
     pub fn get(&self, finding: FindingId) -> Option<Known> {
         self.findings.get(&finding).copied()
+    }
+
+    /// What recipients answered.
+    pub(super) const fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     /// The attempt of a letter about these findings: 1, or one more than that of the last letter

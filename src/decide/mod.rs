@@ -3,8 +3,10 @@
 //! Input is already joined and enriched; this room never looks anything up.
 //! Deliberately absent: the clock, the network, the words of a letter.
 
+mod answers;
 mod compose;
 mod contact;
+mod correct;
 pub mod history;
 pub mod priority;
 pub mod rule;
@@ -24,6 +26,7 @@ use crate::model::published::Published;
 use crate::model::threat::{Threat, Trigger};
 
 pub use compose::{Refused, to_next_contacts};
+pub use correct::{Wrong, corrections};
 use history::History;
 
 /// What the job says about policy.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Input, priority, rule};
+use super::{Input, answers, priority, rule};
 use crate::model::decision::{Decision, Hit, Outcome, Reason};
 use crate::model::identity::{FindingId, finding_form};
 use crate::model::matches::MatchedBy;
@@ -202,6 +202,9 @@ fn reason(
     if !has_trigger {
         return Reason::NoTrigger;
     }
+    if let Some(answered) = answers::reason(input, hit, finding) {
+        return answered;
+    }
     match input.history.get(finding) {
         None => Reason::FirstWarning,
         Some(known) => {
@@ -209,6 +212,8 @@ fn reason(
             // A past night sees later claims as recent: it never writes again.
             if days < i32::try_from(threat.remind_after_days).unwrap_or(i32::MAX) {
                 Reason::QuietDays
+            } else if known.is_taken_back {
+                Reason::FirstWarning
             } else {
                 Reason::Reminder
             }

@@ -19,6 +19,7 @@ mod lock;
 mod probe;
 mod stream;
 mod v1;
+mod v1_aftermath;
 
 use std::sync::Arc;
 

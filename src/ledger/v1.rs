@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::v1_aftermath::{AnswerLine, BatchLine, CorrectionLine, ReportLine};
 use crate::diag::Failure;
 use crate::model::ledger_record::{
     Claim, ClaimItem, Erased, Frozen, PinnedNight, PinnedObject, Receipt, Record,
@@ -69,6 +70,10 @@ enum Line {
         party_ref: Option<String>,
         objects: Vec<String>,
     },
+    Answer(AnswerLine),
+    PrintBatch(BatchLine),
+    PrintReport(ReportLine),
+    Correction(CorrectionLine),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -209,6 +214,10 @@ fn line(record: &Record) -> Line {
             party_ref: e.party_ref.map(|p| p.to_string()),
             objects: e.objects.clone(),
         },
+        Record::Answer(a) => Line::Answer(AnswerLine::of(a)),
+        Record::PrintBatch(b) => Line::PrintBatch(BatchLine::of(b)),
+        Record::PrintReport(r) => Line::PrintReport(ReportLine::of(r)),
+        Record::Correction(c) => Line::Correction(CorrectionLine::of(c)),
     }
 }
 
@@ -321,6 +330,10 @@ fn record(line: Line) -> Result<Record, &'static str> {
             party_ref: party_ref.map(|p| parsed(&p, "party_ref")).transpose()?,
             objects,
         }),
+        Line::Answer(line) => Record::Answer(line.read()?),
+        Line::PrintBatch(line) => Record::PrintBatch(line.read()?),
+        Line::PrintReport(line) => Record::PrintReport(line.read()?),
+        Line::Correction(line) => Record::Correction(line.read()?),
     })
 }
 

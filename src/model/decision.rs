@@ -56,6 +56,9 @@ reasons! {
     QuietDays "quiet_days" Suppressed "the same finding was written about within the quiet days";
     OptOut "opt_out" Suppressed "the company asked not to be written to";
     AcceptedRisk "accepted_risk" Suppressed "the company accepted the risk";
+    NotMine "not_mine" Suppressed "the company said that this asset is not its own, and has not confirmed it since";
+    FalsePositive "false_positive" Suppressed "the company said that there is no such problem at this place";
+    SaidFixed "said_fixed" Suppressed "the company said that it is fixed, and this was seen before that";
     SecondFeed "second_feed" Suppressed "the same finding stands in the letter by another feed";
     SecondRow "second_row" Suppressed "the same finding stands in the letter by a later row of the same feed";
     Superseded "superseded" Suppressed "another threat of the same letter says more about the same spot";
@@ -64,7 +67,7 @@ reasons! {
     OverMaxLetters "over_max_letters" Held "over the number of letters that this run may send";
     FirstWarning "first_warning" InLetters "first letter about this finding";
     Reminder "reminder" InLetters "still open after the reminder days";
-    Relapse "relapse" InLetters "gone, and back after the relapse days";
+    Relapse "relapse" InLetters "gone, and back after the relapse days or after the company said that it is fixed";
 }
 
 text_enum! {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
+use super::aftermath::{Answer, Correction, PrintBatch, PrintReport};
 use super::company::{Channel, PartyKind};
 use super::decision::ItemKind;
 use super::identity::{FindingId, LetterId, PartyRef, Reference};
@@ -74,6 +75,14 @@ pub struct Claim {
     pub attempt: u32,
     /// What it is about.
     pub items: Vec<ClaimItem>,
+}
+
+impl Claim {
+    /// Does this letter only take an earlier one back?
+    #[must_use]
+    pub fn is_correction(&self) -> bool {
+        !self.items.is_empty() && self.items.iter().all(|i| i.kind == ItemKind::Correction)
+    }
 }
 
 /// What became of a claimed letter.
@@ -177,6 +186,14 @@ pub enum Record {
     },
     /// Personal data was taken away; counts stay.
     Erased(Erased),
+    /// A recipient answered.
+    Answer(Answer),
+    /// Letters went to the printer as one file.
+    PrintBatch(PrintBatch),
+    /// The printer reported.
+    PrintReport(PrintReport),
+    /// A wrong statement is taken back.
+    Correction(Correction),
 }
 
 /// A record with the number of the object that holds it.

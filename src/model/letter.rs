@@ -104,8 +104,21 @@ pub struct LetterSection {
     pub urgency: Urgency,
     /// Public facts, sorted.
     pub facts: Vec<Fact>,
-    /// The spots, sorted by target and port; never empty.
+    /// The spots, sorted by target and port; empty in a correction alone.
     pub findings: Vec<LetterFinding>,
+}
+
+/// What a correction takes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Reference of the letter that was wrong.
+    pub reference: Reference,
+    /// Its night.
+    pub night: Night,
+    /// That letter said other things too, and they stand.
+    pub is_part: bool,
+    /// Why, in the language of the letter: one paragraph each.
+    pub reason: Vec<String>,
 }
 
 /// One letter to one company.
@@ -129,6 +142,8 @@ pub struct Letter {
     pub attempt: u32,
     /// Most urgent first; never empty.
     pub sections: Vec<LetterSection>,
+    /// Set for a correction: its one section has no findings.
+    pub correction: Option<TakenBack>,
 }
 
 impl Letter {

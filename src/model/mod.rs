@@ -1,6 +1,7 @@
 //! The shared nouns with their invariants. Rank 0: imports nothing of ours but `diag`.
 
 pub mod address;
+pub mod aftermath;
 pub mod asset;
 pub mod company;
 pub mod counts;

@@ -37,7 +37,8 @@ pub(super) fn rows_shown(letter: &Letter) -> usize {
 /// Network owners always get one; others where a table would be too long.
 pub(super) fn is_needed(letter: &Letter) -> bool {
     let longest = letter.sections.iter().map(|s| s.findings.len()).max();
-    is_bulk(letter) || longest.is_some_and(|n| n > rows_shown(letter))
+    let is_warning = letter.correction.is_none();
+    is_warning && (is_bulk(letter) || longest.is_some_and(|n| n > rows_shown(letter)))
 }
 
 /// Paper carries no files: its reader asks for them.

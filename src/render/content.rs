@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::look::Look;
 use super::visible::{Limit, host, value, visible};
 use super::words::Words;
-use super::{Mark, annex};
+use super::{Mark, annex, correction};
 use crate::model::company::{Company, Language};
 use crate::model::decision::{ContactReason, ItemKind};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
@@ -56,22 +56,22 @@ struct SenderText {
     return_address: String,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct SectionText {
-    title: String,
-    urgency: String,
-    what: Vec<String>,
-    rows: Vec<RowText>,
-    notes: Vec<String>,
-    risk: String,
-    facts: Vec<String>,
-    do_now: Vec<String>,
-    check_for_abuse: Vec<String>,
-    references: Vec<String>,
+    pub(super) title: String,
+    pub(super) urgency: String,
+    pub(super) what: Vec<String>,
+    pub(super) rows: Vec<RowText>,
+    pub(super) notes: Vec<String>,
+    pub(super) risk: String,
+    pub(super) facts: Vec<String>,
+    pub(super) do_now: Vec<String>,
+    pub(super) check_for_abuse: Vec<String>,
+    pub(super) references: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct RowText {
+pub(super) struct RowText {
     where_: String,
     what: String,
     when: String,
@@ -80,19 +80,19 @@ struct RowText {
 
 /// Says a sentence; templates were proved at loading, so a failure here cannot happen and shows
 /// as the key in brackets rather than stopping a night.
-struct Voice<'a> {
-    words: &'a Words,
+pub(super) struct Voice<'a> {
+    pub(super) words: &'a Words,
     zone: &'a TimeZone,
 }
 
 impl Voice<'_> {
-    fn say(&self, key: &str, values: &[(&'static str, &str)]) -> String {
+    pub(super) fn say(&self, key: &str, values: &[(&'static str, &str)]) -> String {
         self.words
             .say(key, values)
             .unwrap_or_else(|_| format!("[{key}]"))
     }
 
-    fn word(&self, key: &str) -> String {
+    pub(super) fn word(&self, key: &str) -> String {
         self.words
             .words
             .get(key)
@@ -192,11 +192,13 @@ const fn language_at(language: Language) -> usize {
 
 pub(super) fn subject(letter: &Letter, words: &Words) -> String {
     let count = letter.sections.len().to_string();
+    let one = if letter.correction.is_some() {
+        "subject_correction"
+    } else {
+        "subject_one"
+    };
     let said = match letter.sections.as_slice() {
-        [only] => words.say(
-            "subject_one",
-            &[("title", &only.threat.text(letter.language).title)],
-        ),
+        [only] => words.say(one, &[("title", &only.threat.text(letter.language).title)]),
         _ => words.say("subject_many", &[("count", &count)]),
     };
     said.unwrap_or_default()
@@ -249,6 +251,9 @@ fn spaced(postcode: &str) -> String {
 }
 
 fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
+    if let Some(back) = &letter.correction {
+        return correction::intro(letter, back, voice);
+    }
     let n: usize = letter.sections.iter().map(|s| s.findings.len()).sum();
     let count = n.to_string();
     let spots = if n == 1 {
@@ -289,6 +294,9 @@ fn annex_note(letter: &Letter, email: &str, voice: &Voice<'_>) -> Option<String>
 }
 
 fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText {
+    if let Some(back) = &letter.correction {
+        return correction::section(s, letter, back, voice);
+    }
     let text = s.threat.text(letter.language);
     let n_shown = annex::rows_shown(letter).min(s.findings.len());
     let shown = s.findings.get(..n_shown).unwrap_or_default();

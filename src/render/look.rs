@@ -92,7 +92,12 @@ impl Look {
     /// Takes sample letters through every template.
     fn prove(&self, problems: &mut Vec<Problem>) {
         for language in [Language::Nl, Language::En] {
-            for kind in [ItemKind::First, ItemKind::Reminder, ItemKind::Relapse] {
+            for kind in [
+                ItemKind::First,
+                ItemKind::Reminder,
+                ItemKind::Relapse,
+                ItemKind::Correction,
+            ] {
                 let letter =
                     match sample::sample_letter(&sample::sample_threat(), language, kind, self) {
                         Ok(letter) => letter,

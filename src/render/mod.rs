@@ -6,6 +6,7 @@
 
 mod annex;
 mod content;
+mod correction;
 mod look;
 mod mail;
 pub mod merge;

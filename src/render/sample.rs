@@ -9,7 +9,7 @@ use crate::diag::{Failure, Problem};
 use crate::model::company::{Channel, Company, CompanyKey, Language, PartyKind, PostalAddress};
 use crate::model::decision::{ContactReason, ItemKind, Recipient};
 use crate::model::identity::{FindingId, Item, LetterId, Reference, Secret, finding_form};
-use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
+use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection, TakenBack};
 use crate::model::matches::{Confidence, MatchedBy};
 use crate::model::night::Night;
 use crate::model::observation::Severity;
@@ -94,7 +94,7 @@ pub fn sample_letter(
         })
         .collect();
     let id = LetterId::of(&company.key, &items);
-    Ok(Letter {
+    let letter = Letter {
         id,
         reference: Reference::of(&Secret::new(b"samples-only:preview"), night, id),
         night,
@@ -121,7 +121,33 @@ pub fn sample_letter(
             facts: facts(&findings, night),
             findings,
         }],
+        correction: None,
+    };
+    Ok(match kind {
+        ItemKind::Correction => taken_back(letter),
+        _ => letter,
     })
+}
+
+/// The same letter as a correction of itself.
+fn taken_back(mut letter: Letter) -> Letter {
+    for section in &mut letter.sections {
+        section.findings.clear();
+        section.facts.clear();
+    }
+    letter.correction = Some(TakenBack {
+        reference: letter.reference.clone(),
+        night: letter.night,
+        is_part: false,
+        reason: vec![
+            match letter.language {
+                Language::Nl => "Hier staat de reden van de rectificatie.",
+                Language::En => "Here stands the reason of the correction.",
+            }
+            .to_owned(),
+        ],
+    });
+    letter
 }
 
 fn company(c: &CompanyText, key: CompanyKey, language: Language) -> Company {

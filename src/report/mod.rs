@@ -3,10 +3,13 @@
 //! Sums come first: a night whose sums do not close is our bug and ends with exit code 4.
 
 mod decisions;
+pub mod diff;
 pub mod letter_plan;
 pub mod manifest;
 mod matches;
+pub mod night_mail;
 mod rejects;
+pub mod status;
 pub mod summary;
 mod table;
 pub mod verification;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outputs::{Again, Outputs, RenderedNight};
+use super::printed::PRINTER;
 use crate::decide::{self, history::History};
 use crate::diag::Failure;
 use crate::model::identity::LetterId;
@@ -33,7 +34,10 @@ pub(super) fn rendered(
     round: usize,
 ) -> Result<Vec<Again>, Failure> {
     let mut refused: BTreeMap<LetterId, BTreeSet<u32>> = BTreeMap::new();
-    let is_refused = |r: &&Receipt| r.night == outputs.pin.night && r.state == ReceiptState::Failed;
+    let is_refused = |r: &&Receipt| {
+        // What a printer spoiled comes back in a later night: this night's lists stand.
+        r.night == outputs.pin.night && r.state == ReceiptState::Failed && r.outbox != PRINTER
+    };
     for receipt in ledger.receipts().filter(is_refused) {
         let attempts = refused.entry(receipt.letter_id).or_default();
         attempts.insert(receipt.attempt);

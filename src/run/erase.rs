@@ -22,10 +22,11 @@ use crate::store::Place;
 
 /// What stays of a run: sums, hashes, statistics, and the releases and salted references that
 /// name nobody. The rest of its folder holds persons.
-const STAYS: [&str; 6] = [
+const STAYS: [&str; 7] = [
     "manifest.planned.json",
     "manifest.json",
     "letters.plan.json",
+    "correction.json",
     "statistics",
     "outbox",
     "verification",

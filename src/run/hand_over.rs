@@ -11,6 +11,7 @@ use crate::deliver::{self, Dispatch, Outbox, Trace};
 use crate::diag::Failure;
 use crate::ledger::Ledger;
 use crate::ledger::crash;
+use crate::model::aftermath::PrintBatch;
 use crate::model::company::CompanyKey;
 use crate::model::identity::LetterId;
 use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState, Record};
@@ -280,7 +281,9 @@ fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
     {
         claimed.insert((claim.letter_id, claim.night, claim.attempt));
         let letter = (claim.letter_id, claim.night);
-        if lost.contains(&(claim.letter_id, claim.night, claim.attempt)) {
+        // A correction is about findings of another letter: that is its purpose.
+        let is_lost = lost.contains(&(claim.letter_id, claim.night, claim.attempt));
+        if is_lost || claim.is_correction() {
             continue;
         }
         letter_of.extend(claim.items.iter().map(|i| (i.finding_id, letter)));
@@ -289,7 +292,8 @@ fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
         Record::Claim(c) => {
             let is_elsewhere = |letter: &(LetterId, Night)| *letter != (c.letter_id, c.night);
             let mut letters = c.items.iter().filter_map(|i| letter_of.get(&i.finding_id));
-            !claimed.contains(&(c.letter_id, c.night, c.attempt)) && !letters.any(is_elsewhere)
+            !claimed.contains(&(c.letter_id, c.night, c.attempt))
+                && (c.is_correction() || !letters.any(is_elsewhere))
         }
         _ => true,
     };
@@ -375,8 +379,12 @@ fn taken<'t, T>(items: &'t [T], next: &AtomicUsize) -> Option<(usize, &'t T)> {
     items.get(at).map(|item| (at, item))
 }
 
-/// Notes in the ledger that the run's manifest is final.
-pub(super) fn finish(outputs: &Outputs<'_>, ledger: &mut Ledger) -> Result<(), Failure> {
+/// Notes in the ledger what went to the printer, and that the run's manifest is final.
+pub(super) fn finish(
+    outputs: &Outputs<'_>,
+    batches: Vec<PrintBatch>,
+    ledger: &mut Ledger,
+) -> Result<(), Failure> {
     let pin = outputs.pin;
     let done = Record::Final {
         night: pin.night,
@@ -386,7 +394,11 @@ pub(super) fn finish(outputs: &Outputs<'_>, ledger: &mut Ledger) -> Result<(), F
     if ledger.view().records.iter().any(|r| r.record == done) {
         return Ok(());
     }
-    ledger.append(vec![done], &mut |view, records| {
+    let is_new = |r: &Record, view: &LedgerView| view.records.iter().all(|n| n.record != *r);
+    let batches = batches.into_iter().map(Record::PrintBatch);
+    let mut records: Vec<Record> = batches.filter(|b| is_new(b, ledger.view())).collect();
+    records.push(done);
+    ledger.append(records, &mut |view, records| {
         let is_new = |r: &Record| view.records.iter().all(|n| n.record != *r);
         records.into_iter().filter(is_new).collect()
     })?;

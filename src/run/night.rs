@@ -7,7 +7,7 @@ use super::outputs::{Outputs, RenderedNight};
 use super::progress::Progress;
 use super::sweep::{OpenSnapshot, Swept, sweep};
 use super::world::{World, listed};
-use super::{Moment, again, erase, hand_over, in_workers, outboxes, world};
+use super::{Moment, again, erase, hand_over, in_workers, outboxes, status, world};
 use crate::config::NightRule;
 use crate::decide::{self, Decided, history::History};
 use crate::diag::{Failure, Kind, Problem};
@@ -114,18 +114,30 @@ fn run_here(
 ) -> Result<Outcome, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
-    let mut ledger = Ledger::open(
-        &place,
-        &loaded.job.ledger,
-        &Holder::this_process(&moment.run_id),
-    )?;
-    let found = gather(&loaded, &place, ask, moment, ledger.view(), progress)?;
-    let pin = pin(&loaded, &found, ask, &mut ledger, moment)?;
+    let who = Holder::this_process(&moment.run_id);
+    let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
+    let ended = run_opened((call, &loaded), &place, ask, moment, &mut ledger, progress);
+    let summary = ended.as_ref().ok().map(|outcome| &outcome.summary);
+    let written = status::write(&loaded, &place, ledger.view(), moment, summary);
+    // What became of the night is told first; a status that cannot be written comes second.
+    ended.and_then(|outcome| written.map(|()| outcome))
+}
+
+fn run_opened(
+    (call, loaded): (&Call, &Loaded),
+    place: &Place,
+    ask: &Ask,
+    moment: &Moment,
+    ledger: &mut Ledger,
+    progress: &dyn Progress,
+) -> Result<Outcome, Failure> {
+    let found = gather(loaded, place, ask, moment, ledger.view(), progress)?;
+    let pin = pin(loaded, &found, ask, ledger, moment)?;
     crash::point("pinned");
     let newest = found.plan.snapshots.iter().map(|s| s.date).max();
     let outputs = Outputs {
-        loaded: &loaded,
-        place: &place,
+        loaded,
+        place,
         pin: &pin,
         moment,
         folder: format!("{}{}/{}/", loaded.job.runs, pin.night, pin.run_id),
@@ -139,10 +151,10 @@ fn run_here(
         if ask.until == Until::Plan {
             return Ok(outcome(&outputs, night, hand_over::Handed::default()));
         }
-        let outbox = outboxes::open(&loaded, call, &place, &outputs.folder)?;
+        let outbox = outboxes::open(loaded, call, place, &outputs.folder)?;
         let letters = night.decided.letters.iter().zip(&night.rendered.forms);
         let outbox = outbox.as_ref();
-        let mut handed = hand_over::hand_over(&outputs, letters, &mut ledger, outbox, progress)?;
+        let mut handed = hand_over::hand_over(&outputs, letters, ledger, outbox, progress)?;
         let mut again = Vec::new();
         for round in 0..again::MAX_ROUNDS {
             let more = again::rendered(&outputs, night, ledger.view(), round)?;
@@ -150,14 +162,14 @@ fn run_here(
                 break;
             }
             let letters = more.iter().map(|a| (&a.drafted, &a.files));
-            handed += hand_over::hand_over(&outputs, letters, &mut ledger, outbox, progress)?;
+            handed += hand_over::hand_over(&outputs, letters, ledger, outbox, progress)?;
             again.extend(more);
         }
-        outputs.write_results(night, &again, ledger.view(), progress)?;
+        let batches = outputs.write_results(night, &again, ledger.view(), progress)?;
         if let Some(newest) = newest {
-            erase::expired(&loaded, &place, &mut ledger, newest)?;
+            erase::expired(loaded, place, ledger, newest)?;
         }
-        hand_over::finish(&outputs, &mut ledger)?;
+        hand_over::finish(&outputs, batches, ledger)?;
         crash::point("before_release");
         Ok(outcome(&outputs, night, handed))
     })

@@ -15,13 +15,14 @@ use super::world::World;
 use crate::decide::{Decided, Drafted};
 use crate::diag::{Failure, Reject};
 use crate::ledger::crash;
+use crate::model::aftermath::PrintBatch;
 use crate::model::company::Channel;
 use crate::model::counts::Outcomes;
 use crate::model::decision::Reason;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{Claim, Erased, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
-use crate::render::{self, Mark, merge, print};
+use crate::render::{self, Mark};
 use crate::report::{self, letter_plan, manifest, summary::Summary, verification};
 use crate::statistics;
 use crate::store::{Created, Place};
@@ -71,7 +72,7 @@ pub struct Outputs<'a> {
 /// Letters that are rendered before they are written: bounds memory.
 const CHUNK: usize = 256;
 
-type Files = Vec<(String, Vec<u8>)>;
+pub(super) type Files = Vec<(String, Vec<u8>)>;
 
 impl Outputs<'_> {
     /// Renders every letter and writes its files: `letters/` for those that will be claimed,
@@ -189,7 +190,7 @@ impl Outputs<'_> {
         }
     }
 
-    fn write_all(&self, files: Files) -> Result<(), Failure> {
+    pub(super) fn write_all(&self, files: Files) -> Result<(), Failure> {
         let full = files
             .into_iter()
             .map(|(name, bytes)| (format!("{}{name}", self.folder), bytes))
@@ -197,7 +198,7 @@ impl Outputs<'_> {
         self.place.create_many(full.collect())
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         self.place
             .create_same(&format!("{}{name}", self.folder), bytes)
     }
@@ -244,7 +245,7 @@ impl Outputs<'_> {
         again: &[Again],
         ledger: &LedgerView,
         progress: &dyn Progress,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<PrintBatch>, Failure> {
         progress.begin("write tables", 4);
         let letters: Vec<&Letter> = night.decided.letters.iter().map(|d| &d.letter).collect();
         let mut files: Files = vec![
@@ -258,7 +259,8 @@ impl Outputs<'_> {
             ),
         ];
         progress.advance(1);
-        files.extend(self.mail_merge(night, again)?);
+        let (merge, batches) = self.mail_merge(night, again)?;
+        files.extend(merge);
         files.push(self.verification(night, ledger)?);
         progress.advance(1);
         files.extend(self.statistics(night)?);
@@ -276,92 +278,7 @@ impl Outputs<'_> {
         crash::point("manifest_written");
         progress.advance(1);
         progress.end();
-        Ok(())
-    }
-
-    /// The letters that go by post, as CSV and XLSX.
-    fn mail_merge(&self, night: &RenderedNight<'_>, again: &[Again]) -> Result<Files, Failure> {
-        let first = night.decided.letters.iter().zip(&night.rendered.pages);
-        let later = again.iter().map(|a| (&a.drafted, &a.pages));
-        let rows: Vec<merge::MergeLetter<'_>> = first
-            .chain(later)
-            .filter(|(d, _)| d.is_sendable && d.letter.recipient.channel == Channel::Post)
-            .map(|(d, pages)| merge::MergeLetter {
-                letter: &d.letter,
-                pages: *pages,
-            })
-            .collect();
-        self.merged(rows)
-    }
-
-    fn merged(&self, mut rows: Vec<merge::MergeLetter<'_>>) -> Result<Files, Failure> {
-        let (look, job) = (&self.loaded.look, &self.loaded.job);
-        print::posting_order(&mut rows);
-        let csv = |profile| merge::csv(&rows, look, job.csv_separator, profile);
-        let name = |name: &str| format!("mail-merge/{name}");
-        let mut files = vec![
-            (name("letters.csv"), csv(merge::Profile::Printer)?),
-            (
-                name("letters-spreadsheet.csv"),
-                csv(merge::Profile::Spreadsheet)?,
-            ),
-            (
-                name("letters.xlsx"),
-                merge::xlsx(&rows, look, self.pin.night)?,
-            ),
-        ];
-        let batches: Vec<_> = rows
-            .par_chunks(job.print.letters_a_batch)
-            .enumerate()
-            .map(|(n, letters)| self.batch(n + 1, letters))
-            .collect();
-        let mut places = Vec::new();
-        for (file, of_batch) in batches {
-            files.extend(file);
-            places.extend(of_batch);
-        }
-        files.push((
-            name("print.csv"),
-            print::places_csv(&places, job.csv_separator)?,
-        ));
-        Ok(files)
-    }
-
-    /// One file for the printer; where a letter of it exists in its plain form only, the list
-    /// names each letter's own PDF instead.
-    fn batch(
-        &self,
-        n: usize,
-        letters: &[merge::MergeLetter<'_>],
-    ) -> (Option<(String, Vec<u8>)>, Vec<print::Place>) {
-        let id = format!("{}-{n:03}", self.pin.night);
-        let settings = self.loaded.job.print;
-        match print::batch(&id, letters, &self.loaded.look, settings) {
-            Ok(batch) => {
-                let file = format!("mail-merge/print-{n:03}.pdf");
-                let sha256 = hex::encode(Sha256::digest(&batch.pdf));
-                let places = print::places(&batch, &file, &sha256, letters, settings);
-                (Some((file, batch.pdf)), places)
-            }
-            Err(e) => {
-                tracing::warn!(batch = id, "printed letter by letter: {e}");
-                let alone = letters.iter().enumerate().flat_map(|(at, letter)| {
-                    let batch = print::Batch {
-                        id: id.clone(),
-                        pdf: Vec::new(),
-                        pages: letter.pages,
-                    };
-                    let file = format!("letters/{}.pdf", letter.letter.name());
-                    let one = std::slice::from_ref(letter);
-                    let places = print::places(&batch, &file, "", one, settings);
-                    places.into_iter().map(move |p| print::Place {
-                        position: at + 1,
-                        ..p
-                    })
-                });
-                (None, alone.collect())
-            }
-        }
+        Ok(batches)
     }
 
     /// The list with which readers confirm a reference: of the letters that this run claimed.

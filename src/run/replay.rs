@@ -75,7 +75,9 @@ fn replay_here(
     night::with_rendered(&outputs, found, &as_of, progress, |night| {
         outputs.write_plan(night)?;
         let again = again::all(&outputs, night, &view)?;
-        outputs.write_results(night, &again, &view, progress)
+        outputs
+            .write_results(night, &again, &view, progress)
+            .map(|_| ())
     })?;
     compare(&loaded, &place, &memory, &view, &pin, &folder)
 }

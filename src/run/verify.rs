@@ -1,12 +1,13 @@
 //! Is this reference ours? By the ledger, or by the list that is published.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::load::{Call, load};
 use crate::diag::Failure;
 use crate::ledger::Ledger;
 use crate::model::identity::Reference;
-use crate::model::ledger_record::{LedgerView, ReceiptState};
+use crate::model::ledger_record::{Claim, LedgerView, ReceiptState};
 use crate::report::verification;
 
 /// What is asked.
@@ -72,6 +73,25 @@ fn by_list(list: &Path, reference: &Reference) -> Result<Answer, Failure> {
     })
 }
 
+/// Of a letter about several threats one may be taken back, and the others stand.
+fn withdrawn(view: &LedgerView, claim: &Claim) -> String {
+    let night = claim.night;
+    let corrections = view.corrections().filter(|c| c.night == night);
+    let threats: BTreeSet<&str> = corrections.map(|c| c.threat_id.as_str()).collect();
+    let stands = |threat: &str| !threats.contains(threat);
+    let items = claim.items.iter().map(|i| i.threat_id.as_str());
+    let (standing, back): (BTreeSet<&str>, BTreeSet<&str>) = items.partition(|t| stands(t));
+    if standing.is_empty() || back.is_empty() {
+        return format!("withdrawn: sent on {night}, and taken back since");
+    }
+    let list = |threats: BTreeSet<&str>| threats.into_iter().collect::<Vec<_>>().join(", ");
+    format!(
+        "withdrawn in part: sent on {night}; taken back since: {}; still true: {}",
+        list(back),
+        list(standing)
+    )
+}
+
 /// The latest attempt speaks for the letter.
 fn by_ledger(view: &LedgerView, reference: &Reference) -> Answer {
     let claim = view
@@ -93,7 +113,7 @@ fn by_ledger(view: &LedgerView, reference: &Reference) -> Answer {
     }
     let night = claim.night;
     match latest {
-        _ if is_withdrawn => no(format!("withdrawn: sent on {night}, and taken back since")),
+        _ if is_withdrawn => no(withdrawn(view, claim)),
         Some(ReceiptState::HandedOver) => yes(format!("real, sent on {night}")),
         Some(ReceiptState::Bounced) => yes(format!("real, sent on {night}; it came back to us")),
         Some(_) => yes(format!("real, made on {night}; it could not be delivered")),

@@ -118,7 +118,7 @@ fn registered(asset: &Asset, by: MatchedBy) -> String {
     format!("{} as {} (by {by})", asset.company, described(asset))
 }
 
-fn described(asset: &Asset) -> String {
+pub(super) fn described(asset: &Asset) -> String {
     let moment = |at: Option<i64>, otherwise: &str| {
         at.and_then(|at| jiff::Timestamp::from_microsecond(at).ok())
             .map_or_else(|| otherwise.to_owned(), |t| t.to_string())

@@ -32,6 +32,19 @@ pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
     Ok(created)
 }
 
+/// Writes a file in the place of one that may be there.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path)?;
+    create_folders(folder)?;
+    let temporary = temporary(folder);
+    let written = write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    File::open(folder)?.sync_all()
+}
+
 /// As [`create`], of a file that is written already, on the same disk. Its first name stays.
 pub(super) fn create_from(path: &Path, file: &Path) -> io::Result<Created> {
     let folder = folder_of(path)?;

@@ -334,6 +334,24 @@ impl Place {
             .block_on(self.create_remote(&full, path, bytes.to_vec().into()))
     }
 
+    /// Writes an object whether it is there or not; a reader sees the old or the new one, whole.
+    /// Only for what says how things stand now: everything that proves something is created.
+    ///
+    /// # Errors
+    /// As [`Place::create`].
+    pub fn replace(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let full = self.full(path)?;
+        if let Some(root) = &self.local_root {
+            return local::replace(&root.join(path), bytes)
+                .map_err(|e| failure::of_io(&e, &self.display(path)));
+        }
+        let bytes = Bytes::copy_from_slice(bytes);
+        let written = self.runtime.block_on(self.store.put(&full, bytes.into()));
+        written
+            .map(|_| ())
+            .map_err(|e| failure::of(&e, &self.display(path)))
+    }
+
     /// As [`Place::create`], with the bytes of a file: a local store takes the file itself, which
     /// must have been named by [`Place::temporary`].
     ///

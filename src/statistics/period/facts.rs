@@ -166,7 +166,8 @@ impl Gather {
                     self.runs.insert(*night, (*revision, run_id.clone()));
                 }
             }
-            Record::Claim(_) | Record::Night(_) | Record::Erased(_) => {}
+            // Other kinds say nothing about what was warned of.
+            _ => {}
         }
     }
 

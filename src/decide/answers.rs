@@ -1,0 +1,123 @@
+//! What recipients answered, as far as it changes what is written to them.
+//!
+//! - `not-mine` suspends the asset for that company, until the company confirms it anew.
+//! - `opt-out` and `false-positive` suppress, until their end date where they have one.
+//! - `fixed` makes a later sighting a relapse; what was seen before it was said says nothing new.
+//!
+//! A later answer about the same thing replaces an earlier one.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use super::Input;
+use crate::model::aftermath::{Answer, AnswerKind};
+use crate::model::decision::{Hit, ItemKind, Reason};
+use crate::model::identity::{FindingId, PartyRef};
+use crate::model::ledger_record::Claim;
+use crate::model::night::{Micros, Night};
+
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    at: Micros,
+    until: Option<Date>,
+}
+
+impl Said {
+    fn counts_on(self, night: Night) -> bool {
+        self.until.is_none_or(|until| night.date() < until)
+    }
+}
+
+/// The answers of a ledger view.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers {
+    opted_out: BTreeMap<PartyRef, Said>,
+    /// By company and asset.
+    suspended: BTreeMap<(PartyRef, PartyRef), Said>,
+    false_positive: BTreeMap<FindingId, Said>,
+    fixed: BTreeMap<FindingId, Said>,
+}
+
+impl Answers {
+    /// Takes the next answer of the ledger.
+    pub(super) fn take(&mut self, answer: &Answer) {
+        let said = Said {
+            at: answer.said_at,
+            until: answer.until,
+        };
+        let party = answer.party_ref;
+        match answer.kind {
+            AnswerKind::OptOut => {
+                self.opted_out.insert(party, said);
+            }
+            AnswerKind::NotMine => {
+                let assets = answer.assets.iter();
+                self.suspended
+                    .extend(assets.map(|asset| ((party, *asset), said)));
+            }
+            AnswerKind::FalsePositive => {
+                let findings = answer.findings.iter();
+                self.false_positive.extend(findings.map(|f| (*f, said)));
+            }
+            AnswerKind::Fixed => {
+                let findings = answer.findings.iter();
+                self.fixed.extend(findings.map(|f| (*f, said)));
+            }
+        }
+    }
+
+    /// A letter about these findings was claimed after the answers that were taken: what was said
+    /// to be fixed has been written about again.
+    pub(super) fn written_again(&mut self, claim: &Claim) {
+        for item in &claim.items {
+            if item.kind != ItemKind::Correction {
+                self.fixed.remove(&item.finding_id);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.opted_out.is_empty()
+            && self.suspended.is_empty()
+            && self.false_positive.is_empty()
+            && self.fixed.is_empty()
+    }
+}
+
+/// The reason that an answer gives for a hit; `None` where no answer is about it.
+pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option<Reason> {
+    let answers = input.history.answers();
+    if answers.is_empty() {
+        return None;
+    }
+    let counts = |said: &&Said| said.counts_on(input.night);
+    let party = PartyRef::of(input.party_key, &hit.asset.company);
+    if answers.opted_out.get(&party).filter(counts).is_some() {
+        return Some(Reason::OptOut);
+    }
+    let asset = PartyRef(input.party_key.hmac(hit.asset.canonical.as_bytes()));
+    let suspended = answers.suspended.get(&(party, asset)).filter(counts);
+    let is_confirmed_since = |said: &Said| {
+        hit.asset
+            .confirmed_at
+            .is_some_and(|confirmed| confirmed > said.at)
+    };
+    if suspended.is_some_and(|said| !is_confirmed_since(said)) {
+        return Some(Reason::NotMine);
+    }
+    if answers
+        .false_positive
+        .get(&finding)
+        .filter(counts)
+        .is_some()
+    {
+        return Some(Reason::FalsePositive);
+    }
+    let fixed = answers.fixed.get(&finding)?;
+    Some(if hit.observation.observed_at > fixed.at {
+        Reason::Relapse
+    } else {
+        Reason::SaidFixed
+    })
+}

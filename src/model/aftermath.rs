@@ -1,0 +1,149 @@
+//! What happens to letters after they left: what recipients answer, what the printer reports,
+//! and corrections. Records of the ledger: no name, no address, no contact.
+
+use jiff::civil::Date;
+
+use super::company::text_enum;
+use super::identity::{FindingId, LetterId, PartyRef, Reference};
+use super::ledger_record::{LedgerView, Record};
+use super::night::{Micros, Night};
+
+text_enum! {
+    /// What a recipient says about a letter.
+    AnswerKind {
+        /// The problem is solved; seen again later, it is a relapse.
+        Fixed = "fixed",
+        /// The place is not the company's: the asset is suspended for it.
+        NotMine = "not-mine",
+        /// There is no such problem at that place.
+        FalsePositive = "false-positive",
+        /// The company wants no letters for a time.
+        OptOut = "opt-out",
+    }
+}
+
+/// One answer of a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The letter that it is about.
+    pub letter_id: LetterId,
+    /// Night of that letter.
+    pub night: Night,
+    /// The company, as keyed hash.
+    pub party_ref: PartyRef,
+    /// What it says.
+    pub kind: AnswerKind,
+    /// Who says so: a role out of a closed list, or a keyed hash. Never a name.
+    pub by: String,
+    /// When it was written down.
+    pub said_at: Micros,
+    /// First date on which it no longer counts; `None` means that it has no end.
+    pub until: Option<Date>,
+    /// The findings of the letter that are meant, sorted.
+    pub findings: Vec<FindingId>,
+    /// The registered values that carried them, as keyed hashes, sorted.
+    pub assets: Vec<PartyRef>,
+}
+
+impl Answer {
+    /// Does it count on this night?
+    #[must_use]
+    pub fn counts_on(&self, night: Night) -> bool {
+        self.until.is_none_or(|until| night.date() < until)
+    }
+}
+
+/// Letters that a printer gets as one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrintBatch {
+    /// `2026-03-12-001`: names it for ever.
+    pub batch_id: String,
+    /// Night of its letters.
+    pub night: Night,
+    /// SHA-256 of the file, hexadecimal; empty where its letters are printed one by one.
+    pub sha256: String,
+    /// Sheets of paper.
+    pub sheets: u32,
+    /// Its letters, in the order of the file.
+    pub letters: Vec<Reference>,
+}
+
+text_enum! {
+    /// What a printer says about one letter.
+    PrintState {
+        /// It is in the post.
+        Posted = "posted",
+        /// It was never posted: the sheet was spoiled.
+        Spoiled = "spoiled",
+        /// It came back: bounced.
+        Returned = "returned",
+    }
+}
+
+/// What the printer reports about letters of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrintReport {
+    /// Batch.
+    pub batch_id: String,
+    /// Letters and what became of them, sorted.
+    pub letters: Vec<(Reference, PrintState)>,
+}
+
+/// A wrong statement that is taken back: pinned before the first correction is claimed, so that
+/// the same call again goes on with the same date and the same words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// The threat that was stated wrongly.
+    pub threat_id: String,
+    /// The night whose letters stated it.
+    pub night: Night,
+    /// Date of the corrections.
+    pub dated: Night,
+    /// SHA-256 of the reason's file, hexadecimal.
+    pub reason_sha256: String,
+}
+
+impl LedgerView {
+    /// Every answer, in order.
+    pub fn answers(&self) -> impl Iterator<Item = &Answer> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::Answer(answer) => Some(answer),
+            _ => None,
+        })
+    }
+
+    /// Every batch for the printer, in order.
+    pub fn print_batches(&self) -> impl Iterator<Item = &PrintBatch> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::PrintBatch(batch) => Some(batch),
+            _ => None,
+        })
+    }
+
+    /// What printers reported, in order.
+    pub fn print_reports(&self) -> impl Iterator<Item = &PrintReport> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::PrintReport(report) => Some(report),
+            _ => None,
+        })
+    }
+
+    /// Every correction, in order.
+    pub fn corrections(&self) -> impl Iterator<Item = &Correction> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::Correction(correction) => Some(correction),
+            _ => None,
+        })
+    }
+
+    /// Letters of a batch that no report tells about, in the order of the batch.
+    #[must_use]
+    pub fn unreported<'b>(&self, batch: &'b PrintBatch) -> Vec<&'b Reference> {
+        let told: std::collections::BTreeSet<&Reference> = self
+            .print_reports()
+            .filter(|r| r.batch_id == batch.batch_id)
+            .flat_map(|r| r.letters.iter().map(|(reference, _)| reference))
+            .collect();
+        batch.letters.iter().filter(|r| !told.contains(r)).collect()
+    }
+}

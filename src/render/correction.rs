@@ -1,0 +1,42 @@
+//! The words of a correction: which statement is taken back, why, and what still stands.
+
+use super::content::{SectionText, Voice};
+use super::visible::{Limit, visible};
+use crate::model::letter::{Letter, LetterSection, TakenBack};
+
+pub(super) fn intro(letter: &Letter, back: &TakenBack, voice: &Voice<'_>) -> Vec<String> {
+    let company = visible(&letter.company.name, Limit::Line);
+    let date = voice.words.date(back.night.date());
+    let old = back.reference.as_str();
+    let values = [
+        ("date", date.as_str()),
+        ("company", company.as_str()),
+        ("old", old),
+    ];
+    vec![
+        voice.say("correction", &values),
+        voice.say("correction_sorry", &[]),
+    ]
+}
+
+pub(super) fn section(
+    s: &LetterSection,
+    letter: &Letter,
+    back: &TakenBack,
+    voice: &Voice<'_>,
+) -> SectionText {
+    let key = if back.is_part {
+        "correction_part"
+    } else {
+        "correction_whole"
+    };
+    let stands = voice.say(key, &[("old", back.reference.as_str())]);
+    let mut what = back.reason.clone();
+    what.push(stands);
+    SectionText {
+        title: s.threat.text(letter.language).title.clone(),
+        urgency: voice.word("nothing_to_do"),
+        what,
+        ..SectionText::default()
+    }
+}

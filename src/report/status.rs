@@ -1,0 +1,401 @@
+//! How the service stands: the last good night, what is missing, what a person must look at.
+//!
+//! A function of the ledger and of the nights that were due. For people, as JSON for programs,
+//! and as OpenMetrics text for whoever watches at night.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::diag::Failure;
+use crate::model::ledger_record::{LedgerView, PinnedNight, ReceiptState};
+use crate::model::night::Night;
+
+/// What a status is made from.
+pub struct Input<'a> {
+    /// Name of the job.
+    pub job: &'a str,
+    /// Now: UTC, seconds since 1970.
+    pub now_secs: i64,
+    /// Every night that had to be done by now, in rising order.
+    pub due: &'a [Night],
+    /// The ledger.
+    pub ledger: &'a LedgerView,
+}
+
+/// A night that was planned and is not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenNight {
+    /// Night.
+    pub night: String,
+    /// Revision of its plan.
+    pub revision: u32,
+    /// Why, for a person.
+    pub why: String,
+    /// A person must release it; otherwise the same command again is enough.
+    pub is_held: bool,
+}
+
+/// A letter that was claimed and has no receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnknownLetter {
+    /// Reference.
+    pub reference: String,
+    /// Night.
+    pub night: String,
+    /// Channel.
+    pub channel: String,
+    /// Attempt.
+    pub attempt: u32,
+}
+
+/// A batch of which the printer has not told everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenBatch {
+    /// Batch.
+    pub batch_id: String,
+    /// Night of its letters.
+    pub night: String,
+    /// Letters in it.
+    pub letters: usize,
+    /// Letters that no report tells about.
+    pub unreported: usize,
+    /// Sheets of paper.
+    pub sheets: u32,
+}
+
+/// The last night that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GoodNight {
+    /// Night.
+    pub night: String,
+    /// Letters of it that were handed over.
+    pub letters: usize,
+}
+
+/// How the service stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Version of this form.
+    pub nachtwacht_status: u32,
+    /// Name of the job.
+    pub job: String,
+    /// UTC, RFC 3339.
+    pub at: String,
+    /// The latest night that had to be done by now.
+    pub due_night: Option<String>,
+    /// The latest night that was done.
+    pub last_good_night: Option<GoodNight>,
+    /// Nights that had to be done by now, and were not.
+    pub missing_nights: Vec<String>,
+    /// Nights that were left out, and whose snapshots a later night took.
+    pub skipped_nights: Vec<String>,
+    /// Nights that were planned and are not done.
+    pub open_nights: Vec<OpenNight>,
+    /// Letters of which nobody knows whether they left.
+    pub unknown_letters: Vec<UnknownLetter>,
+    /// Batches of which the printer has not told everything.
+    pub unreported_batches: Vec<OpenBatch>,
+    /// What `nachtwacht status` ends with.
+    pub exit_code: u8,
+    #[serde(skip)]
+    now_secs: i64,
+}
+
+/// Lines of a list for people; the rest is counted.
+const SHOWN: usize = 10;
+
+/// Reads a status off the ledger.
+#[must_use]
+pub fn status(input: &Input<'_>) -> Status {
+    let view = input.ledger;
+    let done: BTreeSet<Night> = view
+        .nights()
+        .filter(|pin| view.is_final(pin))
+        .map(|pin| pin.night)
+        .collect();
+    let (first, last) = (done.first().copied(), done.last().copied());
+    let is_missing = |n: &&Night| match last {
+        Some(last) => **n > last,
+        // Nobody can say since when a service that never ran is late.
+        None => Some(*n) == input.due.last(),
+    };
+    let is_skipped = |n: &&Night| {
+        let is_inside = first.is_some_and(|f| **n > f) && last.is_some_and(|l| **n < l);
+        is_inside && !done.contains(*n)
+    };
+    let texts = |nights: Vec<&Night>| nights.into_iter().map(Night::to_string).collect();
+    let missing: Vec<String> = texts(input.due.iter().filter(is_missing).collect());
+    let open: Vec<OpenNight> = view
+        .nights()
+        .filter(|pin| !view.is_final(pin) && last.is_none_or(|l| pin.night >= l))
+        .map(open_night)
+        .collect();
+    let unknown: Vec<UnknownLetter> = view.unknown().into_iter().map(unknown_letter).collect();
+    let needs_a_person = !missing.is_empty() || open.iter().any(|n| n.is_held);
+    let exit_code = match (needs_a_person, unknown.is_empty()) {
+        (true, _) => 2,
+        (false, false) => 1,
+        (false, true) => 0,
+    };
+    Status {
+        nachtwacht_status: 1,
+        job: input.job.to_owned(),
+        at: jiff::Timestamp::from_second(input.now_secs)
+            .map(|t| t.to_string())
+            .unwrap_or_default(),
+        due_night: input.due.last().map(Night::to_string),
+        last_good_night: last.map(|night| GoodNight {
+            night: night.to_string(),
+            letters: handed_over(view, night),
+        }),
+        missing_nights: missing,
+        skipped_nights: texts(input.due.iter().filter(is_skipped).collect()),
+        open_nights: open,
+        unknown_letters: unknown,
+        unreported_batches: open_batches(view),
+        exit_code,
+        now_secs: input.now_secs,
+    }
+}
+
+fn open_night(pin: &PinnedNight) -> OpenNight {
+    OpenNight {
+        night: pin.night.to_string(),
+        revision: pin.revision,
+        why: "planned and not done: run it again".into(),
+        is_held: false,
+    }
+}
+
+fn unknown_letter(claim: &crate::model::ledger_record::Claim) -> UnknownLetter {
+    UnknownLetter {
+        reference: claim.reference.to_string(),
+        night: claim.night.to_string(),
+        channel: claim.channel.to_string(),
+        attempt: claim.attempt,
+    }
+}
+
+/// Distinct letters of a night that were handed over, whatever became of them since.
+fn handed_over(view: &LedgerView, night: Night) -> usize {
+    let of_night = view
+        .receipts()
+        .filter(|r| r.night == night && r.state == ReceiptState::HandedOver);
+    let letters: BTreeSet<_> = of_night.map(|r| r.letter_id).collect();
+    letters.len()
+}
+
+/// The batches of which the printer has not told everything, in order.
+#[must_use]
+pub fn open_batches(view: &LedgerView) -> Vec<OpenBatch> {
+    let batches = view.print_batches().map(|b| OpenBatch {
+        batch_id: b.batch_id.clone(),
+        night: b.night.to_string(),
+        letters: b.letters.len(),
+        unreported: view.unreported(b).len(),
+        sheets: b.sheets,
+    });
+    batches.filter(|b| b.unreported > 0).collect()
+}
+
+/// The status for people.
+#[must_use]
+pub fn text(s: &Status) -> String {
+    let mut out = format!("{}: status at {}\n\n", s.job, s.at);
+    let mut line = |label: &str, value: &str| {
+        let _ = writeln!(out, "{label:<20}{value}");
+    };
+    let nothing = "none".to_owned();
+    line("last good night", &good(s));
+    line(
+        "last night due",
+        s.due_night.as_deref().unwrap_or("none yet"),
+    );
+    let missing = listed(&s.missing_nights);
+    line(
+        "missing nights",
+        &missing.unwrap_or_else(|| nothing.clone()),
+    );
+    if let Some(skipped) = listed(&s.skipped_nights) {
+        line(
+            "skipped nights",
+            &format!("{skipped} (a later night took them)"),
+        );
+    }
+    line("open nights", &counted(s.open_nights.len()));
+    line("unknown letters", &counted(s.unknown_letters.len()));
+    line("unreported batches", &counted(s.unreported_batches.len()));
+    for todo in todos(s) {
+        let _ = write!(out, "\n{todo}");
+    }
+    out
+}
+
+fn good(s: &Status) -> String {
+    s.last_good_night.as_ref().map_or_else(
+        || "none".to_owned(),
+        |good| format!("{}, {} letters", good.night, good.letters),
+    )
+}
+
+fn counted(n: usize) -> String {
+    if n == 0 {
+        "none".to_owned()
+    } else {
+        n.to_string()
+    }
+}
+
+fn listed(nights: &[String]) -> Option<String> {
+    let shown: Vec<&str> = nights.iter().take(4).map(String::as_str).collect();
+    let more = nights.len().saturating_sub(shown.len());
+    match (shown.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(shown.join(", ")),
+        (false, n) => Some(format!("{} and {n} more", shown.join(", "))),
+    }
+}
+
+/// What a person must do, one paragraph each, lines of at most 72 columns.
+#[must_use]
+pub fn todos(s: &Status) -> Vec<String> {
+    let mut todos = Vec::new();
+    if !s.missing_nights.is_empty() {
+        todos.push("A night that was due is missing. Run the job: it takes what\nwas missed in order, one letter a company.\n".to_owned());
+    }
+    let mut list = |title: &str, rows: Vec<String>, next: &str| {
+        if rows.is_empty() {
+            return;
+        }
+        let mut text = format!("{title}\n");
+        for row in rows.iter().take(SHOWN) {
+            let _ = writeln!(text, "  {row}");
+        }
+        if rows.len() > SHOWN {
+            let _ = writeln!(text, "  and {} more", rows.len() - SHOWN);
+        }
+        let _ = writeln!(text, "  {next}");
+        todos.push(text);
+    };
+    let open = s.open_nights.iter();
+    list(
+        "Open nights",
+        open.map(|n| format!("{} revision {}: {}", n.night, n.revision, n.why))
+            .collect(),
+        "`nachtwacht run JOB --night D` goes on with one",
+    );
+    let unknown = s.unknown_letters.iter();
+    list(
+        "Letters of which nobody knows whether they left",
+        unknown
+            .map(|l| format!("{}  {}  attempt {}", l.reference, l.channel, l.attempt))
+            .collect(),
+        "`nachtwacht ledger settle REF handed-over|not-sent`",
+    );
+    let batches = s.unreported_batches.iter();
+    list(
+        "Batches that the printer has not reported",
+        batches
+            .map(|b| {
+                format!(
+                    "{}  {} of {} letters, {} sheets",
+                    b.batch_id, b.unreported, b.letters, b.sheets
+                )
+            })
+            .collect(),
+        "`nachtwacht printed BATCH --report FILE`",
+    );
+    todos
+}
+
+/// The status for programs.
+///
+/// # Errors
+/// `OurBug` where JSON cannot be written.
+pub fn json(s: &Status) -> Result<Vec<u8>, Failure> {
+    let mut bytes = serde_json::to_vec_pretty(s)
+        .map_err(|e| Failure::our_bug(format!("writing the status: {e}")))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The status as OpenMetrics text (version 1.0): gauges, labelled by job. `midnight_secs` is when
+/// the last good night began, UTC seconds since 1970.
+#[must_use]
+pub fn open_metrics(s: &Status, midnight_secs: Option<i64>) -> String {
+    let mut out = String::new();
+    let mut gauge = |name: &str, unit: &str, help: &str, value: String| {
+        let _ = writeln!(out, "# TYPE nachtwacht_{name} gauge");
+        if !unit.is_empty() {
+            let _ = writeln!(out, "# UNIT nachtwacht_{name} {unit}");
+        }
+        let _ = writeln!(out, "# HELP nachtwacht_{name} {help}");
+        let _ = writeln!(
+            out,
+            "nachtwacht_{name}{{job=\"{}\"}} {value}",
+            escaped(&s.job)
+        );
+    };
+    gauge(
+        "status_timestamp_seconds",
+        "seconds",
+        "When this status was made.",
+        s.now_secs.to_string(),
+    );
+    if let (Some(at), Some(good)) = (midnight_secs, &s.last_good_night) {
+        gauge(
+            "last_good_night_timestamp_seconds",
+            "seconds",
+            "Midnight of the last night that was done.",
+            at.to_string(),
+        );
+        gauge(
+            "last_good_night_letters",
+            "",
+            "Letters of that night that were handed over.",
+            good.letters.to_string(),
+        );
+    }
+    let n_held = s.open_nights.iter().filter(|n| n.is_held).count();
+    for (name, help, n) in [
+        (
+            "missing_nights",
+            "Nights that were due and are not done.",
+            s.missing_nights.len(),
+        ),
+        (
+            "skipped_nights",
+            "Nights whose snapshots a later night took.",
+            s.skipped_nights.len(),
+        ),
+        (
+            "open_nights",
+            "Nights that were planned and are not done.",
+            s.open_nights.len(),
+        ),
+        ("held_nights", "Nights that a person must release.", n_held),
+        (
+            "unknown_letters",
+            "Letters that were claimed and have no receipt.",
+            s.unknown_letters.len(),
+        ),
+        (
+            "unreported_batches",
+            "Batches that the printer has not reported.",
+            s.unreported_batches.len(),
+        ),
+    ] {
+        gauge(name, "", help, n.to_string());
+    }
+    out.push_str("# EOF\n");
+    out
+}
+
+/// A label's value (OpenMetrics 1.0, section 4.2).
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}

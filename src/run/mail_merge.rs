@@ -1,0 +1,134 @@
+//! What goes by post: the mail merge, and batches for the printer.
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::outputs::{Again, Files, Outputs, RenderedNight};
+use super::rectify::CORRECTION;
+use crate::diag::Failure;
+use crate::model::aftermath::PrintBatch;
+use crate::model::company::Channel;
+use crate::model::night::Night;
+use crate::render::{merge, print};
+
+/// The files of a mail merge, and what the ledger notes of its batches.
+pub(super) type Merged = (Files, Vec<PrintBatch>);
+
+impl Outputs<'_> {
+    /// The letters that go by post, as CSV and XLSX, and the batches for the printer.
+    pub(super) fn mail_merge(
+        &self,
+        night: &RenderedNight<'_>,
+        again: &[Again],
+    ) -> Result<Merged, Failure> {
+        let first = night.decided.letters.iter().zip(&night.rendered.pages);
+        let later = again.iter().map(|a| (&a.drafted, &a.pages));
+        let rows: Vec<merge::MergeLetter<'_>> = first
+            .chain(later)
+            .filter(|(d, _)| d.is_sendable && d.letter.recipient.channel == Channel::Post)
+            .map(|(d, pages)| merge::MergeLetter {
+                letter: &d.letter,
+                pages: *pages,
+            })
+            .collect();
+        self.merged(rows)
+    }
+
+    pub(super) fn merged(&self, mut rows: Vec<merge::MergeLetter<'_>>) -> Result<Merged, Failure> {
+        let (look, job) = (&self.loaded.look, &self.loaded.job);
+        print::posting_order(&mut rows);
+        let csv = |profile| merge::csv(&rows, look, job.csv_separator, profile);
+        let name = |name: &str| format!("mail-merge/{name}");
+        let mut files = vec![
+            (name("letters.csv"), csv(merge::Profile::Printer)?),
+            (
+                name("letters-spreadsheet.csv"),
+                csv(merge::Profile::Spreadsheet)?,
+            ),
+            (
+                name("letters.xlsx"),
+                merge::xlsx(&rows, look, self.pin.night)?,
+            ),
+        ];
+        let batches: Vec<_> = rows
+            .par_chunks(job.print.letters_a_batch)
+            .enumerate()
+            .map(|(n, letters)| self.batch(n + 1, letters))
+            .collect();
+        let mut places = Vec::new();
+        for (file, of_batch) in batches {
+            files.extend(file);
+            places.extend(of_batch);
+        }
+        files.push((
+            name("print.csv"),
+            print::places_csv(&places, job.csv_separator)?,
+        ));
+        Ok((files, print_batches(self.pin.night, &places)))
+    }
+
+    /// One file for the printer; where a letter of it exists in its plain form only, the list
+    /// names each letter's own PDF instead.
+    fn batch(
+        &self,
+        n: usize,
+        letters: &[merge::MergeLetter<'_>],
+    ) -> (Option<(String, Vec<u8>)>, Vec<print::Place>) {
+        let id = match self.pin.run_id.strip_prefix(CORRECTION) {
+            // Another night's batch has that number already.
+            Some(which) => format!("{}-c{which}-{n:03}", self.pin.night),
+            None => format!("{}-{n:03}", self.pin.night),
+        };
+        let settings = self.loaded.job.print;
+        match print::batch(&id, letters, &self.loaded.look, settings) {
+            Ok(batch) => {
+                let file = format!("mail-merge/print-{n:03}.pdf");
+                let sha256 = hex::encode(Sha256::digest(&batch.pdf));
+                let places = print::places(&batch, &file, &sha256, letters, settings);
+                (Some((file, batch.pdf)), places)
+            }
+            Err(e) => {
+                tracing::warn!(batch = id, "printed letter by letter: {e}");
+                let alone = letters.iter().enumerate().flat_map(|(at, letter)| {
+                    let batch = print::Batch {
+                        id: id.clone(),
+                        pdf: Vec::new(),
+                        pages: letter.pages,
+                    };
+                    let file = format!("letters/{}.pdf", letter.letter.name());
+                    let one = std::slice::from_ref(letter);
+                    let places = print::places(&batch, &file, "", one, settings);
+                    places.into_iter().map(move |p| print::Place {
+                        position: at + 1,
+                        ..p
+                    })
+                });
+                (None, alone.collect())
+            }
+        }
+    }
+}
+
+/// What the ledger notes of the batches: the sum of their letters.
+fn print_batches(night: Night, places: &[print::Place]) -> Vec<PrintBatch> {
+    let mut batches: Vec<PrintBatch> = Vec::new();
+    for place in places {
+        let Ok(reference) = place.reference.parse() else {
+            continue; // ours, so it parses
+        };
+        match batches.last_mut().filter(|b| b.batch_id == place.batch) {
+            Some(batch) => {
+                batch.sheets += place.sheets;
+                batch.letters.push(reference);
+            }
+            None => batches.push(PrintBatch {
+                batch_id: place.batch.clone(),
+                night,
+                sha256: place.sha256.clone(),
+                sheets: place.sheets,
+                letters: vec![reference],
+            }),
+        }
+    }
+    batches
+}

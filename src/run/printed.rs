@@ -1,0 +1,232 @@
+//! `printed`: what the printer reports about a batch, letter by letter.
+//!
+//! A spoiled letter was never posted and a returned one came back: both get a receipt that says
+//! so, and the next night writes their findings again.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use super::Moment;
+use super::load::{Call, load};
+use crate::diag::{Failure, Kind, Problem};
+use crate::ledger::{Holder, Ledger};
+use crate::model::aftermath::{PrintBatch, PrintReport, PrintState};
+use crate::model::identity::Reference;
+use crate::model::ledger_record::{LedgerView, Receipt, ReceiptState, Record};
+use crate::report::status;
+
+/// The outbox of receipts that come out of a printer's report.
+pub const PRINTER: &str = "printer";
+
+/// The batches that are not reported in full.
+///
+/// # Errors
+/// As [`Ledger::read_only`].
+pub fn open(call: &Call) -> Result<(String, u8), Failure> {
+    let loaded = load(call)?;
+    let place = loaded.place(&call.env)?;
+    let view = Ledger::read_only(&place, &loaded.job.ledger)?;
+    let open = status::open_batches(&view);
+    let mut text = String::new();
+    for b in &open {
+        let _ = writeln!(
+            text,
+            "{}  night {}  {} of {} letters unreported  {} sheets",
+            b.batch_id, b.night, b.unreported, b.letters, b.sheets
+        );
+    }
+    if open.is_empty() {
+        text.push_str("every batch is reported in full\n");
+    }
+    Ok((text, 0))
+}
+
+/// Writes a report down. The same report again adds nothing.
+///
+/// # Errors
+/// `FixJob` where the batch is unknown or the file cannot be read; `FixData` with every row that
+/// is wrong, and then nothing is written; else as [`Ledger::open`].
+pub fn report(
+    call: &Call,
+    batch: &str,
+    file: &Path,
+    moment: &Moment,
+) -> Result<(String, u8), Failure> {
+    let loaded = load(call)?;
+    let place = loaded.place(&call.env)?;
+    let shown = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|e| {
+        Failure::fix_job(format!("the report cannot be read: {e}")).at(&shown, "--report")
+    })?;
+    let who = Holder::this_process(&moment.run_id);
+    let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
+    let known = ledger.view().print_batches().find(|b| b.batch_id == batch);
+    let known = known.cloned().ok_or_else(|| {
+        Failure::fix_job(format!("batch `{batch}` is not in the ledger"))
+            .at("", "BATCH")
+            .hint("batches stand in mail-merge/print.csv of a night; `nachtwacht printed` lists the open ones")
+    })?;
+    let told = rows(&bytes, &shown, &known)?;
+    let records = records(ledger.view(), &known, &told);
+    ledger.append(records, &mut |view, records| {
+        let is_new = |r: &Record| view.records.iter().all(|n| n.record != *r);
+        records.into_iter().filter(is_new).collect()
+    })?;
+    Ok((said(&known, ledger.view()), 0))
+}
+
+/// Reference and state of every row.
+fn rows(
+    bytes: &[u8],
+    file: &str,
+    batch: &PrintBatch,
+) -> Result<BTreeMap<Reference, PrintState>, Failure> {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    let head = text.lines().next().unwrap_or_default();
+    let separator = if head.contains(';') { b';' } else { b',' };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let wrong = |e: csv::Error| Failure::fix_data(format!("not readable as CSV: {e}")).at(file, "");
+    let header = reader.headers().map_err(wrong)?.clone();
+    let column = |names: [&str; 2]| {
+        let found = header
+            .iter()
+            .position(|h| names.iter().any(|n| h.eq_ignore_ascii_case(n)));
+        found.ok_or_else(|| {
+            Failure::fix_data(format!(
+                "no column `{}` or `{}`; found: {}",
+                names[0],
+                names[1],
+                header.iter().collect::<Vec<_>>().join(", ")
+            ))
+            .at(file, "header")
+            .hint("the first line names the columns, with `;` or `,` between them")
+        })
+    };
+    let (at_reference, at_state) = (
+        column(["reference", "kenmerk"])?,
+        column(["state", "status"])?,
+    );
+    let mut told = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (n, row) in reader.records().enumerate() {
+        let row = row.map_err(wrong)?;
+        let cell = |at: usize| row.get(at).unwrap_or_default();
+        match letter(cell(at_reference), cell(at_state), batch) {
+            Ok((reference, state)) => {
+                if told.insert(reference, state).is_some_and(|s| s != state) {
+                    let message = "the letter stands twice in the report, with two states";
+                    problems.push(Problem::new(file, format!("row {}", n + 1), message));
+                }
+            }
+            Err(message) => problems.push(Problem::new(file, format!("row {}", n + 1), message)),
+        }
+    }
+    Failure::from_problems(Kind::FixData, problems).map_or(Ok(told), Err)
+}
+
+fn letter(
+    reference: &str,
+    state: &str,
+    batch: &PrintBatch,
+) -> Result<(Reference, PrintState), String> {
+    let reference: Reference = reference.parse()?;
+    if !batch.letters.contains(&reference) {
+        return Err(format!(
+            "`{reference}` is no letter of batch {}",
+            batch.batch_id
+        ));
+    }
+    let state = state.to_lowercase();
+    let state = state
+        .parse()
+        .map_err(|()| format!("`{state}` is not one of posted, spoiled, returned"))?;
+    Ok((reference, state))
+}
+
+/// The report as far as it says something new, and the receipts that follow from it.
+fn records(
+    view: &LedgerView,
+    batch: &PrintBatch,
+    told: &BTreeMap<Reference, PrintState>,
+) -> Vec<Record> {
+    let mut known: BTreeMap<&Reference, PrintState> = BTreeMap::new();
+    for report in view
+        .print_reports()
+        .filter(|r| r.batch_id == batch.batch_id)
+    {
+        known.extend(report.letters.iter().map(|(r, s)| (r, *s)));
+    }
+    let new: Vec<(Reference, PrintState)> = told
+        .iter()
+        .filter(|(reference, state)| known.get(reference) != Some(state))
+        .map(|(reference, state)| (reference.clone(), *state))
+        .collect();
+    if new.is_empty() {
+        return Vec::new();
+    }
+    let mut records: Vec<Record> = new
+        .iter()
+        .filter_map(|(reference, state)| receipt(view, batch, reference, *state))
+        .collect();
+    records.insert(
+        0,
+        Record::PrintReport(PrintReport {
+            batch_id: batch.batch_id.clone(),
+            letters: new,
+        }),
+    );
+    records
+}
+
+fn receipt(
+    view: &LedgerView,
+    batch: &PrintBatch,
+    reference: &Reference,
+    state: PrintState,
+) -> Option<Record> {
+    let state = match state {
+        PrintState::Posted => return None,
+        PrintState::Spoiled => ReceiptState::Failed,
+        PrintState::Returned => ReceiptState::Bounced,
+    };
+    let claim = view
+        .claims()
+        .filter(|c| c.reference == *reference && c.night == batch.night)
+        .max_by_key(|c| c.attempt)?;
+    Some(Record::Receipt(Receipt {
+        letter_id: claim.letter_id,
+        night: claim.night,
+        attempt: claim.attempt,
+        state,
+        outbox: PRINTER.into(),
+    }))
+}
+
+fn said(batch: &PrintBatch, view: &LedgerView) -> String {
+    let mut latest: BTreeMap<&Reference, PrintState> = BTreeMap::new();
+    for report in view
+        .print_reports()
+        .filter(|r| r.batch_id == batch.batch_id)
+    {
+        latest.extend(report.letters.iter().map(|(r, s)| (r, *s)));
+    }
+    let mut text = format!(
+        "batch {}: {} letters\n",
+        batch.batch_id,
+        batch.letters.len()
+    );
+    for state in PrintState::ALL {
+        let n = latest.values().filter(|s| *s == state).count();
+        let _ = writeln!(text, "  {:<11}{n:>8}", state.as_str());
+    }
+    let _ = writeln!(text, "  unreported {:>8}", view.unreported(batch).len());
+    if latest.values().any(|s| *s != PrintState::Posted) {
+        text.push_str("the next night writes what was spoiled or returned again\n");
+    }
+    text
+}

@@ -1,0 +1,551 @@
+//! `rectify`: takes a wrong statement back, from exactly those who got it.
+//!
+//! Who that is, the ledger tells: every letter of the night that was handed over and held the
+//! threat. The correction is pinned first, so that the same call again has the same date and
+//! words; the old references are withdrawn before the first correction leaves. Corrections are
+//! claimed and handed over as any letter is.
+//!
+//! Each round has a folder beside the night's runs. A later call makes another round only where
+//! letters came to light since, such as one that a person settled as handed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::load::{Call, Loaded, fix_job, load};
+use super::outputs::{Again, Outputs};
+use super::progress::Progress;
+use super::world::World;
+use super::{Moment, hand_over, in_workers, outboxes, world};
+use crate::config;
+use crate::decide::{self, Drafted, Wrong, history::History};
+use crate::diag::Failure;
+use crate::ledger::{Holder, Ledger};
+use crate::model::aftermath::Correction;
+use crate::model::company::Channel;
+use crate::model::identity::{LetterId, PartyRef, Reference};
+use crate::model::ledger_record::{Claim, LedgerView, PinnedNight, Receipt, ReceiptState, Record};
+use crate::model::night::{Night, local_date};
+use crate::model::threat::Threat;
+use crate::render::merge;
+use crate::report::verification;
+use crate::store::Place;
+
+/// How the folder of a correction begins, beside the runs of its night.
+pub const CORRECTION: &str = "correction-";
+
+/// What is taken back.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Threat that was stated wrongly.
+    pub threat: String,
+    /// Night whose letters stated it.
+    pub night: Night,
+    /// File with the reason, in Dutch and English.
+    pub reason: PathBuf,
+}
+
+/// Corrects a night, and says whom it reached; the exit code is 1 where somebody is left.
+///
+/// # Errors
+/// `FixJob` where no letter of that night that was handed over held the threat, or the reason
+/// cannot be read or is another than before; else as a run.
+pub fn rectify(
+    call: &Call,
+    ask: &Ask,
+    moment: &Moment,
+    progress: &dyn Progress,
+) -> Result<(String, u8), Failure> {
+    in_workers(|| rectify_here(call, ask, moment, progress))
+}
+
+fn rectify_here(
+    call: &Call,
+    ask: &Ask,
+    moment: &Moment,
+    progress: &dyn Progress,
+) -> Result<(String, u8), Failure> {
+    let loaded = load(call)?;
+    let threat = threat(&loaded, &ask.threat)?;
+    let (reason, reason_sha256) = reason(&ask.reason)?;
+    let place = loaded.place(&call.env)?;
+    let who = Holder::this_process(&moment.run_id);
+    let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
+    let stated = stated(ledger.view(), ask);
+    if stated.handed_over.is_empty() {
+        return Err(nothing(ledger.view(), ask));
+    }
+    let pin = pinned(&loaded, ask, reason_sha256, &mut ledger, moment)?;
+    withdraw(&stated.handed_over, &mut ledger)?;
+    let round = round(&loaded, &place, ask)?;
+    let due: Vec<Claim> = stated
+        .handed_over
+        .into_iter()
+        .filter(|c| !round.done.contains(c.reference.as_str()))
+        .collect();
+    let mut said = Said {
+        n_stated: due.len() + round.done.len(),
+        n_before: round.done.len(),
+        unknown: stated.unknown,
+        ..Said::default()
+    };
+    if !due.is_empty() {
+        let run = Run {
+            loaded: &loaded,
+            place: &place,
+            call,
+            moment,
+            progress,
+        };
+        run.corrected(&pin, &threat, &reason, &round, due, &mut ledger, &mut said)?;
+    }
+    Ok((said.text(ask, &pin), said.exit_code()))
+}
+
+fn threat(loaded: &Loaded, id: &str) -> Result<Arc<Threat>, Failure> {
+    let threats = &loaded.catalogue.threats;
+    threats.iter().find(|t| t.id == id).cloned().ok_or_else(|| {
+        let known: Vec<&str> = threats.iter().map(|t| t.id.as_str()).collect();
+        Failure::fix_job(format!("unknown threat `{id}`"))
+            .at("", "--threat")
+            .hint(format!("known threats: {}", known.join(", ")))
+    })
+}
+
+/// The reason's paragraphs in Dutch and English, and the hash of its file.
+fn reason(file: &Path) -> Result<([Vec<String>; 2], String), Failure> {
+    let shown = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|e| {
+        Failure::fix_job(format!("the reason cannot be read: {e}"))
+            .at(&shown, "--reason")
+            .hint("give a TOML file with `nl = \"…\"` and `en = \"…\"`")
+    })?;
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::fix_job("the reason is not UTF-8 text").at(&shown, ""))?;
+    Ok((config::reason(&shown, &text).map_err(fix_job)?, sha256))
+}
+
+/// Letters of a night that held the threat.
+struct Stated {
+    /// Handed over and not come back, by the latest such attempt.
+    handed_over: Vec<Claim>,
+    /// Nobody knows whether these left.
+    unknown: Vec<Reference>,
+}
+
+fn stated(view: &LedgerView, ask: &Ask) -> Stated {
+    let mut ends: BTreeMap<(LetterId, u32), Vec<ReceiptState>> = BTreeMap::new();
+    for r in view.receipts().filter(|r| r.night == ask.night) {
+        ends.entry((r.letter_id, r.attempt))
+            .or_default()
+            .push(r.state);
+    }
+    let mut handed_over: BTreeMap<LetterId, &Claim> = BTreeMap::new();
+    let mut unknown = Vec::new();
+    let of_night = view.claims().filter(|c| c.night == ask.night);
+    let is_wrong =
+        |c: &&Claim| !c.is_correction() && c.items.iter().any(|i| i.threat_id == ask.threat);
+    for claim in of_night.filter(is_wrong) {
+        let Some(states) = ends.get(&(claim.letter_id, claim.attempt)) else {
+            unknown.push(claim.reference.clone());
+            continue;
+        };
+        let left = states.contains(&ReceiptState::HandedOver);
+        let is_lost = |s: &&ReceiptState| {
+            matches!(
+                s,
+                ReceiptState::Bounced | ReceiptState::Failed | ReceiptState::NotSent
+            )
+        };
+        if left && !states.iter().any(|s| is_lost(&s)) {
+            let kept = handed_over.entry(claim.letter_id).or_insert(claim);
+            if claim.attempt > kept.attempt {
+                *kept = claim;
+            }
+        }
+    }
+    Stated {
+        handed_over: handed_over.into_values().cloned().collect(),
+        unknown,
+    }
+}
+
+fn nothing(view: &LedgerView, ask: &Ask) -> Failure {
+    let of_night = view.claims().filter(|c| c.night == ask.night);
+    let items = of_night.flat_map(|c| &c.items);
+    let threats: BTreeSet<&str> = items.map(|i| i.threat_id.as_str()).collect();
+    let threats: Vec<&str> = threats.into_iter().collect();
+    let hint = if threats.is_empty() {
+        "no letter of that night was claimed".to_owned()
+    } else {
+        format!("letters of that night are about: {}", threats.join(", "))
+    };
+    Failure::fix_job(format!(
+        "no letter of night {} that was handed over is about `{}`",
+        ask.night, ask.threat
+    ))
+    .at("", "--threat")
+    .hint(hint)
+}
+
+/// The correction as its first call pinned it.
+fn pinned(
+    loaded: &Loaded,
+    ask: &Ask,
+    reason_sha256: String,
+    ledger: &mut Ledger,
+    moment: &Moment,
+) -> Result<Correction, Failure> {
+    let of_ask = |c: &&Correction| c.threat_id == ask.threat && c.night == ask.night;
+    if let Some(pin) = ledger.view().corrections().find(of_ask) {
+        if pin.reason_sha256 == reason_sha256 {
+            return Ok(pin.clone());
+        }
+        return Err(Failure::fix_job(format!(
+            "the correction of {} was begun on {} with another reason",
+            ask.night, pin.dated
+        ))
+        .at(ask.reason.display().to_string(), "")
+        .hint("give the same file as then: letters with its words have left"));
+    }
+    let dated = local_date(moment.now.as_microsecond(), &loaded.job.zone)
+        .map(Night::new)
+        .ok_or_else(|| Failure::fix_job("today's date lies outside the calendar"))?;
+    if dated < ask.night {
+        return Err(Failure::fix_job(format!(
+            "today is {dated}, before the night {} that is corrected",
+            ask.night
+        ))
+        .hint("set this machine's clock right: the date stands in every letter"));
+    }
+    let pin = Correction {
+        threat_id: ask.threat.clone(),
+        night: ask.night,
+        dated,
+        reason_sha256,
+    };
+    ledger.append(vec![Record::Correction(pin.clone())], &mut |_, r| r)?;
+    Ok(pin)
+}
+
+/// From now on `verify` says so.
+fn withdraw(letters: &[Claim], ledger: &mut Ledger) -> Result<(), Failure> {
+    let is_new = |view: &LedgerView, r: &Record| view.records.iter().all(|n| n.record != *r);
+    let receipts = letters.iter().map(|claim| {
+        Record::Receipt(Receipt {
+            letter_id: claim.letter_id,
+            night: claim.night,
+            attempt: claim.attempt,
+            state: ReceiptState::Withdrawn,
+            outbox: "correction".into(),
+        })
+    });
+    let known: BTreeSet<(LetterId, Night, u32)> = ledger
+        .view()
+        .receipts()
+        .filter(|r| r.state == ReceiptState::Withdrawn)
+        .map(|r| (r.letter_id, r.night, r.attempt))
+        .collect();
+    let receipts = receipts.filter(|r| match r {
+        Record::Receipt(r) => !known.contains(&(r.letter_id, r.night, r.attempt)),
+        _ => true,
+    });
+    let receipts: Vec<Record> = receipts.collect();
+    ledger.append(receipts, &mut |view, records| {
+        records.into_iter().filter(|r| is_new(view, r)).collect()
+    })?;
+    Ok(())
+}
+
+/// The round that is due, and the old references that earlier rounds corrected.
+struct Round {
+    /// `correction-<which>`: the name of its folder.
+    name: String,
+    done: BTreeSet<String>,
+}
+
+fn round(loaded: &Loaded, place: &Place, ask: &Ask) -> Result<Round, Failure> {
+    let digest = hex::encode(Sha256::digest(format!("{}|{}", ask.threat, ask.night)));
+    let which = digest.get(..8).unwrap_or_default();
+    let mut done = BTreeSet::new();
+    let mut n = 1;
+    loop {
+        let name = format!("{CORRECTION}{which}-{n}");
+        let path = format!("{}{}/{name}/correction.json", loaded.job.runs, ask.night);
+        let Some(bytes) = place.get_if(&path)? else {
+            return Ok(Round { name, done });
+        };
+        let told: Value = serde_json::from_slice(&bytes).map_err(|e| {
+            Failure::fix_data(format!("the record of a correction is not readable: {e}"))
+                .at(place.display(&path), "")
+                .hint("put it back from a backup")
+        })?;
+        let letters = told.get("letters").and_then(Value::as_array);
+        let of = letters
+            .into_iter()
+            .flatten()
+            .filter_map(|l| l.get("of")?.as_str());
+        done.extend(of.map(str::to_owned));
+        n += 1;
+    }
+}
+
+/// What the call says at its end.
+#[derive(Default)]
+struct Said {
+    n_stated: usize,
+    n_before: usize,
+    n_corrected: usize,
+    handed: hand_over::Handed,
+    unreachable: Vec<Reference>,
+    unknown: Vec<Reference>,
+    folder: String,
+}
+
+impl Said {
+    const fn exit_code(&self) -> u8 {
+        let is_whole = self.unreachable.is_empty()
+            && self.unknown.is_empty()
+            && self.handed.failed == 0
+            && self.handed.unknown == 0;
+        if is_whole { 0 } else { 1 }
+    }
+
+    fn text(&self, ask: &Ask, pin: &Correction) -> String {
+        let mut text = format!(
+            "correction of `{}` in the letters of night {}, dated {}\n",
+            ask.threat, ask.night, pin.dated
+        );
+        for (label, n) in [
+            ("letters that stated it", self.n_stated),
+            ("corrected before", self.n_before),
+            ("corrected now", self.n_corrected),
+        ] {
+            let _ = writeln!(text, "  {label:<24}{n:>8}");
+        }
+        let _ = writeln!(text, "  {} new letters", self.handed.new_letters);
+        if !self.folder.is_empty() {
+            let _ = writeln!(text, "  {}", self.folder);
+        }
+        let mut list = |title: &str, references: &[Reference]| {
+            if !references.is_empty() {
+                let _ = writeln!(text, "\n{title}");
+            }
+            for reference in references {
+                let _ = writeln!(text, "  {reference}");
+            }
+        };
+        list(
+            "nobody can be reached for these letters: a person must",
+            &self.unreachable,
+        );
+        list(
+            "nobody knows whether these left: `nachtwacht ledger settle`, then the same command again",
+            &self.unknown,
+        );
+        if self.handed.failed + self.handed.unknown > 0 {
+            let _ = writeln!(
+                text,
+                "\n{} corrections were refused, {} are unknown: see `nachtwacht status`",
+                self.handed.failed, self.handed.unknown
+            );
+        }
+        text
+    }
+}
+
+/// What one round works with.
+struct Run<'a> {
+    loaded: &'a Loaded,
+    place: &'a Place,
+    call: &'a Call,
+    moment: &'a Moment,
+    progress: &'a dyn Progress,
+}
+
+impl Run<'_> {
+    #[expect(clippy::too_many_arguments, reason = "one round, told once")]
+    fn corrected(
+        &self,
+        pin: &Correction,
+        threat: &Arc<Threat>,
+        reason: &[Vec<String>; 2],
+        round: &Round,
+        due: Vec<Claim>,
+        ledger: &mut Ledger,
+        said: &mut Said,
+    ) -> Result<(), Failure> {
+        let (loaded, place) = (self.loaded, self.place);
+        let world = world::read(loaded, place, pin.dated)?;
+        let night = PinnedNight {
+            night: pin.dated,
+            revision: 0,
+            run_id: round.name.clone(),
+            ledger_seq: ledger.view().last_seq,
+            job_sha256: loaded.job_sha256.clone(),
+            snapshots: Vec::new(),
+            inputs: Vec::new(),
+        };
+        let outputs = Outputs {
+            loaded,
+            place,
+            pin: &night,
+            moment: self.moment,
+            folder: format!("{}{}/{}/", loaded.job.runs, pin.night, round.name),
+            erased: ledger.view().erased().cloned().collect(),
+        };
+        place.remove_unfinished(&outputs.folder)?;
+        let drafts = self.drafts(&world, pin, threat, reason, &due, ledger.view(), said);
+        let letters = outputs.render_again(drafts)?;
+        let old: BTreeMap<LetterId, &Claim> = letters
+            .iter()
+            .filter_map(|a| Some((a.drafted.letter.id, of(&a.drafted, &due)?)))
+            .collect();
+        let claims = letters.iter().map(|a| claim(&outputs, a, &old)).collect();
+        let ready = ready(&letters);
+        let outbox = outboxes::open(loaded, self.call, place, &outputs.folder)?;
+        said.handed = hand_over::claims_to(outbox.as_ref(), claims, &ready, ledger, self.progress)?;
+        said.n_corrected = letters.len();
+        said.folder = place.display(&outputs.folder);
+        finish(&outputs, pin, &letters, &old, ledger)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one round, told once")]
+    fn drafts(
+        &self,
+        world: &World,
+        pin: &Correction,
+        threat: &Arc<Threat>,
+        reason: &[Vec<String>; 2],
+        due: &[Claim],
+        view: &LedgerView,
+        said: &mut Said,
+    ) -> Vec<Drafted> {
+        let loaded = self.loaded;
+        let key = &loaded.secrets.party;
+        let companies = world.companies.values();
+        let by_party: BTreeMap<PartyRef, _> =
+            companies.map(|c| (PartyRef::of(key, &c.key), c)).collect();
+        let mut wrong = Vec::new();
+        for claim in due {
+            match by_party.get(&claim.party_ref) {
+                Some(company) => wrong.push(Wrong {
+                    claim,
+                    company: Arc::clone(company),
+                }),
+                None => said.unreachable.push(claim.reference.clone()),
+            }
+        }
+        let (history, facts) = (History::of(view), BTreeMap::new());
+        let input = decide::Input {
+            settings: &loaded.job.policy,
+            night: pin.dated,
+            hits: &[],
+            companies: &world.companies,
+            contacts: &world.contacts,
+            published: &world.published,
+            threats: &loaded.catalogue.threats,
+            triggers: &loaded.catalogue.triggers,
+            history: &history,
+            facts: &facts,
+            verification_key: &loaded.secrets.verification,
+            party_key: key,
+        };
+        let drafts = decide::corrections(&input, threat, reason, &wrong);
+        let (sendable, rest): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|d| d.is_sendable);
+        let unsent = rest.iter().filter_map(|d| d.letter.correction.as_ref());
+        said.unreachable.extend(unsent.map(|c| c.reference.clone()));
+        sendable
+    }
+}
+
+/// The claim of the letter that a correction takes back.
+fn of<'c>(drafted: &Drafted, due: &'c [Claim]) -> Option<&'c Claim> {
+    let back = drafted.letter.correction.as_ref()?;
+    due.iter()
+        .find(|c| c.reference == back.reference && c.night == back.night)
+}
+
+/// Attributes stay those that were frozen with the wrong letter: statistics count it off there.
+fn claim(outputs: &Outputs<'_>, again: &Again, old: &BTreeMap<LetterId, &Claim>) -> Claim {
+    let claim = outputs.claim(&again.drafted);
+    match old.get(&claim.letter_id) {
+        Some(old) => Claim {
+            frozen: old.frozen.clone(),
+            ..claim
+        },
+        None => claim,
+    }
+}
+
+fn ready(letters: &[Again]) -> hand_over::ByLetter<'_> {
+    let of = |a: &'_ Again| a.drafted.letter.id;
+    letters
+        .iter()
+        .map(|a| {
+            let letter = &a.drafted.letter;
+            let ready = hand_over::Ready {
+                company: &letter.company.key,
+                recipient: &letter.recipient.value,
+                files: &a.files,
+            };
+            (of(a), ready)
+        })
+        .collect()
+}
+
+/// Mail merge, verification list, batches; last what ends the round.
+fn finish(
+    outputs: &Outputs<'_>,
+    pin: &Correction,
+    letters: &[Again],
+    old: &BTreeMap<LetterId, &Claim>,
+    ledger: &mut Ledger,
+) -> Result<(), Failure> {
+    let by_post = letters
+        .iter()
+        .filter(|a| a.drafted.letter.recipient.channel == Channel::Post)
+        .map(|a| merge::MergeLetter {
+            letter: &a.drafted.letter,
+            pages: a.pages,
+        });
+    let (mut files, batches) = outputs.merged(by_post.collect())?;
+    let references: Vec<Reference> = letters
+        .iter()
+        .map(|a| a.drafted.letter.reference.clone())
+        .collect();
+    let key = &outputs.loaded.secrets.verification;
+    files.push((
+        format!("verification/{}.json", pin.dated),
+        verification::list(pin.dated, key, &references)?,
+    ));
+    outputs.write_all(files)?;
+    let records = batches.into_iter().map(Record::PrintBatch);
+    let is_new = |view: &LedgerView, r: &Record| view.records.iter().all(|n| n.record != *r);
+    let records: Vec<Record> = records.filter(|r| is_new(ledger.view(), r)).collect();
+    ledger.append(records, &mut |view, records| {
+        records.into_iter().filter(|r| is_new(view, r)).collect()
+    })?;
+    let told: Vec<Value> = letters
+        .iter()
+        .filter_map(|a| {
+            let letter = &a.drafted.letter;
+            let of = old.get(&letter.id)?;
+            Some(json!({ "reference": letter.reference.as_str(), "of": of.reference.as_str() }))
+        })
+        .collect();
+    let done = json!({
+        "nachtwacht_correction": 1,
+        "threat_id": pin.threat_id,
+        "night": pin.night.to_string(),
+        "dated": pin.dated.to_string(),
+        "reason_sha256": pin.reason_sha256,
+        "letters": told,
+    });
+    outputs.write("correction.json", format!("{done:#}\n").as_bytes())
+}

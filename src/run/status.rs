@@ -1,0 +1,131 @@
+//! `status`: how the service stands, for people and for whoever watches it.
+
+use std::collections::BTreeSet;
+
+use jiff::ToSpan;
+
+use super::Moment;
+use super::load::{Call, Loaded, load};
+use super::world::listed;
+use crate::config::NightRule;
+use crate::diag::Failure;
+use crate::ledger::Ledger;
+use crate::model::ledger_record::LedgerView;
+use crate::model::night::{Night, local_midnight};
+use crate::plan;
+use crate::report::night_mail;
+use crate::report::status::{self, Status};
+use crate::report::summary::Summary;
+use crate::store::Place;
+
+/// In which form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For a monitoring system.
+    OpenMetrics,
+}
+
+/// The status as it is now, and the exit code: 2 where a night that was due is missing or a
+/// night is held, 1 where letters are unknown.
+///
+/// # Errors
+/// `FixJob` and `FixData` where job or ledger cannot be read; `TryLater` where the store is away.
+pub fn ask(call: &Call, form: Form, moment: &Moment) -> Result<(String, u8), Failure> {
+    let loaded = load(call)?;
+    let place = loaded.place(&call.env)?;
+    let view = Ledger::read_only(&place, &loaded.job.ledger)?;
+    let found = of(&loaded, &place, &view, moment)?;
+    let text = match form {
+        Form::Text => status::text(&found),
+        Form::Json => String::from_utf8_lossy(&status::json(&found)?).into_owned(),
+        Form::OpenMetrics => metrics(&loaded, &found),
+    };
+    Ok((text, found.exit_code))
+}
+
+/// Writes `status.json` and `status.om` below the job's status folder, and after a run that
+/// ended `summary.txt` too. They say how things stand now, so they are replaced.
+///
+/// # Errors
+/// The store refuses us or is not there.
+pub(super) fn write(
+    loaded: &Loaded,
+    place: &Place,
+    view: &LedgerView,
+    moment: &Moment,
+    summary: Option<&Summary>,
+) -> Result<(), Failure> {
+    let found = of(loaded, place, view, moment)?;
+    let put = |name: &str, bytes: &[u8]| {
+        place.replace(&format!("{}{name}", loaded.job.operations.status), bytes)
+    };
+    put("status.json", &status::json(&found)?)?;
+    put("status.om", metrics(loaded, &found).as_bytes())?;
+    match summary {
+        Some(summary) => put("summary.txt", night_mail::text(summary, &found).as_bytes()),
+        None => Ok(()),
+    }
+}
+
+fn of(
+    loaded: &Loaded,
+    place: &Place,
+    view: &LedgerView,
+    moment: &Moment,
+) -> Result<Status, Failure> {
+    let due = due(loaded, place, view, moment)?;
+    Ok(status::status(&status::Input {
+        job: &loaded.job.name,
+        now_secs: moment.now.as_second(),
+        due: &due,
+        ledger: view,
+    }))
+}
+
+fn metrics(loaded: &Loaded, found: &Status) -> String {
+    let good = found.last_good_night.as_ref();
+    let night: Option<Night> = good.and_then(|g| g.night.parse().ok());
+    let midnight = night.and_then(|n| local_midnight(n.date(), &loaded.job.zone).ok());
+    status::open_metrics(found, midnight.map(|at| at.div_euclid(1_000_000)))
+}
+
+/// Every night that had to be done by now: for a job of "today" every date from the first night
+/// up to today's once `due_by` has passed, for one of "newest" every date with a snapshot.
+fn due(
+    loaded: &Loaded,
+    place: &Place,
+    view: &LedgerView,
+    moment: &Moment,
+) -> Result<Vec<Night>, Failure> {
+    let job = &loaded.job;
+    if job.night == NightRule::Newest {
+        let listing = listed(place, &job.inputs.snapshots)?;
+        let (snapshots, _) = plan::snapshots(&listing, &job.inputs.snapshots);
+        let dates: BTreeSet<Night> = snapshots.iter().map(|s| Night::new(s.date)).collect();
+        return Ok(dates.into_iter().collect());
+    }
+    let here = moment.now.to_zoned_datetime(job.zone.clone());
+    let last = if here.time() >= job.operations.due_by {
+        Ok(here.date())
+    } else {
+        here.date().checked_sub(1.days())
+    };
+    let last =
+        last.map_err(|e| Failure::fix_job(format!("today lies outside the calendar: {e}")))?;
+    let first = view.nights().map(|n| n.night.date()).min();
+    let mut nights = Vec::new();
+    let mut date = first.unwrap_or(last).min(last);
+    while date <= last {
+        nights.push(Night::new(date));
+        match date.checked_add(1.days()) {
+            Ok(next) => date = next,
+            Err(_) => break,
+        }
+    }
+    Ok(nights)
+}

@@ -1,0 +1,8 @@
+//! The operator's day, with the real binary: the status, the printer's report, answers,
+//! corrections, the difference of two nights.
+
+mod answers;
+mod diff;
+mod printed;
+mod rectify;
+mod status;

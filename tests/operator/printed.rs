@@ -1,0 +1,171 @@
+//! `printed`: batches that went to the printer, and what the printer reports.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::status::short;
+use crate::sandbox::{Ran, Sandbox};
+
+const FIRST: &str = "2026-03-09";
+const SECOND: &str = "2026-03-10";
+
+/// Everything goes by post.
+fn by_post() -> Sandbox {
+    let sandbox = short(&[6, 9, 10]);
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "post_for_all = false",
+        "post_for_all = true",
+    );
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "letters_a_batch = 250 ",
+        "letters_a_batch = 3 ",
+    );
+    sandbox
+}
+
+fn report(sandbox: &Sandbox, batch: &str, text: &str) -> Ran {
+    fs::write(sandbox.path("report.csv"), text).unwrap();
+    sandbox.call(&["printed", batch, "--report", "report.csv"], &[])
+}
+
+fn references(batch: &Value) -> Vec<String> {
+    let letters = batch["letters"].as_array().unwrap();
+    letters
+        .iter()
+        .map(|l| l.as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_is_spoiled_or_returned_is_written_again_and_what_is_open_is_listed() {
+    let sandbox = by_post();
+    sandbox.run(FIRST).ended_with(0);
+    let batches = sandbox.ledger("print_batch");
+    assert!(batches.len() >= 2, "{batches:?}");
+    // The ledger and the printer's list say the same.
+    let list = sandbox.outputs(FIRST)["mail-merge/print.csv"].clone();
+    let list = String::from_utf8(list).unwrap();
+    let n_letters: usize = batches.iter().map(|b| references(b).len()).sum();
+    assert_eq!(n_letters, list.lines().count() - 1);
+    for batch in &batches {
+        let id = batch["batch_id"].as_str().unwrap();
+        assert!(list.contains(&format!("{id};")), "{id}");
+        assert!(list.contains(batch["sha256"].as_str().unwrap()));
+    }
+    let first = batches[0]["batch_id"].as_str().unwrap();
+    let letters = references(&batches[0]);
+    sandbox
+        .call(&["printed"], &[])
+        .ended_with(0)
+        .says(&[first, "3 of 3 letters unreported"]);
+
+    // Wrong reports say every fault and write nothing.
+    let before = sandbox.ledger_objects();
+    let foreign = "NW-260309-00000-00000-F";
+    report(
+        &sandbox,
+        first,
+        &format!(
+            "kenmerk;status\n{foreign};posted\n{};lost\nNW-1;posted\n",
+            letters[0]
+        ),
+    )
+    .ended_with(2)
+    .says(&[
+        "row 1",
+        "is no letter of batch",
+        "row 2",
+        "posted, spoiled, returned",
+        "row 3",
+        "mistyped",
+    ]);
+    report(&sandbox, first, "ref;status\n")
+        .ended_with(2)
+        .says(&["no column `reference` or `kenmerk`"]);
+    report(&sandbox, "2026-03-09-999", "reference,state\n")
+        .ended_with(2)
+        .says(&["is not in the ledger", "hint:"]);
+    let two_states = format!("reference,state\n{0},posted\n{0},spoiled\n", letters[0]);
+    report(&sandbox, first, &two_states)
+        .ended_with(2)
+        .says(&["two states"]);
+    assert_eq!(before, sandbox.ledger_objects());
+
+    let text = format!(
+        "\u{feff}Kenmerk;Status\r\n{};Posted\r\n{};spoiled\r\n",
+        letters[0].to_lowercase(),
+        letters[1]
+    );
+    report(&sandbox, first, &text)
+        .ended_with(0)
+        .says(&["posted            1", "unreported        1"]);
+    let once = sandbox.ledger_objects();
+    report(&sandbox, first, &text).ended_with(0);
+    assert_eq!(
+        once,
+        sandbox.ledger_objects(),
+        "the same report adds nothing"
+    );
+    // The last one of the batch, and one that was posted comes back.
+    let text = format!(
+        "reference,state\n{},returned\n{},returned\n",
+        letters[0], letters[2]
+    );
+    report(&sandbox, first, &text)
+        .ended_with(0)
+        .says(&["returned          2", "unreported        0"]);
+    let open = sandbox.call(&["printed"], &[]).ended_with(0).out;
+    assert!(!open.contains(first), "{open}");
+    let status: Value =
+        serde_json::from_str(&sandbox.call(&["status", "--json"], &[]).out).unwrap();
+    assert_eq!(
+        status["unreported_batches"].as_array().unwrap().len(),
+        batches.len() - 1
+    );
+
+    // The same night again: nothing new. The next night writes all three again, as attempt 2.
+    sandbox.run(FIRST).ended_with(0).says(&["0 new letters"]);
+    let findings = |reference: &str| -> Vec<String> {
+        let claims = sandbox.ledger("claim");
+        let claim = claims.iter().find(|c| c["reference"] == reference).unwrap();
+        let items = claim["items"].as_array().unwrap();
+        items.iter().map(|i| i["finding_id"].to_string()).collect()
+    };
+    let lost: Vec<String> = letters.iter().flat_map(|l| findings(l)).collect();
+    // The samples' next day does not see every place again: give the same snapshots once more.
+    let from = sandbox.path("data-samples/snapshots/2026-03-09/shadowserver");
+    let to = sandbox.path("data-samples/snapshots/2026-03-10/shadowserver");
+    fs::remove_dir_all(&to).unwrap();
+    fs::create_dir_all(&to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+    sandbox.run(SECOND).ended_with(0);
+    let again: Vec<Value> = sandbox
+        .ledger("claim")
+        .into_iter()
+        .filter(|c| c["night"] == SECOND)
+        .collect();
+    let claimed_again = |finding: &String| {
+        let mut of_second = again.iter().filter(|c| c["attempt"] == 2);
+        of_second.any(|c| c["items"].to_string().contains(finding.as_str()))
+    };
+    let n_again = lost.iter().filter(|f| claimed_again(f)).count();
+    assert!(n_again > 0, "{lost:?}");
+    let told: Vec<String> = again
+        .iter()
+        .flat_map(|c| c["items"].as_array().unwrap().clone())
+        .map(|i| i["finding_id"].to_string())
+        .collect();
+    let kept = references(&batches[1]);
+    for finding in kept.iter().flat_map(|l| findings(l)) {
+        assert!(
+            !told.contains(&finding),
+            "{finding} arrived, and is not written again"
+        );
+    }
+}

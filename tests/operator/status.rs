@@ -1,0 +1,260 @@
+//! `status`: the last good night, what is missing, what a person must look at.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use nachtwacht::run::Moment;
+use nachtwacht::run::load::Call;
+use nachtwacht::run::status::{Form, ask};
+use serde_json::Value;
+
+use crate::harness::needs;
+use crate::sandbox::Sandbox;
+
+const FIRST: &str = "2026-03-09";
+const SECOND: &str = "2026-03-10";
+
+/// A sandbox with participants only, so that a night is short.
+pub fn short(days: &[u8]) -> Sandbox {
+    let sandbox = Sandbox::new(days);
+    let everybody = r#"write_to = ["participant", "registered", "unregistered", "network_owner"]"#;
+    sandbox.edit(
+        "jobs/nightly.toml",
+        everybody,
+        r#"write_to = ["participant"]"#,
+    );
+    sandbox
+}
+
+fn json(sandbox: &Sandbox, code: i32) -> Value {
+    let ran = sandbox.call(&["status", "--json"], &[]).ended_with(code);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+#[test]
+fn a_night_that_is_due_and_missing_ends_with_2_and_one_that_was_done_with_0() {
+    let sandbox = short(&[6, 9, 10]);
+    // Nothing ran yet: the newest snapshot's night is due.
+    let found = json(&sandbox, 2);
+    assert_eq!(found["missing_nights"], serde_json::json!([SECOND]));
+    assert_eq!(found["last_good_night"], Value::Null);
+    assert!(!sandbox.path("ledger").exists(), "status touches nothing");
+
+    sandbox.run(FIRST).ended_with(0);
+    let found = json(&sandbox, 2);
+    assert_eq!(found["last_good_night"]["night"], FIRST);
+    assert_eq!(
+        found["last_good_night"]["letters"].as_u64().unwrap(),
+        u64::try_from(sandbox.ledger("claim").len()).unwrap()
+    );
+    assert_eq!(found["missing_nights"], serde_json::json!([SECOND]));
+
+    sandbox.run(SECOND).ended_with(0);
+    let found = json(&sandbox, 0);
+    assert_eq!(found["last_good_night"]["night"], SECOND);
+    assert_eq!(found["missing_nights"], serde_json::json!([]));
+    let ran = sandbox.call(&["status"], &[]).ended_with(0);
+    ran.says(&["last good night     2026-03-10", "missing nights      none"]);
+}
+
+#[test]
+fn an_unknown_letter_ends_with_1_and_an_open_night_is_named() {
+    let sandbox = Sandbox::small();
+    sandbox.crash(FIRST, "claimed");
+    // The night is due, and not done.
+    let found = json(&sandbox, 2);
+    assert_eq!(found["open_nights"][0]["night"], FIRST);
+    let n_claims = sandbox.ledger("claim").len();
+    assert_eq!(found["unknown_letters"].as_array().unwrap().len(), n_claims);
+    sandbox.run(FIRST).ended_with(0);
+    assert_eq!(json(&sandbox, 0)["open_nights"], serde_json::json!([]));
+    // A claim of a later revision that nobody finished.
+    sandbox
+        .call(
+            &[
+                "run",
+                "jobs/nightly.toml",
+                "--night",
+                FIRST,
+                "--revision",
+                "1",
+                "--until",
+                "plan",
+            ],
+            &[],
+        )
+        .ended_with(0);
+    let found = json(&sandbox, 0);
+    assert_eq!(found["open_nights"][0]["revision"], 1);
+}
+
+#[test]
+fn with_a_clock_a_night_is_due_from_its_hour_on_and_skipped_ones_are_named() {
+    let sandbox = short(&[6, 9, 10]);
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "night = \"newest\" ",
+        "night = \"today\" ",
+    );
+    sandbox.run(FIRST).ended_with(0);
+    let call = Call {
+        job: sandbox.path("jobs/nightly.toml"),
+        ..Call::default()
+    };
+    let at = |now: &str| -> (Value, u8) {
+        let moment = Moment {
+            now: now.parse().unwrap(),
+            run_id: "0".into(),
+        };
+        let (text, code) = ask(&call, Form::Json, &moment).unwrap();
+        (serde_json::from_str(&text).unwrap(), code)
+    };
+    // 07:00 in Amsterdam is 06:00 UTC in winter; the night of the 10th is due from then on.
+    for (now, missing, code) in [
+        ("2026-03-09T12:00:00Z", vec![], 0),
+        ("2026-03-10T05:59:59Z", vec![], 0),
+        ("2026-03-10T06:00:00Z", vec![SECOND], 2),
+        ("2026-03-12T03:00:00Z", vec![SECOND, "2026-03-11"], 2),
+        // Summer time: 07:00 is 05:00 UTC.
+        (
+            "2026-03-30T04:59:59Z",
+            (10..=29).map(|d| leaked(&format!("2026-03-{d}"))).collect(),
+            2,
+        ),
+        (
+            "2026-03-30T05:00:00Z",
+            (10..=30).map(|d| leaked(&format!("2026-03-{d}"))).collect(),
+            2,
+        ),
+    ] {
+        let (found, ended) = at(now);
+        assert_eq!(found["missing_nights"], serde_json::json!(missing), "{now}");
+        assert_eq!(
+            (ended, found["exit_code"].as_u64()),
+            (code, Some(u64::from(code))),
+            "{now}"
+        );
+    }
+    // Two nights later, with the snapshots of the 10th: the 10th and 11th were skipped.
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "max_age_days = 2\n",
+        "max_age_days = 9\n",
+    );
+    sandbox.run("2026-03-12").ended_with(0);
+    let (found, code) = at("2026-03-12T12:00:00Z");
+    assert_eq!(code, 0);
+    assert_eq!(
+        found["skipped_nights"],
+        serde_json::json!([SECOND, "2026-03-11"])
+    );
+}
+
+fn leaked(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
+}
+
+#[test]
+fn after_each_run_the_status_lies_below_the_base_and_a_summary_fits_a_mail() {
+    let sandbox = short(&[6, 9, 10]);
+    sandbox.run(FIRST).ended_with(0);
+    let read = |name: &str| fs::read_to_string(sandbox.path(&format!("status/{name}"))).unwrap();
+    let first: Value = serde_json::from_str(&read("status.json")).unwrap();
+    assert_eq!(first["last_good_night"]["night"], FIRST);
+    let mail = read("summary.txt");
+    let head = mail.lines().next().unwrap();
+    assert_eq!(
+        head, "nightly 2026-03-09: a person must act",
+        "the 10th is missing"
+    );
+    assert!(mail.lines().count() <= 60, "{mail}");
+    assert!(mail.lines().all(|l| l.chars().count() <= 72), "{mail}");
+    let n = sandbox.manifest(FIRST)["counts"]["read"].as_u64().unwrap();
+    let said = mail.lines().find(|l| l.starts_with("rows read")).unwrap();
+    let digits: String = said.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(digits, n.to_string());
+
+    sandbox.run(SECOND).ended_with(0);
+    let second: Value = serde_json::from_str(&read("status.json")).unwrap();
+    assert_eq!(second["last_good_night"]["night"], SECOND, "replaced");
+    assert!(read("summary.txt").starts_with("nightly 2026-03-10: nothing to do\n"));
+    // A run that fails tells the status too.
+    fs::remove_file(sandbox.path("status/status.json")).unwrap();
+    let register = sandbox.path("data-samples/register/assets.parquet");
+    fs::write(register, b"PAR1").unwrap();
+    sandbox.run("2026-03-11").ended_with(2);
+    let third: Value = serde_json::from_str(&read("status.json")).unwrap();
+    assert_eq!(third["last_good_night"]["night"], SECOND);
+}
+
+/// The form by OpenMetrics 1.0: each family has its type first, then its samples, then the end.
+#[test]
+fn the_open_metrics_text_can_be_read_by_its_readers() {
+    let sandbox = Sandbox::small();
+    sandbox.run(FIRST).ended_with(0);
+    let ran = sandbox
+        .call(&["status", "--openmetrics"], &[])
+        .ended_with(0);
+    let text = ran.out;
+    assert!(text.ends_with("\n# EOF\n"), "{text}");
+    let mut families = BTreeSet::new();
+    let mut current = "";
+    for line in text.lines().filter(|l| *l != "# EOF") {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert_eq!(kind, "gauge");
+            assert!(families.insert(name), "{name} twice");
+            current = name;
+        } else if let Some(rest) = line.strip_prefix("# UNIT ") {
+            let (name, unit) = rest.split_once(' ').unwrap();
+            assert!(
+                name == current && name.ends_with(&format!("_{unit}")),
+                "{line}"
+            );
+        } else if let Some(rest) = line.strip_prefix("# HELP ") {
+            assert!(rest.starts_with(&format!("{current} ")), "{line}");
+        } else {
+            let rest = line
+                .strip_prefix(current)
+                .unwrap_or_else(|| panic!("{line}"));
+            let value = rest.strip_prefix("{job=\"nightly\"} ").unwrap();
+            assert!(value.parse::<i64>().unwrap() >= 0, "{line}");
+        }
+    }
+    for name in [
+        "missing_nights",
+        "unknown_letters",
+        "last_good_night_timestamp_seconds",
+    ] {
+        assert!(
+            families.contains(format!("nachtwacht_{name}").as_str()),
+            "{name}"
+        );
+    }
+    // 2026-03-09T00:00 in Amsterdam.
+    assert!(
+        text.contains("last_good_night_timestamp_seconds{job=\"nightly\"} 1773010800\n"),
+        "{text}"
+    );
+    let reader = "import sys\n\
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as read\n\
+        print(sum(1 for _ in read(sys.stdin.read())))";
+    let has_reader = Command::new("python3")
+        .args(["-c", "import prometheus_client.openmetrics.parser"])
+        .output()
+        .is_ok_and(|o| o.status.success());
+    if !needs("prometheus_client (Python)", has_reader) {
+        return;
+    }
+    let file = sandbox.path("status.om");
+    fs::write(&file, &text).unwrap();
+    let said = Command::new("python3")
+        .args(["-c", reader])
+        .stdin(fs::File::open(&file).unwrap())
+        .output()
+        .unwrap();
+    let said_text = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+    let wrong = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert_eq!(said_text, families.len().to_string(), "{wrong}");
+}
