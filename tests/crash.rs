@@ -180,7 +180,7 @@ fn a_takeover_while_the_old_run_lives_doubles_nothing() {
             "takeover_secs = 600 ",
             "takeover_secs = 1 ",
         );
-        let mut old = start(&sandbox);
+        let old = start(&sandbox);
         let signal = |name: &str, child: &Child| {
             let pid = child.id().to_string();
             Command::new("kill").args([name, &pid]).status().unwrap();
@@ -191,9 +191,14 @@ fn a_takeover_while_the_old_run_lives_doubles_nothing() {
         std::thread::sleep(Duration::from_millis(2300));
         let new = sandbox.run(NIGHT);
         signal("-CONT", &old);
-        let ended = old.wait().unwrap();
+        let ended = old.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
         assert!(matches!(new.code, Some(0)), "{:?} {}", new.code, new.err);
-        assert!(matches!(ended.code(), Some(0 | 3)), "{ended:?}");
+        assert!(
+            matches!(ended.status.code(), Some(0 | 3)),
+            "{:?}, stopped after {after} ms: {said}",
+            ended.status
+        );
         sandbox.run(NIGHT).ended_with(0);
         let found = end_state(&sandbox);
         let of = |kind: &str, s: &BTreeMap<String, u64>| -> BTreeMap<String, u64> {

@@ -76,7 +76,8 @@ pub fn settings(port: u16) -> SmtpSettings {
         hello: "localhost".into(),
         connections: NonZeroUsize::new(4).unwrap(),
         per_domain_per_minute: 0,
-        retries: 2,
+        // What a job has without saying.
+        retries: 4,
         first_wait: Duration::from_millis(1),
         timeout: Duration::from_millis(800),
     }

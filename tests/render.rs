@@ -271,7 +271,7 @@ fn a_misspelt_field_in_a_template_is_refused_with_its_file() {
     for (name, from, to) in [
         ("letter/letter.txt", "{{ reference }}", "{{ refrence }}"),
         ("letter/letter.html", "{{ s.title }}", "{{ s.titel }}"),
-        ("letter/letter.typ", "l.salutation", "l.salutaton"),
+        ("letter/form.typ", "l.salutation", "l.salutaton"),
         ("letter/strings.nl.toml", "{{ company }}", "{{ compny }}"),
         ("letter/strings.en.toml", "salutation = ", "salutaton = "),
     ] {

@@ -291,7 +291,7 @@ pub(super) struct MatchArgs {
     /// .parquet, .csv or .jsonl; CSV on standard output where absent
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
-    /// Public Suffix List; without it only single labels such as `nl` are refused as suffixes
+    /// Public Suffix List of a day; without it the one that this program was built with
     #[arg(long, value_name = "FILE")]
     public_suffixes: Option<PathBuf>,
     /// Cloud, CDN and hosting ranges that weaken a match (network,kind,name)
@@ -327,7 +327,7 @@ pub(super) enum IndexCommand {
         /// Assets (.parquet or .csv): company_key, kind, value; valid_from and valid_until if any
         #[arg(long, value_name = "FILE")]
         assets: PathBuf,
-        /// Public Suffix List; without it only single labels such as `nl` are refused as suffixes
+        /// Public Suffix List of a day; without it the one that this program was built with
         #[arg(long, value_name = "FILE")]
         public_suffixes: Option<PathBuf>,
         /// The stored index (.parquet)

@@ -3,8 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::UInt32Type;
+use arrow::array::{Array, FixedSizeBinaryArray, StringArray, UInt32Array};
 use arrow::record_batch::RecordBatch;
 
 use crate::diag::Failure;
@@ -20,7 +19,16 @@ struct Run<I> {
     batches: I,
     /// Position of the current batch among those that are kept.
     kept: usize,
+    /// What its rows are sorted by; `None` after the last batch.
+    keys: Option<Keys>,
     row: usize,
+}
+
+impl<I> Run<I> {
+    /// The key of the row that comes next; `None` at the end of the batch.
+    fn key(&self) -> Option<Key> {
+        self.keys.as_ref()?.at(self.row)
+    }
 }
 
 /// Merges runs that are sorted each, all with the schema of `observations`; of equal rows those
@@ -42,10 +50,11 @@ where
         let mut run = Run {
             batches,
             kept: 0,
+            keys: None,
             row: 0,
         };
-        if next_batch(&mut run, &mut kept)? {
-            heap.push(Reverse((key(kept.last(), 0)?, i)));
+        if let Some(key) = next_batch(&mut run, &mut kept)? {
+            heap.push(Reverse((key, i)));
         }
         open.push(run);
     }
@@ -54,11 +63,11 @@ where
         let Some(run) = open.get_mut(i) else { break };
         rows.push((run.kept, run.row));
         run.row += 1;
-        let is_done = kept.get(run.kept).is_none_or(|b| run.row >= b.num_rows());
-        let has_more = !is_done || next_batch(run, &mut kept)?;
-        if has_more {
-            heap.push(Reverse((key(kept.get(run.kept), run.row)?, i)));
-        }
+        let next = match run.key() {
+            Some(key) => Some(key),
+            None => next_batch(run, &mut kept)?,
+        };
+        heap.extend(next.map(|key| Reverse((key, i))));
         if rows.len() == OUT_ROWS {
             emit(&mut rows, &kept, sink)?;
             drop_used(&mut kept, &mut open);
@@ -67,7 +76,8 @@ where
     emit(&mut rows, &kept, sink)
 }
 
-fn next_batch<I>(run: &mut Run<I>, kept: &mut Vec<RecordBatch>) -> Result<bool, Failure>
+/// Goes on to the next batch that has rows; the key of its first one.
+fn next_batch<I>(run: &mut Run<I>, kept: &mut Vec<RecordBatch>) -> Result<Option<Key>, Failure>
 where
     I: Iterator<Item = Result<RecordBatch, Failure>>,
 {
@@ -75,13 +85,14 @@ where
         let batch = batch?;
         if batch.num_rows() > 0 {
             run.kept = kept.len();
+            run.keys = Some(Keys::of(&batch)?);
             run.row = 0;
             kept.push(batch);
-            return Ok(true);
+            return Ok(run.key());
         }
     }
-    run.kept = usize::MAX;
-    Ok(false)
+    (run.kept, run.keys) = (usize::MAX, None);
+    Ok(None)
 }
 
 fn emit(
@@ -111,28 +122,50 @@ fn drop_used<I>(kept: &mut Vec<RecordBatch>, open: &mut [Run<I>]) {
     *kept = left;
 }
 
-fn key(batch: Option<&RecordBatch>, row: usize) -> Result<Key, Failure> {
-    let bug = || Failure::our_bug("a run has other columns than `observations`");
-    let batch = batch.ok_or_else(bug)?;
-    let column = |name: &str| batch.column_by_name(name).ok_or_else(bug);
-    let v4 = column(c::IP_V4)?;
-    if v4.is_valid(row) {
-        let v4 = v4.as_primitive_opt::<UInt32Type>().ok_or_else(bug)?;
-        return Ok((0, u128::from(v4.value(row)), String::new()));
+/// The columns of a batch that its rows are sorted by, found once.
+struct Keys {
+    v4: UInt32Array,
+    v6: FixedSizeBinaryArray,
+    names: StringArray,
+}
+
+impl Keys {
+    fn of(batch: &RecordBatch) -> Result<Self, Failure> {
+        let v6: FixedSizeBinaryArray = column(batch, c::IP_V6)?;
+        if v6.value_length() != 16 {
+            return Err(other_columns());
+        }
+        Ok(Self {
+            v4: column(batch, c::IP_V4)?,
+            v6,
+            names: column(batch, c::HOSTNAME)?,
+        })
     }
-    let v6 = column(c::IP_V6)?;
-    if v6.is_valid(row) {
-        let v6 = v6.as_fixed_size_binary_opt().ok_or_else(bug)?;
-        let bytes: [u8; 16] = v6.value(row).try_into().map_err(|_| bug())?;
-        return Ok((1, u128::from_be_bytes(bytes), String::new()));
+
+    /// `None` behind the last row.
+    fn at(&self, row: usize) -> Option<Key> {
+        if row >= self.v4.len() {
+            return None;
+        }
+        if self.v4.is_valid(row) {
+            return Some((0, u128::from(self.v4.value(row)), String::new()));
+        }
+        if self.v6.is_valid(row) {
+            let bytes = self.v6.value(row).try_into().ok()?;
+            return Some((1, u128::from_be_bytes(bytes), String::new()));
+        }
+        let name = self.names.is_valid(row).then(|| self.names.value(row));
+        Some((2, 0, name.unwrap_or_default().to_owned()))
     }
-    let name = column(c::HOSTNAME)?
-        .as_string_opt::<i32>()
-        .ok_or_else(bug)?;
-    let text = if name.is_valid(row) {
-        name.value(row)
-    } else {
-        ""
-    };
-    Ok((2, 0, text.to_owned()))
+}
+
+fn column<A: Array + Clone + 'static>(batch: &RecordBatch, name: &str) -> Result<A, Failure> {
+    let found = batch.column_by_name(name);
+    found
+        .and_then(|c| c.as_any().downcast_ref::<A>().cloned())
+        .ok_or_else(other_columns)
+}
+
+fn other_columns() -> Failure {
+    Failure::our_bug("a run has other columns than `observations`")
 }

@@ -20,8 +20,11 @@ const GROUP_ROWS: usize = 131_072;
 /// Key under which the metadata hold the [`Profile`] of the delivery, as JSON.
 pub const PROFILE_KEY: &str = "nachtwacht.ingest";
 
-/// Columns that a reader may leave pages out by; the others need no statistics.
+/// Columns that a reader may leave pages out by.
 const SORTED_BY: &[&str] = &[c::IP_V4, c::IP_V6, c::OBSERVED_AT];
+
+/// Columns of which a reader must know whether a row group has any; the others need no statistics.
+const PRESENT: &[&str] = &[c::ASN, c::HOSTNAME, c::ACCOUNT_HASH, c::ACCOUNT_DOMAIN];
 
 /// Columns in which hardly a value comes twice: a dictionary of them would be work for nothing.
 const UNLIKE: &[&str] = &[
@@ -35,7 +38,7 @@ const UNLIKE: &[&str] = &[
 ];
 
 /// A snapshot while it is written: zstd, row groups of 131,072 rows, page index for the columns
-/// that rows are sorted by, and the schema's version under [`SCHEMA_KEY`].
+/// that rows are sorted by, counts of nulls where pruning asks for them, and the schema's version under [`SCHEMA_KEY`].
 pub struct SnapshotWriter<W: Write + Send> {
     writer: ArrowWriter<W>,
 }
@@ -54,6 +57,10 @@ impl<W: Write + Send> SnapshotWriter<W> {
         for name in SORTED_BY {
             properties = properties
                 .set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Page);
+        }
+        for name in PRESENT {
+            properties = properties
+                .set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Chunk);
         }
         for name in UNLIKE {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);

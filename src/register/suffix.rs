@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use psl::Psl;
+
 use crate::diag::{Failure, Problem};
 use crate::model::name::Domain;
 
@@ -27,6 +29,8 @@ pub struct SuffixList {
     wildcard: BTreeMap<Box<str>, Section>,
     /// What stands after `!`.
     exception: BTreeMap<Box<str>, Section>,
+    /// No rules of its own: the list that the program was built with stands for it.
+    is_built_in: bool,
 }
 
 impl SuffixList {
@@ -42,6 +46,7 @@ impl SuffixList {
             exact: BTreeMap::new(),
             wildcard: BTreeMap::new(),
             exception: BTreeMap::new(),
+            is_built_in: false,
         };
         let mut section = None;
         let mut problems = Vec::new();
@@ -73,13 +78,15 @@ impl SuffixList {
         Failure::from_problems(crate::diag::Kind::FixData, problems).map_or(Ok(list), Err)
     }
 
-    /// No list at hand: names of a single label are suffixes, and nothing else is.
+    /// No list at hand: the one of the crate `psl`, both sections, as of the day of that crate's
+    /// version. For questions asked at a desk; a night reads a dated list.
     #[must_use]
-    pub const fn single_labels() -> Self {
+    pub const fn built_in() -> Self {
         Self {
             exact: BTreeMap::new(),
             wildcard: BTreeMap::new(),
             exception: BTreeMap::new(),
+            is_built_in: true,
         }
     }
 
@@ -121,6 +128,9 @@ impl SuffixList {
 
     /// The suffix that prevails: an exception's parent, else the longest rule, else the last label.
     fn suffix<'a>(&self, name: &'a str) -> (&'a str, Option<Section>) {
+        if self.is_built_in {
+            return built_in_suffix(name);
+        }
         let mut rest = name;
         let mut found = None;
         loop {
@@ -142,6 +152,19 @@ impl SuffixList {
             }
         }
     }
+}
+
+/// As [`SuffixList::suffix`], by the list of the crate `psl`.
+fn built_in_suffix(name: &str) -> (&str, Option<Section>) {
+    let Some(suffix) = psl::List.suffix(name.as_bytes()) else {
+        return (name, None);
+    };
+    let section = suffix.typ().map(|kind| match kind {
+        psl::Type::Icann => Section::Icann,
+        psl::Type::Private => Section::Private,
+    });
+    let start = name.len().saturating_sub(suffix.as_bytes().len());
+    (name.get(start..).unwrap_or(name), section)
 }
 
 fn section_of(comment: &str, current: Option<Section>) -> Option<Section> {

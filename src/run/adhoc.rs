@@ -34,7 +34,7 @@ pub struct Ask {
     pub observations: PathBuf,
     /// `.parquet`, `.csv` or `.jsonl`; CSV on standard output where absent.
     pub out: Option<PathBuf>,
-    /// Public Suffix List; without one only names of a single label are refused as suffixes.
+    /// Public Suffix List of a day; without one the list that the program was built with.
     pub public_suffixes: Option<PathBuf>,
     /// Shared infrastructure, as in a job's reference data.
     pub shared_infrastructure: Option<PathBuf>,
@@ -200,7 +200,7 @@ fn assets(path: &Path, suffixes: Option<&Path>) -> Result<(Vec<Asset>, Vec<Rejec
     }
     let suffixes = match suffixes {
         Some(path) => SuffixList::read(&read(path)?, &shown(path))?,
-        None => SuffixList::single_labels(),
+        None => SuffixList::built_in(),
     };
     let settings = register::Settings::default();
     let companies = companies(&batches);

@@ -83,7 +83,7 @@ fn run(script: Script, n: usize) -> Sums {
 #[test]
 fn a_break_now_and_then_in_any_phase_costs_no_letter_and_doubles_none() {
     for phase in Phase::ALL {
-        // Every fifth time. A letter has three tries, so hardly any is given up.
+        // Every fifth time. A letter has five tries, so hardly any is given up.
         let sums = run(Script::Every(phase, 5), 60);
         // A mail this small lies in the system's buffers whole, with its final dot, before the
         // break inside it can be seen.

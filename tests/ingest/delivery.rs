@@ -1,5 +1,6 @@
 //! Containers, and what is no report at all.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 
 use arrow::array::RecordBatch;
@@ -172,4 +173,32 @@ fn a_file_cut_inside_its_last_line_is_refused_at_every_byte() {
         2,
         "a file need not end with an end of line"
     );
+}
+
+/// A night leaves a row group unread only where its statistics say what it does not hold.
+#[test]
+fn a_snapshot_says_which_columns_are_empty() {
+    use nachtwacht::model::matches::{Outline, RowGroups};
+    let outline = |csv: &str| -> Outline {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = nachtwacht::ingest::to_parquet(&rdp(csv)).unwrap();
+        std::fs::write(folder.path().join("a.parquet"), &bytes).unwrap();
+        let base = url::Url::from_directory_path(folder.path()).unwrap();
+        let place = nachtwacht::store::Place::open(
+            &base,
+            &nachtwacht::store::Settings::default(),
+            &BTreeMap::new(),
+        )
+        .unwrap();
+        let size = u64::try_from(bytes.len()).unwrap();
+        let opened = nachtwacht::scan::open(&place, "a.parquet", size, &BTreeMap::new()).unwrap();
+        opened.snapshot.outline(0).unwrap()
+    };
+    let bare = outline("timestamp,ip\n2026-03-01 02:15:00,192.0.2.1\n");
+    assert_eq!((bare.n_rows, bare.asn), (1, None));
+    assert!(!bare.has_names && !bare.has_accounts);
+    let full = outline(
+        "timestamp,ip,hostname,asn\n2026-03-01 02:15:00,192.0.2.1,a.voorbeeld.example,64496\n",
+    );
+    assert!(full.has_names && full.asn.is_some() && !full.has_accounts);
 }

@@ -68,6 +68,36 @@ fn suffixes_follow_the_publishers_algorithm() {
     }
 }
 
+/// The list that the program brings: every form of rule and both sections, under A-labels.
+#[test]
+fn the_built_in_list_has_both_sections() {
+    let table = [
+        ("nl", None),
+        ("voorbeeld.nl", Some("voorbeeld.nl")),
+        ("co.uk", None),
+        ("a.b.co.uk", Some("b.co.uk")),
+        ("b.ck", None),
+        ("a.www.ck", Some("www.ck")),
+        ("公司.cn", None),
+        ("a.b.公司.cn", Some("b.公司.cn")),
+        // Of the private section.
+        ("github.io", None),
+        ("a.b.github.io", Some("b.github.io")),
+        // Not listed.
+        ("local", None),
+        ("a.local", Some("a.local")),
+    ];
+    let list = SuffixList::built_in();
+    for (name, want) in table {
+        let name: Domain = name.parse().unwrap();
+        let want = want.map(|w| w.parse::<Domain>().unwrap());
+        assert_eq!(list.registrable(&name), want, "{name}");
+        assert_eq!(list.is_public_suffix(&name), want.is_none(), "{name}");
+    }
+    let registry = |name: &str| list.is_registry_suffix(&name.parse().unwrap());
+    assert!(registry("co.uk") && !registry("github.io"));
+}
+
 #[test]
 fn half_a_suffix_list_is_refused() {
     for text in [
