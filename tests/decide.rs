@@ -3,6 +3,7 @@
 mod answers;
 mod chain;
 mod priority;
+mod returned;
 mod tokens;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Input;
-use crate::model::company::{Channel, Company, CompanyKey, Contact, PartyKind};
+use crate::model::company::{Channel, Company, CompanyKey, Contact, PartyKind, PostalAddress};
 use crate::model::decision::{ContactReason, ContactStep, Decision, Hit, Recipient};
 use crate::model::identity::PartyRef;
 use crate::model::name::Domain;
@@ -73,7 +73,7 @@ impl<'a> Book<'a> {
         rows: &[&Decision],
     ) -> (Chosen, Vec<String>) {
         let settings = self.input.settings;
-        if settings.post_for_all && can_get_post(company) {
+        if settings.post_for_all && self.post_fault(company).is_none() {
             let trail = vec!["job_sends_by_post: used".to_owned()];
             return (by_post(company, ContactReason::JobSendsByPost), trail);
         }
@@ -106,7 +106,7 @@ impl<'a> Book<'a> {
             ContactStep::SecurityTxt => self.security_txt(company),
             ContactStep::Rdap => self.rdap(company),
             ContactStep::RoleMailbox => self.role_mailbox(company),
-            ContactStep::PostalAddress => postal_address(company),
+            ContactStep::PostalAddress => self.postal_address(company),
             ContactStep::NetworkOwner => self.network_owner(company, rows),
         }
     }
@@ -173,13 +173,36 @@ impl<'a> Book<'a> {
             || refused.is_some_and(|night| verified.is_none_or(|day| day <= night))
     }
 
+    /// Why post cannot go to a company. An address that returned a letter is used again once the
+    /// register has another one.
+    fn post_fault(&self, company: &Company) -> Option<&'static str> {
+        let address = company.address.as_ref();
+        let returned = || {
+            let key = PartyRef::of_postal(self.input.party_key, address?);
+            let is_dead =
+                self.passed.contains(&key) || self.input.history.refused_on(key).is_some();
+            is_dead.then_some("returned")
+        };
+        address_fault(address).or_else(returned)
+    }
+
+    fn postal_address(&self, company: &Arc<Company>) -> Tried {
+        match self.post_fault(company) {
+            None => (
+                Some(by_post(company, ContactReason::PostalAddress)),
+                Vec::new(),
+            ),
+            Some(why) => nobody(why),
+        }
+    }
+
     fn unfit(&self, contact: &Contact, owner: &Company) -> Option<&'static str> {
         let has_bounced = contact.bounced_at.is_some()
             || (contact.channel == Channel::Email && self.is_dead_contact(contact));
         match contact.channel {
             _ if has_bounced => Some("bounced"),
             Channel::Email if contact.value.is_empty() => Some("empty"),
-            Channel::Post => post_fault(owner),
+            Channel::Post => self.post_fault(owner),
             Channel::Phone => Some("is for people"),
             Channel::Email => None,
         }
@@ -359,28 +382,14 @@ fn or_nothing(tried: Vec<String>, nothing: &str) -> Vec<String> {
     }
 }
 
-fn postal_address(company: &Arc<Company>) -> Tried {
-    match post_fault(company) {
-        None => (
-            Some(by_post(company, ContactReason::PostalAddress)),
-            Vec::new(),
-        ),
-        Some(why) => nobody(why),
-    }
-}
-
-/// Why post cannot go to a company.
-fn post_fault(company: &Company) -> Option<&'static str> {
-    match &company.address {
+/// What is wrong with a postal address as it is registered.
+fn address_fault(address: Option<&PostalAddress>) -> Option<&'static str> {
+    match address {
         None => Some("none"),
         Some(address) if address.shielded => Some("shielded"),
         Some(address) if address.street.is_empty() || address.town.is_empty() => Some("incomplete"),
         Some(_) => None,
     }
-}
-
-fn can_get_post(company: &Company) -> bool {
-    post_fault(company).is_none()
 }
 
 fn by_mail(company: &Arc<Company>, address: &str, why: ContactReason) -> Chosen {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::answers::Answers;
+use crate::model::company::Channel;
 use crate::model::decision::ItemKind;
 use crate::model::identity::{FindingId, PartyRef};
 use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record};
@@ -30,7 +31,7 @@ pub struct History {
     findings: BTreeMap<FindingId, Known>,
     /// Attempts of letters that did not arrive, by finding.
     lost: BTreeMap<FindingId, u32>,
-    /// Last night on which a mailbox refused or returned a letter.
+    /// Last night on which an address refused or returned a letter.
     dead: BTreeMap<PartyRef, Date>,
     answers: Answers,
 }
@@ -55,7 +56,9 @@ impl History {
             };
             let end = ends.get(&(claim.letter_id, claim.night, claim.attempt));
             match end {
-                Some(ReceiptState::Failed | ReceiptState::Bounced) => history.lose(claim),
+                Some(state @ (ReceiptState::Failed | ReceiptState::Bounced)) => {
+                    history.lose(claim, *state);
+                }
                 _ => {
                     history.know(claim);
                     history.answers.written_again(claim);
@@ -80,12 +83,14 @@ impl History {
         }
     }
 
-    fn lose(&mut self, claim: &Claim) {
+    fn lose(&mut self, claim: &Claim, state: ReceiptState) {
         for item in &claim.items {
             let attempts = self.lost.entry(item.finding_id).or_insert(0);
             *attempts = (*attempts).max(claim.attempt);
         }
-        if let Some(contact) = claim.contact_ref {
+        // A sheet that a printer spoiled says nothing about the address.
+        let is_spoiled = state == ReceiptState::Failed && claim.channel == Channel::Post;
+        if let Some(contact) = claim.contact_ref.filter(|_| !is_spoiled) {
             let night = claim.night.date();
             let last = self.dead.entry(contact).or_insert(night);
             *last = (*last).max(night);
@@ -110,7 +115,7 @@ impl History {
         lost.map_or(1, |n| n.saturating_add(1))
     }
 
-    /// The last night on which this mailbox refused or returned a letter.
+    /// The last night on which this mailbox or postal address refused or returned a letter.
     #[must_use]
     pub fn refused_on(&self, contact: PartyRef) -> Option<Date> {
         self.dead.get(&contact).copied()

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::company::CompanyKey;
+use super::company::{CompanyKey, PostalAddress};
 use super::decision::ItemKind;
 use super::night::Night;
 
@@ -161,6 +161,21 @@ impl PartyRef {
     #[must_use]
     pub fn of_contact(secret: &Secret, address: &str) -> Self {
         Self(secret.hmac(format!("contact|{}", address.to_ascii_lowercase()).as_bytes()))
+    }
+
+    /// How the ledger names this postal address.
+    #[must_use]
+    pub fn of_postal(secret: &Secret, address: &PostalAddress) -> Self {
+        let parts = [
+            address.country.as_str(),
+            &address.postcode,
+            &address.town,
+            &address.street,
+            &address.house_number,
+            &address.house_number_addition,
+        ];
+        let plain = parts.map(|p| p.replace([' ', '|'], "").to_lowercase());
+        Self(secret.hmac(format!("postal|{}", plain.join("|")).as_bytes()))
     }
 }
 

@@ -69,7 +69,7 @@ pub struct Claim {
     pub frozen: Frozen,
     /// How it travels.
     pub channel: Channel,
-    /// The mail address, as keyed hash; `None` for other channels.
+    /// The mail address or the postal address, as keyed hash; older claims name no postal one.
     pub contact_ref: Option<PartyRef>,
     /// 1 at first.
     pub attempt: u32,

@@ -32,7 +32,7 @@ pub struct Entry {
     pub reference: String,
     /// Channel.
     pub channel: String,
-    /// The mailbox, as keyed hash.
+    /// The address, as keyed hash.
     pub contact: Option<PartyRef>,
     /// It would be held.
     pub is_held: bool,
@@ -138,7 +138,7 @@ fn changed(old: &Entry, new: &Entry) -> Option<Changed> {
     if old.channel != new.channel {
         other.push(format!("by {}, was by {}", new.channel, old.channel));
     } else if old.contact != new.contact {
-        other.push("to another mailbox".to_owned());
+        other.push("to another address".to_owned());
     }
     if old.is_held != new.is_held {
         other.push(

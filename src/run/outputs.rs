@@ -349,11 +349,18 @@ impl Outputs<'_> {
         sendable.map(|drafted| self.claim(drafted)).collect()
     }
 
-    /// Names the mailbox without naming it: a refused or bounced one is not used again.
+    /// Names the address without naming it: one that refused or returned a letter is not used
+    /// again.
     fn contact_ref(&self, letter: &Letter) -> Option<PartyRef> {
-        let recipient = &letter.recipient;
-        (recipient.channel == Channel::Email)
-            .then(|| PartyRef::of_contact(&self.loaded.secrets.party, &recipient.value))
+        let key = &self.loaded.secrets.party;
+        match letter.recipient.channel {
+            Channel::Email => Some(PartyRef::of_contact(key, &letter.recipient.value)),
+            Channel::Post => {
+                let address = letter.addressee.address.as_ref();
+                address.map(|a| PartyRef::of_postal(key, a))
+            }
+            Channel::Phone => None,
+        }
     }
 
     pub(super) fn claim(&self, drafted: &Drafted) -> Claim {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nachtwacht::decide::history::History;
 use nachtwacht::model::aftermath::{Answer, AnswerKind};
 use nachtwacht::model::asset::Asset;
-use nachtwacht::model::decision::Hit;
+use nachtwacht::model::decision::{Hit, ItemKind};
 use nachtwacht::model::identity::{PartyRef, Secret};
 use nachtwacht::model::ledger_record::{Claim, Frozen, LedgerView, Numbered, Record};
 
@@ -180,4 +180,28 @@ fn an_asset_that_is_confirmed_anew_counts_again_and_a_later_answer_replaces_an_e
         after(replaced, &[hit(15, 1, "rdp", 3389, &[])])[0],
         ["quiet_days"]
     );
+}
+
+/// A correction is no warning: after the quiet days the finding is new again, and until then the
+/// machine does not repeat what was just taken back.
+#[test]
+fn what_was_taken_back_is_no_reminder_later() {
+    let first = House::new().decide(&[hit(1, 1, "rdp", 3389, &[])]);
+    let warned = claims(&first, "2026-03-10");
+    let taken_back = claims(&first, "2026-03-15")
+        .into_iter()
+        .map(|record| match record {
+            Record::Claim(mut claim) => {
+                for item in &mut claim.items {
+                    item.kind = ItemKind::Correction;
+                }
+                assert!(claim.is_correction());
+                Record::Claim(claim)
+            }
+            other => other,
+        });
+    let records: Vec<Record> = warned.iter().cloned().chain(taken_back).collect();
+    let hits = [hit(12, 1, "rdp", 3389, &[])];
+    assert_eq!(after(warned, &hits), [["quiet_days"], ["reminder"]]);
+    assert_eq!(after(records, &hits), [["quiet_days"], ["first_warning"]]);
 }

@@ -345,3 +345,65 @@ fn what_cannot_be_corrected_says_why_and_writes_nothing() {
     }
     assert_eq!(before, sandbox.ledger_objects());
 }
+
+/// Threat by threat, with letters that came back, held against a count by hand; and the next
+/// night goes on as if nothing had been corrected.
+#[test]
+fn every_threat_of_a_night_reaches_its_own_set_and_the_next_night_goes_on() {
+    let (sandbox, calm) = (short(&[6, 9, 10]), short(&[6, 9, 10]));
+    for s in [&sandbox, &calm] {
+        s.run(NIGHT).ended_with(0);
+    }
+    let (warnings, _) = claims(&sandbox);
+    let mails: Vec<&Value> = warnings
+        .iter()
+        .filter(|c| c["channel"] == "email")
+        .collect();
+    let came_back: BTreeSet<String> = mails
+        .iter()
+        .step_by(4)
+        .map(|c| text(c, "reference"))
+        .collect();
+    for reference in &came_back {
+        bounce(&sandbox, reference);
+        bounce(&calm, reference);
+    }
+    let all: BTreeSet<String> = warnings.iter().flat_map(threats).collect();
+    assert!(all.len() >= 4, "{all:?}");
+    for threat in &all {
+        let is_wrong = |c: &&Value| {
+            threats(c).contains(threat) && !came_back.contains(c["reference"].as_str().unwrap())
+        };
+        let by_hand: BTreeSet<(String, BTreeSet<String>)> = warnings
+            .iter()
+            .filter(is_wrong)
+            .map(|c| (text(c, "party_ref"), findings(c, threat)))
+            .collect();
+        let ran = rectify(&sandbox, threat, &[]);
+        let code = if by_hand.is_empty() { 2 } else { 0 };
+        ran.ended_with(code);
+        let (_, corrections) = claims(&sandbox);
+        let found: Vec<(String, BTreeSet<String>)> = corrections
+            .iter()
+            .filter(|c| threats(c).contains(threat))
+            .map(|c| (text(c, "party_ref"), findings(c, threat)))
+            .collect();
+        assert_eq!(found.len(), by_hand.len(), "{threat}: one each");
+        assert_eq!(
+            found.into_iter().collect::<BTreeSet<_>>(),
+            by_hand,
+            "{threat}"
+        );
+    }
+    for s in [&sandbox, &calm] {
+        s.run("2026-03-10").ended_with(0);
+    }
+    let of_second = |s: &Sandbox| -> BTreeSet<String> {
+        let (warnings, _) = claims(s);
+        let second = warnings.into_iter().filter(|c| c["night"] == "2026-03-10");
+        second.map(|c| c.to_string()).collect()
+    };
+    assert!(!of_second(&calm).is_empty());
+    assert_eq!(of_second(&sandbox), of_second(&calm));
+    sandbox.call(&["ledger", "verify"], &[]).ended_with(0);
+}

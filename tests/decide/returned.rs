@@ -1,0 +1,113 @@
+//! Letters by post that did not arrive: spoiled ones go again, returned ones only to another
+//! address.
+
+use std::sync::Arc;
+
+use nachtwacht::decide::history::History;
+use nachtwacht::model::company::{Channel, PartyKind};
+use nachtwacht::model::decision::ItemKind;
+use nachtwacht::model::identity::{PartyRef, Secret};
+use nachtwacht::model::ledger_record::{
+    Claim, Frozen, LedgerView, Numbered, Receipt, ReceiptState, Record,
+};
+
+use super::{House, hit, key, reasons};
+
+/// A house in which company 1 gets post alone.
+fn by_post() -> House {
+    let mut house = House::new();
+    house.contacts.clear();
+    house
+}
+
+/// The ledger after the house's letter of 2026-03-10 left, and came to this.
+fn after(house: &House, state: ReceiptState, outbox: &str) -> LedgerView {
+    let decided = house.decide(&[hit(1, 1, "rdp", 3389, &[])]);
+    let d = &decided.letters[0];
+    assert_eq!(d.letter.recipient.channel, Channel::Post);
+    let address = d.letter.addressee.address.as_ref().unwrap();
+    let claim = Claim {
+        letter_id: d.letter.id,
+        reference: d.letter.reference.clone(),
+        night: "2026-03-10".parse().unwrap(),
+        party_ref: PartyRef::of(&Secret::new(b"p"), &d.letter.company.key),
+        frozen: Frozen {
+            party_kind: PartyKind::Participant,
+            participant: true,
+            sector: String::new(),
+            sector_scheme: String::new(),
+            size_class: String::new(),
+            province: String::new(),
+        },
+        channel: Channel::Post,
+        contact_ref: Some(PartyRef::of_postal(&Secret::new(b"p"), address)),
+        attempt: 1,
+        items: d.items.clone(),
+    };
+    let receipt = |state, outbox: &str| {
+        Record::Receipt(Receipt {
+            letter_id: claim.letter_id,
+            night: claim.night,
+            attempt: 1,
+            state,
+            outbox: outbox.into(),
+        })
+    };
+    let records = [
+        receipt(ReceiptState::HandedOver, "files"),
+        receipt(state, outbox),
+    ];
+    let records = [Record::Claim(claim.clone())].into_iter().chain(records);
+    LedgerView {
+        last_seq: 1,
+        records: records.map(|record| Numbered { seq: 1, record }).collect(),
+    }
+}
+
+#[test]
+fn what_was_spoiled_goes_again_and_what_came_back_waits_for_another_address() {
+    for (state, moved, want, trail) in [
+        (ReceiptState::HandedOver, false, "quiet_days", None),
+        (
+            ReceiptState::Failed,
+            false,
+            "first_warning",
+            Some("postal_address: used"),
+        ),
+        (
+            ReceiptState::Bounced,
+            false,
+            "no_contact",
+            Some("postal_address: returned"),
+        ),
+        (
+            ReceiptState::Bounced,
+            true,
+            "first_warning",
+            Some("postal_address: used"),
+        ),
+    ] {
+        let mut house = by_post();
+        house.history = History::of(&after(&house, state, "printer"));
+        house.night = "2026-03-11".parse().unwrap();
+        if moved {
+            let mut company = (*house.companies[&key(1)]).clone();
+            company.address.as_mut().unwrap().street = "Nieuwpad".into();
+            house.companies.insert(key(1), Arc::new(company));
+        }
+        let decided = house.decide(&[hit(2, 1, "rdp", 3389, &[])]);
+        assert_eq!(reasons(&decided), [want], "{state} {moved}");
+        if let Some(trail) = trail {
+            let steps = &decided.decisions[0].contact_trail;
+            assert!(steps.iter().any(|s| s == trail), "{steps:?}");
+            assert_eq!(decided.letters[0].letter.attempt, 2);
+        }
+        assert!(
+            decided
+                .letters
+                .iter()
+                .flat_map(|l| &l.items)
+                .all(|i| i.kind == ItemKind::First)
+        );
+    }
+}
