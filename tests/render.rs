@@ -68,6 +68,8 @@ fn letters_read_as_the_golden_ones() {
     for (language, kind) in [
         (Language::Nl, ItemKind::First),
         (Language::En, ItemKind::Reminder),
+        (Language::Nl, ItemKind::Correction),
+        (Language::En, ItemKind::Correction),
     ] {
         let letter = render::sample_letter(&threat, language, kind, &look).unwrap();
         let name = format!("golden/letters/exposed-rdp.{language}.{kind}");
@@ -285,5 +287,75 @@ fn a_misspelt_field_in_a_template_is_refused_with_its_file() {
         };
         assert_eq!(failure.kind.exit_code(), 2);
         assert!(failure.to_string().contains(name), "{name}: {failure}");
+    }
+}
+
+/// A correction asks for nothing: no table, no steps, no risk; and its three forms say the same.
+#[test]
+fn a_correction_takes_back_asks_for_nothing_and_says_the_same_in_every_form() {
+    let (look, threat) = house();
+    for (language, says, never) in [
+        (
+            Language::Nl,
+            [
+                "Rectificatie: ",
+                "U hoeft hiervoor niets te doen",
+                "is hiermee ingetrokken.",
+                "Hier staat de reden van de rectificatie.",
+                "Wij bieden u onze excuses aan.",
+            ],
+            [
+                "Waar wij dit zagen",
+                "Wat u nu moet doen",
+                "Waarom dit belangrijk is",
+            ],
+        ),
+        (
+            Language::En,
+            [
+                "Correction: ",
+                "You need not do anything about this",
+                "is hereby withdrawn.",
+                "Here stands the reason of the correction.",
+                "We apologise.",
+            ],
+            [
+                "Where we saw this",
+                "What you should do now",
+                "Why this matters",
+            ],
+        ),
+    ] {
+        let letter = render::sample_letter(&threat, language, ItemKind::Correction, &look).unwrap();
+        let done = render::render(&letter, &look, Mark::None).unwrap();
+        assert!(!done.is_fallback);
+        assert_eq!(done.pages, 1);
+        let flat = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let mut forms = vec![flat(&done.text), flat(&done.html)];
+        if needs(
+            "pdftotext",
+            Command::new("pdftotext").arg("-v").output().is_ok(),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("letter.pdf");
+            std::fs::write(&file, &done.pdf).unwrap();
+            let read = Command::new("pdftotext")
+                .arg(&file)
+                .arg("-")
+                .output()
+                .unwrap();
+            forms.push(flat(&read.stdout));
+        }
+        for form in &forms {
+            for part in says.iter().chain(&[letter.reference.as_str()]) {
+                assert!(form.contains(part), "`{part}` in {form}");
+            }
+            for part in never {
+                assert!(!form.contains(part), "`{part}` in {form}");
+            }
+        }
     }
 }

@@ -174,7 +174,10 @@ pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
             .map(|s| section(s, letter, &voice))
             .collect(),
         verify: all(&["verify_1", "verify_2", "verify_3", "verify_4"]),
-        help: all(&["help_1", "help_2"]),
+        help: all(match letter.correction {
+            None => &["help_1", "help_2"],
+            Some(_) => &["help_1"],
+        }),
         closing: voice.say("closing", &[]),
         tlp: tlp(letter, &voice),
         legal: voice.say("legal", &with_basis),

@@ -33,8 +33,9 @@ pub(super) fn section(
     let stands = voice.say(key, &[("old", back.reference.as_str())]);
     let mut what = back.reason.clone();
     what.push(stands);
+    let title = &s.threat.text(letter.language).title;
     SectionText {
-        title: s.threat.text(letter.language).title.clone(),
+        title: voice.say("correction_title", &[("title", title)]),
         urgency: voice.word("nothing_to_do"),
         what,
         ..SectionText::default()

@@ -8,9 +8,11 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt16Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
 
+use super::afterwards::told;
 use super::load::{Call, load};
 use super::why_not::why_not;
 use crate::diag::Failure;
+use crate::ledger::Ledger;
 use crate::model::company::CompanyKey;
 use crate::model::decision::Reason;
 use crate::model::identity::Reference;
@@ -71,6 +73,10 @@ pub fn explain(
         if let Some(night) = night.or_else(|| night_of(&folder, &loaded.job.runs)) {
             answer.push_str(&why_not(&loaded, &place, night, question)?);
         }
+    }
+    if let (Question::Letter(reference), false) = (question, json) {
+        let view = Ledger::read_only(&place, &loaded.job.ledger)?;
+        answer.push_str(&told(&view, reference));
     }
     Ok(answer)
 }

@@ -67,6 +67,15 @@ impl Outputs<'_> {
         Ok((files, print_batches(self.pin.night, &places)))
     }
 
+    /// Batches of a revision, or of a correction, do not share numbers with those of the night.
+    fn batches_of(&self) -> String {
+        match (self.pin.run_id.strip_prefix(CORRECTION), self.pin.revision) {
+            (Some(which), _) => format!("c{which}-"),
+            (None, 0) => String::new(),
+            (None, revision) => format!("r{revision}-"),
+        }
+    }
+
     /// One file for the printer; where a letter of it exists in its plain form only, the list
     /// names each letter's own PDF instead.
     fn batch(
@@ -74,11 +83,7 @@ impl Outputs<'_> {
         n: usize,
         letters: &[merge::MergeLetter<'_>],
     ) -> (Option<(String, Vec<u8>)>, Vec<print::Place>) {
-        let id = match self.pin.run_id.strip_prefix(CORRECTION) {
-            // Another night's batch has that number already.
-            Some(which) => format!("{}-c{which}-{n:03}", self.pin.night),
-            None => format!("{}-{n:03}", self.pin.night),
-        };
+        let id = format!("{}-{}{n:03}", self.pin.night, self.batches_of());
         let settings = self.loaded.job.print;
         match print::batch(&id, letters, &self.loaded.look, settings) {
             Ok(batch) => {

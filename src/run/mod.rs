@@ -6,6 +6,7 @@
 
 pub mod adhoc;
 mod adoption;
+mod afterwards;
 mod again;
 pub mod answers;
 pub mod bounces;

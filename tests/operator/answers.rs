@@ -197,6 +197,16 @@ fn each_answer_is_recorded_without_a_name_and_the_next_night_acts_on_it() {
         "{}",
         told.out
     );
+    let told = sandbox.call(
+        &["explain", "--night", FIRST, "--letter", &of(opt_out)],
+        &[],
+    );
+    told.says(&[
+        "claimed     for night 2026-03-09, attempt 1",
+        "receipt   handed_over (files)",
+        "answered    opt-out by helpdesk",
+        "before 2026-04-01",
+    ]);
     sandbox
         .call(&["replay", SECOND], &[])
         .ended_with(0)

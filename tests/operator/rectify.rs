@@ -210,6 +210,13 @@ fn a_correction_reaches_exactly_those_who_were_told_and_only_once() {
         .ended_with(0)
         .says(&["real, sent on"]);
 
+    let one = old.values().next().unwrap();
+    sandbox
+        .call(&["explain", "--night", NIGHT, "--letter", one], &[])
+        .says(&[
+            "receipt   withdrawn (correction)",
+            &format!("corrected   what it says about {threat}, on "),
+        ]);
     // The same command again: nothing.
     let ledger = sandbox.ledger_objects();
     rectify(&sandbox, &threat, &[])
