@@ -13,6 +13,7 @@
 //! | match | [`matching`] | 1, pure | assets, key columns | matches with confidence |
 //! | enrich | [`enrich`] | 1, pure | hits, reference tables | facts with their day |
 //! | decide | [`decide`] | 1, pure | hits, threats, ledger | decisions and letters |
+//! | decide | [`brakes`] | 1, pure | the last nights, tonight's plan | go, or what stops it |
 //! | render | [`render`] | 1, pure | letters, templates | text, HTML, PDF, mail merge |
 //! | report | [`statistics`], [`report`] | 1, pure | claims, decisions | tables, manifest |
 //! | – | [`store`] | 1, I/O | URLs | objects |
@@ -33,6 +34,7 @@ pub mod contacts;
 pub mod ingest;
 pub mod register;
 
+pub mod brakes;
 pub mod decide;
 pub mod enrich;
 pub mod matching;

@@ -23,7 +23,7 @@ fn end_state(sandbox: &Sandbox) -> (Tree, BTreeMap<String, u64>) {
         outputs.insert(name.into(), sha256);
     }
     let mut records: BTreeMap<String, u64> = BTreeMap::new();
-    for kind in ["night", "claim", "receipt", "final", "erased"] {
+    for kind in ["night", "claim", "receipt", "final", "figures", "erased"] {
         for mut record in sandbox.ledger(kind) {
             if let Some(run_id) = record.get_mut("run_id") {
                 *run_id = Value::Null;

@@ -140,6 +140,16 @@ fn the_same_job_runs_on_s3_and_resumes_there() {
         );
     }
     let run = ["run", "--night", "2026-03-05"];
+    // A bucket is nobody's try-out: its first night waits for a baseline.
+    let held = server.run("s3://night/base", &run);
+    let said = text(&held.stdout);
+    assert_eq!(held.status.code(), Some(2), "{said}{}", text(&held.stderr));
+    assert!(
+        said.contains("first_night") && said.contains("nachtwacht baseline"),
+        "{said}"
+    );
+    let begun = server.run("s3://night/base", &["baseline"]);
+    assert_eq!(begun.status.code(), Some(0), "{}", text(&begun.stderr));
     let first = server.run("s3://night/base", &run);
     let said = text(&first.stdout);
     assert_eq!(

@@ -68,6 +68,9 @@ pub(super) enum Command {
         /// Plan a past night anew, with the inputs of today
         #[arg(long, value_name = "N", default_value_t = 0)]
         revision: u32,
+        /// Send so many letters, oldest urgent first, and leave the others for the next nights
+        #[arg(long, value_name = "N")]
+        max_letters: Option<u32>,
         /// Stop after the plan of letters; nothing is claimed or sent
         #[arg(long, value_parser = ["plan"])]
         until: Option<String>,
@@ -105,6 +108,10 @@ pub(super) enum Command {
     /// Check registrations before they are applied
     #[command(subcommand)]
     Register(super::register::RegisterCommand),
+    /// Look at a night that a brake holds, and let exactly that plan go
+    Approve(super::hold::ApproveArgs),
+    /// Say that what runs for the first time (the ledger, its feeds) may send from now on
+    Baseline(super::hold::BaselineArgs),
     /// Look after the ledger: what is unknown, settle it, verify, restore
     #[command(subcommand)]
     Ledger(super::ledger::LedgerCommand),

@@ -9,6 +9,7 @@
 mod args;
 mod bars;
 mod fetch;
+mod hold;
 mod ledger;
 mod operator;
 mod reference;
@@ -90,6 +91,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             job,
             night,
             revision,
+            max_letters,
             until,
         } => {
             let until = if until.is_some() {
@@ -101,10 +103,14 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
                 night,
                 revision,
                 until,
+                max_letters,
             };
             let progress =
                 bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
             let outcome = night::run(&call(job), &ask, &moment, progress.as_ref())?;
+            for earlier in &outcome.earlier {
+                say(&format!("{}\n", summary::text(earlier)))?;
+            }
             say(&summary::text(&outcome.summary))?;
             Ok(outcome.exit_code)
         }
@@ -127,6 +133,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
                 night,
                 revision,
                 until: night::Until::Plan,
+                max_letters: None,
             };
             say(&plan_text(&night::preview(&call(job), &ask, &moment)?))?;
             Ok(0)
@@ -184,6 +191,20 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let answer = run::register::check(&call(job), &ask, &moment)?;
             say(&answer.text)?;
             Ok(answer.exit_code)
+        }
+        Command::Approve(ask) => {
+            let (job, ask) = ask.into_parts();
+            say(&run::approve::approve(&call(job), &ask, &moment)?)?;
+            Ok(0)
+        }
+        Command::Baseline(ask) => {
+            let feed = ask.feed;
+            say(&run::baseline::baseline(
+                &call(ask.job),
+                feed.as_deref(),
+                &moment,
+            )?)?;
+            Ok(0)
         }
         Command::Ledger(command) => {
             let (text, code) = ledger::answer(command, call, &moment)?;

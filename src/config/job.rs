@@ -14,7 +14,7 @@ use crate::model::letter::Sender;
 use crate::model::observation::OBSERVATIONS;
 use crate::plan::{Band, Contract};
 use crate::reference::Kind;
-use crate::{decide, deliver, ledger, matching, register, render, store};
+use crate::{brakes, decide, deliver, ledger, matching, register, render, store};
 
 /// Which night a run is for when nobody says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +143,8 @@ pub struct Job {
     pub matching: matching::Settings,
     /// Policy.
     pub policy: decide::Settings,
+    /// What stops a night, and who may let it go.
+    pub brakes: brakes::Settings,
     /// Who sends.
     pub sender: Sender,
     /// Separator of the mail merge's CSV.
@@ -196,6 +198,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
     let feeds = root.section("feeds").map(feeds);
     let (register, matching) = registrations(root.section("registrations"));
     let policy = policy(root.section_if("policy"));
+    let brakes = super::brakes::brakes(root.section_if("brakes"));
     let sender = root.section("sender").and_then(sender);
     let (csv_separator, print) = mail_merge(root.section_if("mail_merge"));
     let delivery = super::delivery::delivery(root.section_if("delivery"));
@@ -222,6 +225,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
         register,
         matching,
         policy,
+        brakes,
         sender: sender?,
         csv_separator,
         print,

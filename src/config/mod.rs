@@ -3,6 +3,7 @@
 //! Pure: texts come in, values or *all* problems go out. Unknown keys are problems, since a
 //! misspelt limit must not vanish. Units stand in the names of keys.
 
+mod brakes;
 mod catalogue;
 mod delivery;
 mod job;

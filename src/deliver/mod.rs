@@ -12,6 +12,7 @@ mod pace;
 mod session;
 mod settings;
 mod smtp;
+mod stop;
 
 pub use by_channel::ByChannel;
 pub use files::Files;
@@ -19,6 +20,7 @@ pub use journal::Journal;
 pub use maildir::Maildir;
 pub use settings::{MailOutbox, Settings, SmtpSettings, Tls};
 pub use smtp::{Credentials, Smtp};
+pub use stop::{Guarded, Stop};
 
 use std::collections::BTreeMap;
 

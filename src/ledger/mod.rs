@@ -20,6 +20,7 @@ mod probe;
 mod stream;
 mod v1;
 mod v1_aftermath;
+mod v1_hold;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use crate::diag::Failure;
 use crate::model::company::CompanyKey;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{LedgerView, Record};
+use crate::model::night::Micros;
 use crate::store::{Created, Place};
 use chain::Chain;
 pub use claim_store::ClaimStore;
@@ -73,6 +75,8 @@ pub struct Ledger {
     n_copied: u64,
     /// Last object that stands in a part.
     n_compacted: u64,
+    /// The store's own time when the ledger was opened; 0 where it is only read.
+    opened_at: Micros,
 }
 
 /// What an append did.
@@ -94,6 +98,7 @@ impl Ledger {
     pub fn open(place: &Place, settings: &Settings, who: &Holder) -> Result<Self, Failure> {
         let mut ledger = Self::unread(place, settings, &who.run_id);
         let now = probe::probe(ledger.store.as_ref(), &who.run_id)?;
+        ledger.opened_at = now;
         crash::point("probed");
         // Read first: a lock below an epoch that stands in the ledger would be worth nothing.
         ledger.refresh()?;
@@ -140,6 +145,7 @@ impl Ledger {
             n_written: 0,
             n_copied: 0,
             n_compacted: 0,
+            opened_at: 0,
         }
     }
 
@@ -147,6 +153,12 @@ impl Ledger {
     #[must_use]
     pub const fn view(&self) -> &LedgerView {
         &self.chain.view
+    }
+
+    /// The store's own time when the ledger was opened for writing: the clock that all share.
+    #[must_use]
+    pub const fn opened_at(&self) -> Micros {
+        self.opened_at
     }
 
     /// Asked before each letter leaves: is this run still the one that may send?

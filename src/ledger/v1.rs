@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::v1_aftermath::{AnswerLine, BatchLine, CorrectionLine, ReportLine};
+use super::v1_hold;
 use crate::diag::Failure;
 use crate::model::ledger_record::{
     Claim, ClaimItem, Erased, Frozen, PinnedNight, PinnedObject, Receipt, Record,
@@ -33,6 +34,8 @@ enum Line {
         run_id: String,
         ledger_seq: u64,
         job_sha256: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_letters: Option<u32>,
         snapshots: Vec<Object>,
         inputs: Vec<Object>,
     },
@@ -74,6 +77,11 @@ enum Line {
     PrintBatch(BatchLine),
     PrintReport(ReportLine),
     Correction(CorrectionLine),
+    Figures(v1_hold::FiguresLine),
+    Hold(v1_hold::HoldLine),
+    Superseded(v1_hold::SupersededLine),
+    Approval(v1_hold::ApprovalLine),
+    Baseline(v1_hold::BaselineLine),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -175,6 +183,7 @@ fn line(record: &Record) -> Line {
             run_id: n.run_id.clone(),
             ledger_seq: n.ledger_seq,
             job_sha256: n.job_sha256.clone(),
+            max_letters: n.max_letters,
             snapshots: n.snapshots.iter().map(object).collect(),
             inputs: n.inputs.iter().map(object).collect(),
         },
@@ -218,6 +227,11 @@ fn line(record: &Record) -> Line {
         Record::PrintBatch(b) => Line::PrintBatch(BatchLine::of(b)),
         Record::PrintReport(r) => Line::PrintReport(ReportLine::of(r)),
         Record::Correction(c) => Line::Correction(CorrectionLine::of(c)),
+        Record::Figures(f) => Line::Figures(f.into()),
+        Record::Hold(h) => Line::Hold(h.into()),
+        Record::Superseded(s) => Line::Superseded(s.into()),
+        Record::Approval(a) => Line::Approval(a.into()),
+        Record::Baseline(b) => Line::Baseline(b.into()),
     }
 }
 
@@ -243,7 +257,10 @@ fn item_line(i: &ClaimItem) -> ItemLine {
     }
 }
 
-fn parsed<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, &'static str> {
+pub(super) fn parsed<T: std::str::FromStr>(
+    text: &str,
+    what: &'static str,
+) -> Result<T, &'static str> {
     text.parse().map_err(|_| what)
 }
 
@@ -260,6 +277,7 @@ fn record(line: Line) -> Result<Record, &'static str> {
             run_id,
             ledger_seq,
             job_sha256,
+            max_letters,
             snapshots,
             inputs,
         } => Record::Night(PinnedNight {
@@ -268,6 +286,7 @@ fn record(line: Line) -> Result<Record, &'static str> {
             run_id,
             ledger_seq,
             job_sha256,
+            max_letters,
             snapshots: snapshots.into_iter().map(pinned).collect(),
             inputs: inputs.into_iter().map(pinned).collect(),
         }),
@@ -334,6 +353,11 @@ fn record(line: Line) -> Result<Record, &'static str> {
         Line::PrintBatch(line) => Record::PrintBatch(line.read()?),
         Line::PrintReport(line) => Record::PrintReport(line.read()?),
         Line::Correction(line) => Record::Correction(line.read()?),
+        Line::Figures(line) => Record::Figures(line.read()?),
+        Line::Hold(line) => Record::Hold(line.read()?),
+        Line::Superseded(line) => Record::Superseded(line.read()?),
+        Line::Approval(line) => Record::Approval(line.read()?),
+        Line::Baseline(line) => Record::Baseline(line.read()),
     })
 }
 

@@ -65,6 +65,7 @@ reasons! {
     NoContact "no_contact" Held "no usable contact: somebody must find one";
     LetterImpossible "letter_impossible" Held "the letter could not be typeset";
     OverMaxLetters "over_max_letters" Held "over the number of letters that this run may send";
+    Brake "brake" Held "a brake holds the whole night: see its manifest";
     FirstWarning "first_warning" InLetters "first letter about this finding";
     Reminder "reminder" InLetters "still open after the reminder days";
     Relapse "relapse" InLetters "gone, and back after the relapse days or after the company said that it is fixed";

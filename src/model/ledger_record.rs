@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use super::aftermath::{Answer, Correction, PrintBatch, PrintReport};
 use super::company::{Channel, PartyKind};
 use super::decision::ItemKind;
+use super::hold::{Approval, Baseline, Figures, Hold, Superseded};
 use super::identity::{FindingId, LetterId, PartyRef, Reference};
 use super::night::{Micros, Night};
 use super::threat::Urgency;
@@ -141,6 +142,8 @@ pub struct PinnedNight {
     pub ledger_seq: u64,
     /// SHA-256 of the job's canonical form, templates and threats.
     pub job_sha256: String,
+    /// `--max-letters` of the first run.
+    pub max_letters: Option<u32>,
     /// Snapshots, sorted by path.
     pub snapshots: Vec<PinnedObject>,
     /// Register and reference objects, sorted by path.
@@ -194,6 +197,16 @@ pub enum Record {
     PrintReport(PrintReport),
     /// A wrong statement is taken back.
     Correction(Correction),
+    /// A night's plan in figures.
+    Figures(Figures),
+    /// A night was stopped before its first letter.
+    Hold(Hold),
+    /// A plan was given up for a later one.
+    Superseded(Superseded),
+    /// A plan was approved.
+    Approval(Approval),
+    /// What runs for the first time may send.
+    Baseline(Baseline),
 }
 
 /// A record with the number of the object that holds it.

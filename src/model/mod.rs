@@ -8,6 +8,7 @@ pub mod counts;
 pub mod decision;
 pub mod dotted_quad;
 pub mod email;
+pub mod hold;
 pub mod identity;
 pub mod ledger_record;
 pub mod letter;

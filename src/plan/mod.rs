@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::diag::{Failure, Kind, Problem};
-use crate::model::ledger_record::LedgerView;
+use crate::model::ledger_record::{LedgerView, PinnedNight};
 use crate::model::night::Night;
 
 pub use contract::{Band, Contract, Delivered};
@@ -93,6 +93,8 @@ pub fn newest(snapshots: &[SnapshotObject]) -> Option<Night> {
 /// # Errors
 /// `FixData` with every feed that is missing or stale, and every feed that the job does not
 /// know; `FixJob` for a night before the latest one.
+///
+/// `given_up` are open plans that this one takes over from: night and revision.
 pub fn plan(
     snapshots: &[SnapshotObject],
     ignored: Vec<String>,
@@ -100,6 +102,7 @@ pub fn plan(
     night: Night,
     revision: u32,
     ledger: &LedgerView,
+    given_up: &BTreeSet<(Night, u32)>,
 ) -> Result<Plan, Failure> {
     forward_only(night, revision, ledger)?;
     let due: Vec<&SnapshotObject> = snapshots
@@ -112,7 +115,8 @@ pub fn plan(
     }
     let consumed: BTreeSet<&str> = ledger
         .nights()
-        .filter(|pin| pin.night < night)
+        .filter(|pin| pin.night < night && has_consumed(pin, ledger))
+        .filter(|pin| !given_up.contains(&(pin.night, pin.revision)))
         .flat_map(|pin| pin.snapshots.iter().map(|o| o.path.as_str()))
         .collect();
     let n_due = due.len();
@@ -127,6 +131,17 @@ pub fn plan(
         snapshots: fresh,
         ignored,
     })
+}
+
+/// A night whose plan was given up consumed nothing. One that left letters for later did not
+/// finish with its snapshots: they are read again, and who was written to stays quiet.
+fn has_consumed(pin: &PinnedNight, ledger: &LedgerView) -> bool {
+    let left_over = ledger
+        .figures()
+        .filter(|f| (f.night, f.revision) == (pin.night, pin.revision))
+        .last()
+        .map_or(0, |f| f.left_over);
+    left_over == 0 && ledger.superseded_by(pin.night, pin.revision).is_none()
 }
 
 fn forward_only(night: Night, revision: u32, ledger: &LedgerView) -> Result<(), Failure> {
@@ -204,7 +219,7 @@ pub fn dated(listing: &[Listed], night: Night) -> Option<(&Listed, Date)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ledger_record::{Numbered, PinnedNight, PinnedObject, Record};
+    use crate::model::ledger_record::{Numbered, PinnedObject, Record};
 
     fn listed(path: &str) -> Listed {
         Listed {
@@ -254,6 +269,7 @@ mod tests {
             run_id: "r".into(),
             ledger_seq: 0,
             job_sha256: String::new(),
+            max_letters: None,
             snapshots: vec![PinnedObject {
                 path: listing[0].path.clone(),
                 size: 1,
@@ -268,7 +284,17 @@ mod tests {
                 record: Record::Night(pin),
             }],
         };
-        let plan = plan(&found, vec![], &ages(), night("2026-03-02"), 0, &ledger).unwrap();
+        let none = BTreeSet::new();
+        let plan = plan(
+            &found,
+            vec![],
+            &ages(),
+            night("2026-03-02"),
+            0,
+            &ledger,
+            &none,
+        )
+        .unwrap();
         assert_eq!(plan.snapshots.len(), 1);
         assert_eq!(plan.snapshots[0].date, night("2026-03-02").date());
         assert_eq!(plan.n_consumed_before, 1);
@@ -284,6 +310,7 @@ mod tests {
             night("2026-03-01"),
             0,
             &LedgerView::default(),
+            &BTreeSet::new(),
         )
         .unwrap_err();
         let text = failure.to_string();
@@ -297,6 +324,7 @@ mod tests {
             night("2026-03-04"),
             0,
             &LedgerView::default(),
+            &BTreeSet::new(),
         )
         .unwrap_err();
         assert!(failure.to_string().contains("3 days older"), "{failure}");

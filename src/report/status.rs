@@ -9,6 +9,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::diag::Failure;
+use crate::model::hold::{Hold, Pulled};
 use crate::model::ledger_record::{LedgerView, PinnedNight, ReceiptState};
 use crate::model::night::Night;
 
@@ -128,9 +129,10 @@ pub fn status(input: &Input<'_>) -> Status {
     let texts = |nights: Vec<&Night>| nights.into_iter().map(Night::to_string).collect();
     let missing: Vec<String> = texts(input.due.iter().filter(is_missing).collect());
     let open: Vec<OpenNight> = view
-        .nights()
-        .filter(|pin| !view.is_final(pin) && last.is_none_or(|l| pin.night >= l))
-        .map(open_night)
+        .open_nights()
+        .into_iter()
+        .filter(|pin| last.is_none_or(|l| pin.night >= l))
+        .map(|pin| open_night(view, pin))
         .collect();
     let unknown: Vec<UnknownLetter> = view.unknown().into_iter().map(unknown_letter).collect();
     let needs_a_person = !missing.is_empty() || open.iter().any(|n| n.is_held);
@@ -160,12 +162,21 @@ pub fn status(input: &Input<'_>) -> Status {
     }
 }
 
-fn open_night(pin: &PinnedNight) -> OpenNight {
+fn open_night(view: &LedgerView, pin: &PinnedNight) -> OpenNight {
+    let holds = view.open_holds();
+    let of_pin = |h: &&&Hold| (h.night, h.revision) == (pin.night, pin.revision);
+    let hold = holds.iter().find(of_pin);
     OpenNight {
         night: pin.night.to_string(),
         revision: pin.revision,
-        why: "planned and not done: run it again".into(),
-        is_held: false,
+        why: hold.map_or_else(
+            || "planned and not done: run it again".into(),
+            |h| {
+                let texts: Vec<String> = h.pulled.iter().map(Pulled::text).collect();
+                format!("held, {} letters wait: {}", h.letters, texts.join("; "))
+            },
+        ),
+        is_held: hold.is_some(),
     }
 }
 

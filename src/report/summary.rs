@@ -37,6 +37,8 @@ pub struct Summary {
     pub rejects_tolerated: u64,
     /// Rejects in all.
     pub rejects: u64,
+    /// Where a brake holds the night: why, and what to do.
+    pub hold: Option<String>,
 }
 
 /// The summary as text, at most 72 columns where paths allow.
@@ -99,6 +101,10 @@ pub fn text(s: &Summary) -> String {
     }
     let mut text = format!("Night {}\n\n{out}\n", s.night);
     let _ = writeln!(text, "{} new letters", grouped(s.new_letters));
+    if let Some(hold) = &s.hold {
+        let _ = writeln!(text, "\n{hold}\nWhere it is\n  {}", s.place);
+        return text;
+    }
     let _ = writeln!(text, "\nWhere to look next\n  {}", s.place);
     if let Some(example) = &s.example {
         let _ = writeln!(text, "    {example}   a letter");

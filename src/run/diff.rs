@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::hold::Gate;
 use super::load::{Call, Loaded, load};
 use super::night::{self, Ask};
 use super::outputs::{Outputs, RenderedNight};
 use super::progress::Progress;
-use super::{Moment, in_workers};
+use super::{Moment, in_workers, planning};
 use crate::diag::Failure;
 use crate::ledger::Ledger;
 use crate::model::company::CompanyKey;
@@ -197,12 +198,14 @@ fn recomputed(
         night: Some(asked.night),
         revision,
         until: night::Until::Plan,
+        max_letters: None,
     };
-    let found = night::gather(loaded, asked.place, &ask, moment, view, progress)?;
+    let plan = planning::plan_night(loaded, asked.place, &ask, moment, view, &[])?;
+    let found = night::gather(loaded, asked.place, plan, progress)?;
     let pin = match view.pinned(asked.night, revision) {
         Some(pin) => {
             if !asked.is_other_job {
-                night::check_pin(pin, &found)?;
+                planning::check_pin(pin, &found)?;
             }
             pin.clone()
         }
@@ -212,6 +215,7 @@ fn recomputed(
             run_id: "diff".into(),
             ledger_seq: view.last_seq,
             job_sha256: loaded.job_sha256.clone(),
+            max_letters: None,
             snapshots: Vec::new(),
             inputs: Vec::new(),
         },
@@ -228,7 +232,7 @@ fn recomputed(
         erased: Vec::new(),
     };
     let as_of = view.as_of(pin.ledger_seq);
-    night::with_rendered(&outputs, found, &as_of, progress, |night| {
+    night::with_rendered(&outputs, found, &as_of, &Gate::Open, progress, |night| {
         Ok((entries(&outputs, night), names(loaded, night)))
     })
 }

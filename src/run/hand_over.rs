@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::ledger::crash;
 use crate::model::aftermath::PrintBatch;
 use crate::model::company::CompanyKey;
+use crate::model::hold::Figures;
 use crate::model::identity::LetterId;
 use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState, Record};
 use crate::model::night::Night;
@@ -379,10 +380,11 @@ fn taken<'t, T>(items: &'t [T], next: &AtomicUsize) -> Option<(usize, &'t T)> {
     items.get(at).map(|item| (at, item))
 }
 
-/// Notes in the ledger what went to the printer, and that the run's manifest is final.
+/// Notes in the ledger what went to the printer, the night's figures, and that its manifest is final.
 pub(super) fn finish(
     outputs: &Outputs<'_>,
     batches: Vec<PrintBatch>,
+    figures: &Figures,
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
     let pin = outputs.pin;
@@ -394,13 +396,12 @@ pub(super) fn finish(
     if ledger.view().records.iter().any(|r| r.record == done) {
         return Ok(());
     }
-    let is_new = |r: &Record, view: &LedgerView| view.records.iter().all(|n| n.record != *r);
-    let batches = batches.into_iter().map(Record::PrintBatch);
-    let mut records: Vec<Record> = batches.filter(|b| is_new(b, ledger.view())).collect();
-    records.push(done);
+    let is_new = |view: &LedgerView, r: &Record| view.records.iter().all(|n| n.record != *r);
+    let mut records: Vec<Record> = batches.into_iter().map(Record::PrintBatch).collect();
+    records.extend([done, Record::Figures(figures.clone())]);
+    records.retain(|r| is_new(ledger.view(), r));
     ledger.append(records, &mut |view, records| {
-        let is_new = |r: &Record| view.records.iter().all(|n| n.record != *r);
-        records.into_iter().filter(is_new).collect()
+        records.into_iter().filter(|r| is_new(view, r)).collect()
     })?;
     crash::point("final");
     ledger.compact(true)?;

@@ -5,16 +5,28 @@ use std::path::Path;
 
 use super::load::{Call, Loaded};
 use crate::deliver::{
-    ByChannel, Credentials, Files, Journal, MailOutbox, Maildir, Outbox, Smtp, SmtpSettings,
+    ByChannel, Credentials, Files, Guarded, Journal, MailOutbox, Maildir, Outbox, Smtp,
+    SmtpSettings, Stop,
 };
 use crate::diag::Failure;
 use crate::store::Place;
 
-/// The outbox of a run whose folder is `folder`.
+/// The outbox of a run whose folder is `folder`; it looks for `STOP` before each letter.
 ///
 /// # Errors
 /// `FixJob` where credentials are not in the environment.
 pub(super) fn open(
+    loaded: &Loaded,
+    call: &Call,
+    place: &Place,
+    folder: &str,
+) -> Result<Box<dyn Outbox>, Failure> {
+    let stop = Stop::new(place.clone(), loaded.job.brakes.stop.clone());
+    let outbox = unguarded(loaded, call, place, folder)?;
+    Ok(Box::new(Guarded::new(outbox, stop)))
+}
+
+fn unguarded(
     loaded: &Loaded,
     call: &Call,
     place: &Place,

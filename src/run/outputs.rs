@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Moment;
 use super::hand_over::Handed;
+use super::hold::Held;
 use super::load::Loaded;
 use super::progress::Progress;
 use super::sweep::Swept;
@@ -19,6 +20,7 @@ use crate::model::aftermath::PrintBatch;
 use crate::model::company::Channel;
 use crate::model::counts::Outcomes;
 use crate::model::decision::Reason;
+use crate::model::hold::Figures;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{Claim, Erased, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
@@ -36,6 +38,10 @@ pub struct RenderedNight<'a> {
     pub(super) rendered: Rendered,
     pub(super) view: &'a LedgerView,
     pub(super) rows_of: BTreeMap<String, u64>,
+    /// Where a brake holds the night.
+    pub(super) held: Option<Held>,
+    /// For the brakes of later nights.
+    pub(super) figures: Figures,
 }
 
 /// The rendered letters: their files are written, their hashes kept.
@@ -55,6 +61,15 @@ pub struct Again {
     /// SHA-256 by file name.
     pub(super) files: BTreeMap<String, String>,
     pub(super) pages: u32,
+}
+
+/// What a pass over the letters is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Their files are written.
+    Write,
+    /// Only the hashes are wanted: of what would leave, if the night were let go.
+    Hash,
 }
 
 /// Where a run writes.
@@ -80,6 +95,7 @@ impl Outputs<'_> {
     pub(super) fn render_letters(
         &self,
         decided: &mut Decided,
+        pass: Pass,
         progress: &dyn Progress,
     ) -> Result<Rendered, Failure> {
         progress.begin(
@@ -107,7 +123,9 @@ impl Outputs<'_> {
                 rendered.pages.push(letter.pages);
                 files.extend(letter.files);
             }
-            self.write_all(files)?;
+            if pass == Pass::Write {
+                self.write_all(files)?;
+            }
         }
         for d in &mut decided.decisions {
             if d.letter.is_some_and(|id| impossible.contains(&id)) {
@@ -205,11 +223,23 @@ impl Outputs<'_> {
 
     /// Writes `letters.plan.json` and `manifest.planned.json`: what would leave, before it does.
     pub(super) fn write_plan(&self, night: &RenderedNight<'_>) -> Result<(), Failure> {
-        let planned: Vec<letter_plan::Planned<'_>> = night
-            .decided
+        let (bytes, sha256) = self.letter_plan(night.decided, &night.rendered)?;
+        self.write("letters.plan.json", &bytes)?;
+        crash::point("letter_plan_written");
+        let outputs = BTreeMap::from([("letters.plan.json".to_owned(), sha256)]);
+        self.write_manifest("manifest.planned.json", "planned", night, outputs)
+    }
+
+    /// The bytes of `letters.plan.json`, and their SHA-256.
+    pub(super) fn letter_plan(
+        &self,
+        decided: &Decided,
+        rendered: &Rendered,
+    ) -> Result<(Vec<u8>, String), Failure> {
+        let planned: Vec<letter_plan::Planned<'_>> = decided
             .letters
             .iter()
-            .zip(&night.rendered.forms)
+            .zip(&rendered.forms)
             .map(|(drafted, forms)| letter_plan::Planned {
                 letter: &drafted.letter,
                 recipient_hash: self.recipient_hash(&drafted.letter),
@@ -217,16 +247,12 @@ impl Outputs<'_> {
                 is_sendable: drafted.is_sendable,
             })
             .collect();
-        let (bytes, sha256) = letter_plan::json(
+        letter_plan::json(
             &self.pin.night.to_string(),
             self.pin.revision,
             &self.pin.job_sha256,
             &planned,
-        )?;
-        self.write("letters.plan.json", &bytes)?;
-        crash::point("letter_plan_written");
-        let outputs = BTreeMap::from([("letters.plan.json".to_owned(), sha256)]);
-        self.write_manifest("manifest.planned.json", "planned", night, outputs)
+        )
     }
 
     fn recipient_hash(&self, letter: &Letter) -> String {
@@ -304,7 +330,7 @@ impl Outputs<'_> {
         Ok((format!("verification/{}.json", self.pin.night), bytes))
     }
 
-    fn statistics(&self, night: &RenderedNight<'_>) -> Result<Files, Failure> {
+    pub(super) fn statistics(&self, night: &RenderedNight<'_>) -> Result<Files, Failure> {
         let tonight = self.claims(night);
         let titles = self
             .loaded
@@ -387,7 +413,7 @@ impl Outputs<'_> {
     }
 
     /// A manifest is committed once; a resumed run must agree with its content.
-    fn write_manifest(
+    pub(super) fn write_manifest(
         &self,
         name: &str,
         state: &'static str,
@@ -487,6 +513,7 @@ impl Outputs<'_> {
                 .map(|d| format!("letters/{}.pdf", d.letter.name())),
             rejects_tolerated: self.loaded.job.rejects_tolerated,
             rejects: count(rejects(night)),
+            hold: night.held.as_ref().map(|held| self.hold_text(held)),
         }
     }
 }
@@ -497,11 +524,11 @@ struct OneLetter {
     is_impossible: bool,
 }
 
-fn rejects<'n>(night: &'n RenderedNight<'_>) -> impl Iterator<Item = &'n Reject> {
+pub(super) fn rejects<'n>(night: &'n RenderedNight<'_>) -> impl Iterator<Item = &'n Reject> {
     night.swept.rejects.iter().chain(&night.world.rejects)
 }
 
-fn hashes(files: &Files) -> BTreeMap<String, String> {
+pub(super) fn hashes(files: &Files) -> BTreeMap<String, String> {
     files
         .iter()
         .map(|(name, bytes)| (name.clone(), hex::encode(Sha256::digest(bytes))))

@@ -388,6 +388,7 @@ impl Run<'_> {
             run_id: round.name.clone(),
             ledger_seq: ledger.view().last_seq,
             job_sha256: loaded.job_sha256.clone(),
+            max_letters: None,
             snapshots: Vec::new(),
             inputs: Vec::new(),
         };

@@ -10,11 +10,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::hold::Gate;
 use super::load::{Call, Loaded, load};
 use super::night::{self, Ask};
 use super::outputs::Outputs;
 use super::progress::Progress;
-use super::{Moment, again, in_workers};
+use super::{Moment, again, in_workers, planning};
 use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::Ledger;
 use crate::model::ledger_record::{LedgerView, PinnedNight};
@@ -60,9 +61,11 @@ fn replay_here(
         night: Some(night),
         revision,
         until: night::Until::Plan,
+        max_letters: None,
     };
-    let found = night::gather(&loaded, &place, &ask, moment, &view, progress)?;
-    night::check_pin(&pin, &found)?;
+    let plan = planning::plan_night(&loaded, &place, &ask, moment, &view, &[])?;
+    let found = night::gather(&loaded, &place, plan, progress)?;
+    planning::check_pin(&pin, &found)?;
     let outputs = Outputs {
         loaded: &loaded,
         place: &memory,
@@ -72,7 +75,7 @@ fn replay_here(
         erased: Vec::new(),
     };
     let as_of = view.as_of(pin.ledger_seq);
-    night::with_rendered(&outputs, found, &as_of, progress, |night| {
+    night::with_rendered(&outputs, found, &as_of, &Gate::Open, progress, |night| {
         outputs.write_plan(night)?;
         let again = again::all(&outputs, night, &view)?;
         outputs

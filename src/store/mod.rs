@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -115,6 +116,7 @@ impl Place {
     /// `TryLater` where the system gives no threads.
     pub fn over(store: Arc<dyn ObjectStore>, name: &Url) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .map_err(|e| Failure::try_later(format!("no runtime for the store: {e}")))?;
         Ok(Self {
@@ -269,6 +271,27 @@ impl Place {
     /// We are refused (`FixData`), or the store is not there (`TryLater`).
     pub fn exists(&self, path: &str) -> Result<bool, Failure> {
         Ok(self.modified(path)?.is_some())
+    }
+
+    /// Is the object there, told within `patience`?
+    ///
+    /// # Errors
+    /// As [`Place::exists`]; `TryLater` where the answer takes longer.
+    pub fn exists_within(&self, path: &str, patience: Duration) -> Result<bool, Failure> {
+        let full = self.full(path)?;
+        let answer = self
+            .runtime
+            .block_on(async { tokio::time::timeout(patience, self.store.head(&full)).await });
+        match answer {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(e)) if is_missing(&e) => Ok(false),
+            Ok(Err(e)) => Err(failure::of(&e, &self.display(path))),
+            Err(_) => Err(Failure::try_later(format!(
+                "the store did not answer within {} ms",
+                patience.as_millis()
+            ))
+            .at(self.display(path), "")),
+        }
     }
 
     /// When the object was written, by the store's clock; `None` where it is not there.

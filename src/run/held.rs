@@ -1,0 +1,61 @@
+//! What a held night leaves: the plan, letters marked CONCEPT, tables, statistics and a manifest
+//! under `held/`. Nothing there stands in the way of the same plan when it is let go.
+
+use std::fmt::Write;
+
+use super::hold::Held;
+use super::outputs::{Files, Outputs, RenderedNight, hashes};
+use crate::diag::Failure;
+use crate::model::hold::Brake;
+use crate::model::letter::Letter;
+use crate::report;
+
+impl Outputs<'_> {
+    /// Writes it; a night that is still held finds the same bytes.
+    pub(super) fn write_held(&self, night: &RenderedNight<'_>, held: &Held) -> Result<(), Failure> {
+        self.write("letters.plan.json", &held.plan)?;
+        let letters: Vec<&Letter> = night.decided.letters.iter().map(|d| &d.letter).collect();
+        let decisions = report::decisions_parquet(&night.decided.decisions, &letters)?;
+        let rejects = report::rejects_parquet(super::outputs::rejects(night))?;
+        let mut files: Files = vec![
+            ("held/decisions.parquet".into(), decisions),
+            ("held/rejects.parquet".into(), rejects),
+        ];
+        for (name, bytes) in self.statistics(night)? {
+            files.push((format!("held/{name}"), bytes));
+        }
+        let mut outputs = hashes(&files);
+        outputs.insert("letters.plan.json".into(), held.sha256.clone());
+        for forms in &night.rendered.forms {
+            outputs.extend(forms.clone());
+        }
+        self.write_all(files)?;
+        self.write_manifest("held/manifest.json", "held", night, outputs)?;
+        Ok(())
+    }
+
+    /// What an operator reads of a hold: which brake, the figure, the limit, the next command.
+    pub(super) fn hold_text(&self, held: &Held) -> String {
+        let (night, sha256) = (self.pin.night, &held.sha256);
+        let mut text = format!("HELD: {} letters wait, and none has left\n", held.letters);
+        for pulled in &held.pulled {
+            let _ = writeln!(text, "  {:<22} {}", pulled.brake, pulled.text());
+        }
+        for why in &held.standing.refused {
+            let _ = writeln!(text, "  an approval does not hold  {why}");
+        }
+        let is = |brake| held.pulled.iter().any(|p| p.brake == brake);
+        text.push_str("\nnext: look at held/, then\n");
+        if is(Brake::ClockOff) {
+            text.push_str(
+                "  set the clock right and run the same command again: no approval goes past it\n",
+            );
+            return text;
+        }
+        if held.pulled.iter().all(|p| p.brake == Brake::FirstNight) {
+            text.push_str("  nachtwacht baseline\nand run the same command again; or approve this plan alone:\n");
+        }
+        let _ = writeln!(text, "  nachtwacht approve {night} --plan {sha256}");
+        text
+    }
+}

@@ -1,0 +1,264 @@
+//! Holds a night before its first letter, or lets it go: brakes, baselines, approvals.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::Moment;
+use super::load::Loaded;
+use super::night::Gathered;
+use super::outputs::{Outputs, Pass};
+use super::progress::Progress;
+use crate::brakes::{self, Clocks, PlannedLetter, SnapshotFacts, Tonight, approval};
+use crate::decide::{Decided, Drafted};
+use crate::diag::Failure;
+use crate::ledger::Ledger;
+use crate::model::decision::{Outcome, Reason};
+use crate::model::hold::{Brake, Figures, Hold, Pulled, Superseded};
+use crate::model::identity::{LetterId, PartyRef};
+use crate::model::ledger_record::{LedgerView, PinnedNight, Record};
+use crate::model::night::{Micros, Night, local_date, local_midnight};
+
+/// Who decides whether a plan may go.
+pub(super) enum Gate {
+    /// Nobody: the night went before, and is only computed again.
+    Open,
+    /// Brakes, by the ledger as it is now.
+    Guarded {
+        /// The ledger now, not as of the night's pin: approvals come later.
+        ledger: LedgerView,
+        /// The machine's clock.
+        now: Micros,
+        /// The store's clock.
+        store: Micros,
+    },
+}
+
+/// A plan that waits for a person.
+pub(super) struct Held {
+    /// `letters.plan.json`, as it would leave.
+    pub(super) plan: Vec<u8>,
+    /// Its SHA-256.
+    pub(super) sha256: String,
+    /// Letters in it.
+    pub(super) letters: u64,
+    /// What stopped it.
+    pub(super) pulled: Vec<Pulled>,
+    /// Approvals that there are.
+    pub(super) standing: approval::Standing,
+}
+
+/// Tonight's plan in figures.
+pub(super) fn tonight(
+    outputs: &Outputs<'_>,
+    found: &Gathered,
+    decided: &Decided,
+    gate: &Gate,
+) -> Result<Tonight, Failure> {
+    let (loaded, night) = (outputs.loaded, outputs.pin.night);
+    let begins = local_midnight(night.date(), &loaded.job.zone)
+        .map_err(|e| Failure::fix_job(format!("night {night} lies outside the calendar: {e}")))?;
+    let (machine, store) = match gate {
+        Gate::Open => (begins, begins),
+        Gate::Guarded { now, store, .. } => (*now, *store),
+    };
+    let party = |d: &Drafted| PartyRef::of(&loaded.secrets.party, &d.letter.company.key);
+    let letters = decided.letters.iter().filter(|d| d.is_sendable);
+    let over: BTreeSet<LetterId> = decided
+        .decisions
+        .iter()
+        .filter(|d| d.reason == Reason::OverMaxLetters)
+        .filter_map(|d| d.letter)
+        .collect();
+    let counts = found.swept.counts.total();
+    let is_folder = outputs.place.is_local();
+    Ok(Tonight {
+        night,
+        revision: outputs.pin.revision,
+        letters: letters
+            .map(|d| PlannedLetter {
+                party: party(d),
+                threats: d.items.iter().map(|i| i.threat_id.clone()).collect(),
+            })
+            .collect(),
+        left_over: u64::try_from(over.len()).unwrap_or(u64::MAX),
+        snapshots: snapshots(found),
+        read: counts.read,
+        rejected: counts.rejected,
+        clocks: Clocks {
+            machine,
+            store,
+            night_begins: begins,
+        },
+        may_begin: is_folder && loaded.job.brakes.folder_sends_first_night,
+    })
+}
+
+fn snapshots(found: &Gathered) -> Vec<SnapshotFacts> {
+    let mut newest: BTreeMap<&str, Micros> = BTreeMap::new();
+    for hit in &found.swept.hits {
+        let o = &hit.observation;
+        let at = newest.entry(&o.object).or_insert(o.observed_at);
+        *at = (*at).max(o.observed_at);
+    }
+    let seen_on = |path: &str| -> Option<Date> { local_date(*newest.get(path)?, &TimeZone::UTC) };
+    let facts = found.open.iter().map(|o| SnapshotFacts {
+        path: o.object.listed.path.clone(),
+        feed: o.object.feed.clone(),
+        report: o.object.report.clone(),
+        date: o.object.date,
+        rows: o.n_rows,
+        sha256: o.footer_sha256.clone(),
+        newest_seen_on: seen_on(&o.object.listed.path),
+    });
+    facts.collect()
+}
+
+/// Holds the night where a brake says so and nobody lifted it: its letters are marked, and no
+/// longer sendable.
+pub(super) fn held(
+    outputs: &Outputs<'_>,
+    decided: &mut Decided,
+    tonight: &Tonight,
+    view: &LedgerView,
+    gate: &Gate,
+    progress: &dyn Progress,
+) -> Result<Option<Held>, Failure> {
+    let Gate::Guarded { ledger, now, .. } = gate else {
+        return Ok(None);
+    };
+    if has_begun(ledger, outputs.pin) || ledger.is_final(outputs.pin) {
+        return Ok(None);
+    }
+    let settings = &outputs.loaded.job.brakes;
+    let mut pulled = brakes::judge(settings, tonight, view);
+    pulled.retain(|p| !brakes::is_lifted(p, ledger));
+    if pulled.is_empty() {
+        return Ok(None);
+    }
+    let rendered = outputs.render_letters(decided, Pass::Hash, progress)?;
+    let (plan, sha256) = outputs.letter_plan(decided, &rendered)?;
+    let letters = u64::try_from(decided.letters.iter().filter(|d| d.is_sendable).count());
+    let letters = letters.unwrap_or(u64::MAX);
+    let statement = approval::Statement {
+        night: outputs.pin.night,
+        revision: outputs.pin.revision,
+        plan_sha256: sha256.clone(),
+        letters,
+        expires_at: 0,
+    };
+    let standing = approval::standing(settings, ledger, &statement, *now);
+    // No signature mends a clock: letters would carry a wrong date.
+    let is_clock = |p: &Pulled| p.brake == Brake::ClockOff;
+    if standing.is_enough() && !pulled.iter().any(is_clock) {
+        return Ok(None);
+    }
+    mark(decided);
+    Ok(Some(Held {
+        plan,
+        sha256,
+        letters,
+        pulled,
+        standing,
+    }))
+}
+
+fn mark(decided: &mut Decided) {
+    let mut stopped = BTreeSet::new();
+    for drafted in decided.letters.iter_mut().filter(|d| d.is_sendable) {
+        drafted.is_sendable = false;
+        stopped.insert(drafted.letter.id);
+    }
+    for d in &mut decided.decisions {
+        let is_stopped = d.letter.is_some_and(|id| stopped.contains(&id));
+        if is_stopped && d.outcome() == Outcome::InLetters {
+            d.reason = Reason::Brake;
+        }
+    }
+}
+
+/// Was a letter of this plan claimed already? Then it was let go, and is only resumed.
+fn has_begun(ledger: &LedgerView, pin: &PinnedNight) -> bool {
+    let is_pin = |r: &Record| matches!(r, Record::Night(p) if p == pin);
+    let after = ledger.records.iter().skip_while(|r| !is_pin(&r.record));
+    after
+        .into_iter()
+        .any(|r| matches!(&r.record, Record::Claim(c) if c.night == pin.night))
+}
+
+/// Writes down that the night is held; once for each plan and reason.
+pub(super) fn write_down(
+    pin: &PinnedNight,
+    held: &Held,
+    figures: &Figures,
+    ledger: &mut Ledger,
+) -> Result<(), Failure> {
+    let hold = Record::Hold(Hold {
+        night: pin.night,
+        revision: pin.revision,
+        plan_sha256: held.sha256.clone(),
+        letters: held.letters,
+        pulled: held.pulled.clone(),
+    });
+    let records = vec![hold, Record::Figures(figures.clone())];
+    let missing = |view: &LedgerView, records: Vec<Record>| {
+        let is_new = |r: &Record| view.records.iter().all(|n| n.record != *r);
+        records.into_iter().filter(is_new).collect::<Vec<_>>()
+    };
+    let records = missing(ledger.view(), records);
+    ledger.append(records, &mut |view, records| missing(view, records))?;
+    Ok(())
+}
+
+/// What becomes of plans that are open when another one is made.
+#[derive(Default)]
+pub(super) struct Fates {
+    /// Letters left already, or may leave: these end first.
+    pub(super) finish: Vec<(Night, u32)>,
+    /// Nothing left: the new plan takes their snapshots.
+    pub(super) give_up: Vec<Superseded>,
+}
+
+/// At most one plan is open a ledger: what must end, and what is given up, before `night` is
+/// planned. Nothing where that night has a plan of its own already.
+pub(super) fn fates(
+    loaded: &Loaded,
+    ledger: &LedgerView,
+    night: Night,
+    revision: u32,
+    moment: &Moment,
+) -> Fates {
+    let mut fates = Fates::default();
+    if ledger.pinned(night, revision).is_some() {
+        return fates;
+    }
+    for pin in ledger.open_nights() {
+        if has_begun(ledger, pin) || is_approved(loaded, ledger, pin, moment) {
+            fates.finish.push((pin.night, pin.revision));
+        } else {
+            fates.give_up.push(Superseded {
+                night: pin.night,
+                revision: pin.revision,
+                by: night,
+            });
+        }
+    }
+    fates
+}
+
+fn is_approved(loaded: &Loaded, ledger: &LedgerView, pin: &PinnedNight, moment: &Moment) -> bool {
+    let of_pin = |h: &&Hold| (h.night, h.revision) == (pin.night, pin.revision);
+    let Some(hold) = ledger.holds().filter(of_pin).last() else {
+        return false;
+    };
+    let plan = approval::Statement {
+        night: hold.night,
+        revision: hold.revision,
+        plan_sha256: hold.plan_sha256.clone(),
+        letters: hold.letters,
+        expires_at: 0,
+    };
+    let now = moment.now.as_microsecond();
+    approval::standing(&loaded.job.brakes, ledger, &plan, now).is_enough()
+}

@@ -1,0 +1,271 @@
+//! Which night, what it reads, and its pin in the ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Moment;
+use super::load::Loaded;
+use super::night::{Ask, Gathered};
+use super::sweep::OpenSnapshot;
+use super::world::listed;
+use crate::config::NightRule;
+use crate::diag::{Failure, Kind, Problem};
+use crate::ledger::Ledger;
+use crate::model::hold::Superseded;
+use crate::model::ledger_record::{LedgerView, PinnedNight, PinnedObject, Record};
+use crate::model::night::{Night, local_date};
+use crate::plan::{self, Plan};
+use crate::scan;
+use crate::store::Place;
+
+type Listing = (Vec<plan::SnapshotObject>, Vec<String>);
+
+fn snapshots_of(loaded: &Loaded, place: &Place) -> Result<Listing, Failure> {
+    let folder = &loaded.job.inputs.snapshots;
+    Ok(plan::snapshots(&listed(place, folder)?, folder))
+}
+
+/// The night that is meant: the caller's, or the one of the job's rule.
+pub(super) fn night_of(
+    loaded: &Loaded,
+    place: &Place,
+    ask: &Ask,
+    moment: &Moment,
+) -> Result<Night, Failure> {
+    let job = &loaded.job;
+    Ok(match (ask.night, job.night) {
+        (Some(night), _) => night,
+        (None, NightRule::Newest) => {
+            plan::newest(&snapshots_of(loaded, place)?.0).ok_or_else(|| {
+                Failure::fix_data(
+                    "no snapshot was found; expected `<date>/<feed>/<report>.parquet`",
+                )
+                .at(place.display(&job.inputs.snapshots), "")
+                .hint("deliver a snapshot, or mend `inputs.snapshots` in the job")
+            })?
+        }
+        (None, NightRule::Today) => local_date(moment.now.as_microsecond(), &job.zone)
+            .map(Night::new)
+            .ok_or_else(|| Failure::fix_job("today's date lies outside the calendar"))?,
+    })
+}
+
+/// What the night reads: its pinned plan, or a new one that takes over from `given_up`.
+pub(super) fn plan_night(
+    loaded: &Loaded,
+    place: &Place,
+    ask: &Ask,
+    moment: &Moment,
+    view: &LedgerView,
+    given_up: &[Superseded],
+) -> Result<Plan, Failure> {
+    let night = night_of(loaded, place, ask, moment)?;
+    let (snapshots, ignored) = snapshots_of(loaded, place)?;
+    if let Some(pin) = view.pinned(night, ask.revision) {
+        not_given_up(pin, view)?;
+        same_limit(pin, ask)?;
+        return resume(pin, &snapshots, ignored, loaded);
+    }
+    let ages = loaded
+        .job
+        .feeds
+        .iter()
+        .map(|(feed, f)| (feed.clone(), f.max_age_days))
+        .collect();
+    let given_up = given_up.iter().map(|s| (s.night, s.revision)).collect();
+    let revision = ask.revision;
+    plan::plan(&snapshots, ignored, &ages, night, revision, view, &given_up)
+}
+
+/// A night whose findings another one planned anew can never go on.
+pub(super) fn not_given_up(pin: &PinnedNight, view: &LedgerView) -> Result<(), Failure> {
+    let Some(by) = view.superseded_by(pin.night, pin.revision) else {
+        return Ok(());
+    };
+    let message = format!(
+        "the plan of night {} was given up when night {by} was planned, which took its findings",
+        pin.night
+    );
+    Err(Failure::fix_job(message).at("", "--night").hint(format!(
+        "run or approve night {by}; nothing of {} was sent",
+        pin.night
+    )))
+}
+
+/// A plan was made with one limit of letters; the same command must say the same, or nothing.
+fn same_limit(pin: &PinnedNight, ask: &Ask) -> Result<(), Failure> {
+    if ask.max_letters.is_none() || ask.max_letters == pin.max_letters {
+        return Ok(());
+    }
+    let then = pin.max_letters.map_or_else(
+        || "without".to_owned(),
+        |n| format!("with `--max-letters {n}`, not"),
+    );
+    Err(Failure::fix_job(format!("night {} was planned {then} this limit", pin.night))
+        .at("", "--max-letters")
+        .hint("leave it out to resume that plan; the letters that are left over come with the next night"))
+}
+
+/// The plan that the night's first run pinned.
+fn resume(
+    pin: &PinnedNight,
+    snapshots: &[plan::SnapshotObject],
+    ignored: Vec<String>,
+    loaded: &Loaded,
+) -> Result<Plan, Failure> {
+    if pin.job_sha256 != loaded.job_sha256 {
+        let message = format!(
+            "night {} was planned with another job, threat catalogue or templates",
+            pin.night
+        );
+        return Err(Failure::fix_job(message).hint(
+            "undo the change to resume that plan, or plan the night anew with `--revision 1`",
+        ));
+    }
+    let by_path: BTreeMap<&str, &plan::SnapshotObject> = snapshots
+        .iter()
+        .map(|s| (s.listed.path.as_str(), s))
+        .collect();
+    let mut found = Vec::new();
+    let mut problems = Vec::new();
+    for pinned in &pin.snapshots {
+        match by_path.get(pinned.path.as_str()) {
+            Some(s) => found.push((*s).clone()),
+            None => problems.push(changed(pinned, "is gone")),
+        }
+    }
+    found.sort_by(|a, b| (a.date, &a.listed.path).cmp(&(b.date, &b.listed.path)));
+    match Failure::from_problems(Kind::FixData, problems) {
+        Some(failure) => Err(failure),
+        None => Ok(Plan {
+            night: pin.night,
+            n_consumed_before: 0,
+            snapshots: found,
+            ignored,
+        }),
+    }
+}
+
+fn changed(pinned: &PinnedObject, what: &str) -> Problem {
+    Problem::new(
+        &pinned.path,
+        "",
+        format!("the object {what} since the night was planned"),
+    )
+    .hint("put the old object back to resume that plan, or plan the night anew with `--revision 1`")
+}
+
+/// Opens every snapshot: all that are broken are named at once.
+pub(super) fn open_all(
+    loaded: &Loaded,
+    place: &Place,
+    plan: &Plan,
+) -> Result<Vec<OpenSnapshot>, Failure> {
+    let mut open = Vec::with_capacity(plan.snapshots.len());
+    let mut problems = Vec::new();
+    for object in &plan.snapshots {
+        let renames = loaded.job.feeds.get(&object.feed).map(|f| &f.columns);
+        let empty = BTreeMap::new();
+        match scan::open(
+            place,
+            &object.listed.path,
+            object.listed.size,
+            renames.unwrap_or(&empty),
+        ) {
+            Ok(found) if found.n_rows == 0 => problems.push(
+                Problem::new(
+                    &object.listed.path,
+                    "",
+                    "the snapshot is empty; expected one row at least",
+                )
+                .hint("ask the feed for a full snapshot, or move the object away"),
+            ),
+            Ok(found) if !broken_rows(loaded, object, found.n_rows).is_empty() => {
+                problems.extend(broken_rows(loaded, object, found.n_rows));
+            }
+            Ok(found) => open.push(OpenSnapshot {
+                object: object.clone(),
+                snapshot: found.snapshot,
+                n_rows: found.n_rows,
+                footer_sha256: found.footer_sha256,
+            }),
+            Err(failure) if failure.kind == Kind::FixData => problems.extend(failure.problems),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Failure::from_problems(Kind::FixData, problems).map_or(Ok(open), Err)
+}
+
+/// Are the inputs those that the night's first run pinned?
+pub(super) fn check_pin(pinned: &PinnedNight, found: &Gathered) -> Result<(), Failure> {
+    let snapshots = pinned_snapshots(found);
+    let now: BTreeSet<&PinnedObject> = snapshots.iter().chain(&found.world.inputs).collect();
+    let differing = pinned
+        .snapshots
+        .iter()
+        .chain(&pinned.inputs)
+        .filter(|p| !now.contains(p));
+    let problems = differing.map(|p| changed(p, "has changed")).collect();
+    Failure::from_problems(Kind::FixData, problems).map_or(Ok(()), Err)
+}
+
+fn pinned_snapshots(found: &Gathered) -> Vec<PinnedObject> {
+    let mut snapshots: Vec<PinnedObject> = found
+        .open
+        .iter()
+        .map(|o| PinnedObject {
+            path: o.object.listed.path.clone(),
+            size: o.object.listed.size,
+            sha256: o.footer_sha256.clone(),
+        })
+        .collect();
+    snapshots.sort();
+    snapshots
+}
+
+/// A snapshot with fewer or more rows than the job allows is half of one, or another one.
+fn broken_rows(loaded: &Loaded, object: &plan::SnapshotObject, n_rows: u64) -> Vec<Problem> {
+    let feed = loaded.job.feeds.get(&object.feed);
+    feed.map_or_else(Vec::new, |feed| {
+        feed.contract
+            .broken_rows(&object.listed.path, &object.report, n_rows)
+    })
+}
+
+/// Pins the night in the ledger, or checks that its inputs are those that were pinned.
+pub(super) fn pin(
+    loaded: &Loaded,
+    found: &Gathered,
+    ask: &Ask,
+    given_up: &[Superseded],
+    ledger: &mut Ledger,
+    moment: &Moment,
+) -> Result<PinnedNight, Failure> {
+    if let Some(pinned) = ledger.view().pinned(found.plan.night, ask.revision) {
+        check_pin(pinned, found)?;
+        return Ok(pinned.clone());
+    }
+    let pinned = PinnedNight {
+        night: found.plan.night,
+        revision: ask.revision,
+        run_id: moment.run_id.clone(),
+        ledger_seq: ledger.view().last_seq,
+        job_sha256: loaded.job_sha256.clone(),
+        max_letters: ask.max_letters,
+        snapshots: pinned_snapshots(found),
+        inputs: found.world.inputs.clone(),
+    };
+    let mut was_overtaken = false;
+    let mut records: Vec<Record> = given_up.iter().copied().map(Record::Superseded).collect();
+    records.push(Record::Night(pinned.clone()));
+    ledger.append(records, &mut |_, _| {
+        was_overtaken = true;
+        Vec::new()
+    })?;
+    if was_overtaken {
+        return Err(Failure::try_later(
+            "another run wrote to the ledger while this one was planning",
+        )
+        .hint("run the same command again"));
+    }
+    Ok(pinned)
+}
