@@ -13,6 +13,7 @@
 
 mod adhoc;
 mod bad_input;
+mod brakes;
 mod contacts;
 mod crash;
 mod decide;
