@@ -1,5 +1,5 @@
-//! Brakes: 25 named anomalies are all held, ordinary nights never. Seeds and limits are fixed:
-//! the limits are the defaults of the job.
+//! Brakes: 26 named anomalies are all held, ordinary nights never. The limits are the defaults of
+//! the job; they were set on the nights of seeds 1 to 3, and are held here against others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,6 +171,7 @@ impl Service {
         let read: u64 = snapshots.iter().map(|s| s.rows).sum();
         let begins = date
             .to_zoned_datetime(jiff::tz::TimeZone::UTC)
+            .unwrap()
             .timestamp()
             .as_microsecond();
         Tonight {
@@ -271,7 +272,7 @@ fn after(seed: u64, n: usize) -> Service {
 
 #[test]
 fn sixty_ordinary_nights_are_never_held() {
-    for seed in [1, 2, 3] {
+    for seed in [21, 22, 23, 24, 25] {
         let mut service = after(seed, 0);
         let mut largest = 0;
         for n in 1..=60 {
@@ -330,17 +331,14 @@ const ANOMALIES: &[(&str, Brake, Harm)] = &[
         "ten times the letters of other nights",
         Brake::Growth,
         |_, t| {
-            let more = t.letters.clone();
-            for _ in 0..9 {
-                t.letters.extend(more.clone());
-            }
+            add(t, 300, 0, "exposed-rdp");
         },
     ),
     (
-        "a quiet Sunday with seven times its letters",
+        "a quiet night with nine times its letters",
         Brake::Growth,
         |_, t| {
-            add(t, 7 * 30, 0, "botnet");
+            add(t, 8 * 32, 0, "botnet");
         },
     ),
     (
@@ -351,13 +349,13 @@ const ANOMALIES: &[(&str, Brake, Harm)] = &[
         },
     ),
     (
-        "two missed days do not explain ten days' letters",
+        "two missed days do not explain three weeks' letters",
         Brake::Growth,
         |s, t| {
             let day = s.date.yesterday().unwrap();
             let more = s.snapshot("shadowserver", "scan_rdp", 4_000, day);
             t.snapshots.push(more);
-            add(t, 450, 0, "exposed-rdp");
+            add(t, 640, 0, "exposed-rdp");
         },
     ),
     (

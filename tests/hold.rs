@@ -238,7 +238,7 @@ fn a_night_that_was_taken_over_can_never_be_approved() {
 fn an_approved_night_goes_before_the_next_one_and_a_dead_one_is_ended_first() {
     let sandbox = two_nights();
     limit(&sandbox, 1);
-    sandbox.edit(JOB, "growth = 5 ", "growth = 500 ");
+    sandbox.edit(JOB, "growth = 8 ", "growth = 500 ");
     let key = Key::of(1);
     signers(&sandbox, &[&key]);
     let plan = plan_of(&sandbox.run(FIRST).ended_with(2));

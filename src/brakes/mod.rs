@@ -38,6 +38,8 @@ pub struct Settings {
     pub max_rows_percent: u64,
     /// A snapshot's newest row that met an asset is at most this many days older than it.
     pub max_observed_age_days: u64,
+    /// Hold where a snapshot is an earlier one under another date.
+    pub hold_repeated: bool,
     /// The machine's clock may differ from the store's by this, and lie before the night by this.
     pub max_clock_minutes: u64,
     /// Nights that the medians are taken over.
@@ -61,13 +63,14 @@ impl Default for Settings {
         Self {
             max_letters: 1000,
             max_letters_a_threat: 500,
-            growth: 5,
+            growth: 8,
             growth_from: 50,
             max_first_time_percent: 80,
             max_rejected_percent: 10,
             min_rows_percent: 40,
             max_rows_percent: 400,
             max_observed_age_days: 7,
+            hold_repeated: true,
             max_clock_minutes: 10,
             history_nights: 14,
             min_history: 5,
@@ -289,7 +292,7 @@ fn snapshots(settings: &Settings, tonight: &Tonight, view: &LedgerView, pull: &m
     let mut seen = BTreeMap::new();
     for s in &tonight.snapshots {
         let twice = seen.insert(s.sha256.as_str(), &s.path).is_some();
-        if twice || earlier.contains(s.sha256.as_str()) {
+        if settings.hold_repeated && (twice || earlier.contains(s.sha256.as_str())) {
             pull(Brake::RepeatedSnapshot, &s.path, 1, 0);
         }
         let age = s.newest_seen_on.map_or(0, |day| {
