@@ -305,14 +305,18 @@ fn a_run_that_was_replaced_cannot_write_and_what_it_wrote_before_stands() {
 #[test]
 fn a_run_that_beats_is_not_replaced_and_one_that_is_replaced_learns_it() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = patient(1);
+    // Wide margins: a busy machine may hold a thread up for a second.
+    let settings = patient(4);
     let slow = Ledger::open(&place(folder.path()), &settings, &elsewhere("slow")).unwrap();
-    std::thread::sleep(Duration::from_millis(1600));
+    std::thread::sleep(Duration::from_millis(5200));
     assert!(Ledger::open(&place(folder.path()), &settings, &who("eager")).is_err());
     slow.check_held().unwrap();
     let _new = Ledger::open(&place(folder.path()), &patient(0), &who("new")).unwrap();
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(slow.check_held().is_err());
+    let is_told = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        slow.check_held().is_err()
+    });
+    assert!(is_told);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod check;
 mod large;
 mod parties;
 mod suffixes;
+mod unconfirmed;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

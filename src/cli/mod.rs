@@ -168,13 +168,10 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             Ok(0)
         }
         Command::Register(register::RegisterCommand::Unconfirmed(ask)) => {
-            let (days, on) = (ask.days, ask.on);
-            say(&run::register::unconfirmed(
-                &call(ask.job),
-                days,
-                on,
-                &moment,
-            )?)?;
+            let (job, ask) = ask.into_parts();
+            let answer = run::unconfirmed::unconfirmed(&call(job), &ask, &moment)?;
+            say(&answer.list)?;
+            eprint!("{}", answer.said);
             Ok(0)
         }
         Command::Reference(reference::ReferenceCommand::Import(ask)) => {

@@ -6,13 +6,13 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::args::JobArgs;
 use crate::model::night::Night;
-use crate::run::register;
+use crate::run::{register, unconfirmed};
 
 #[derive(Subcommand)]
 pub(super) enum RegisterCommand {
     /// Every fault of a delivery of registrations, and what it would change
     Check(CheckArgs),
-    /// List companies whose registrations were not confirmed for long, as CSV
+    /// List participants whose registrations were not confirmed for long, as CSV, or write to them
     Unconfirmed(UnconfirmedArgs),
 }
 
@@ -51,15 +51,35 @@ pub(super) struct CheckArgs {
 }
 
 #[derive(ClapArgs)]
+#[command(after_help = "Examples:
+  nachtwacht register unconfirmed --days 180 > unconfirmed.csv
+  nachtwacht register unconfirmed --days 365 --letters letters/2026-03/
+
+Each letter lists what is registered and asks whether it still holds; letters.csv says by which
+way each company is reached. They are no warnings: the ledger does not know them.")]
 pub(super) struct UnconfirmedArgs {
     #[command(flatten)]
-    pub(super) job: JobArgs,
+    job: JobArgs,
     /// Older than this many days
     #[arg(long, value_name = "N", default_value_t = 180)]
-    pub(super) days: u32,
+    days: u32,
     /// As of this date; today where absent
     #[arg(long, value_name = "YYYY-MM-DD")]
-    pub(super) on: Option<Night>,
+    on: Option<Night>,
+    /// Folder for a letter to each company (text, HTML, PDF) that asks it to confirm
+    #[arg(long, value_name = "FOLDER")]
+    letters: Option<String>,
+}
+
+impl UnconfirmedArgs {
+    pub(super) fn into_parts(self) -> (JobArgs, unconfirmed::Ask) {
+        let ask = unconfirmed::Ask {
+            days: self.days,
+            on: self.on,
+            letters: self.letters,
+        };
+        (self.job, ask)
+    }
 }
 
 impl CheckArgs {

@@ -7,25 +7,31 @@ use crate::model::company::{CompanyKey, Contact};
 use crate::model::night::Micros;
 
 /// What of a company is unconfirmed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unconfirmed {
-    /// Assets that count now and were not confirmed since the limit.
-    pub n_assets: u64,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unconfirmed<'a> {
+    /// Assets that count now and were not confirmed since the limit, in the order of the table.
+    pub assets: Vec<&'a Asset>,
     /// Contacts that were not verified since the limit.
-    pub n_contacts: u64,
-    /// Some of these were never confirmed at all.
-    pub has_never: bool,
-    /// The oldest confirmation among them; `None` where there is none.
-    pub oldest: Option<Micros>,
+    pub contacts: Vec<&'a Contact>,
 }
 
-impl Unconfirmed {
-    fn take(&mut self, confirmed_at: Option<Micros>) {
-        self.has_never |= confirmed_at.is_none();
-        self.oldest = match (self.oldest, confirmed_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+impl Unconfirmed<'_> {
+    /// When each was confirmed; `None` for never.
+    fn times(&self) -> impl Iterator<Item = Option<Micros>> {
+        let assets = self.assets.iter().map(|asset| asset.confirmed_at);
+        assets.chain(self.contacts.iter().map(|contact| contact.verified_at))
+    }
+
+    /// Were some of these never confirmed at all?
+    #[must_use]
+    pub fn has_never(&self) -> bool {
+        self.times().any(|at| at.is_none())
+    }
+
+    /// The oldest confirmation among them; `None` where there is none.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Micros> {
+        self.times().flatten().min()
     }
 }
 
@@ -38,18 +44,16 @@ pub fn unconfirmed<'a>(
     contacts: impl Iterator<Item = &'a Contact>,
     now: Micros,
     limit: Micros,
-) -> BTreeMap<CompanyKey, Unconfirmed> {
+) -> BTreeMap<CompanyKey, Unconfirmed<'a>> {
     let is_old = |at: Option<Micros>| at.is_none_or(|at| at < limit);
-    let mut found: BTreeMap<CompanyKey, Unconfirmed> = BTreeMap::new();
+    let mut found: BTreeMap<CompanyKey, Unconfirmed<'a>> = BTreeMap::new();
     for asset in assets.filter(|a| a.valid.contains(now) && is_old(a.confirmed_at)) {
         let of_company = found.entry(asset.company.clone()).or_default();
-        of_company.n_assets += 1;
-        of_company.take(asset.confirmed_at);
+        of_company.assets.push(asset);
     }
     for contact in contacts.filter(|c| c.bounced_at.is_none() && is_old(c.verified_at)) {
         let of_company = found.entry(contact.company.clone()).or_default();
-        of_company.n_contacts += 1;
-        of_company.take(contact.verified_at);
+        of_company.contacts.push(contact);
     }
     found
 }

@@ -11,9 +11,9 @@ use super::words::Words;
 use super::{Mark, annex, correction};
 use crate::model::company::{Company, Language};
 use crate::model::decision::{ContactReason, ItemKind};
-use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
+use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection, Sender};
 use crate::model::matches::Confidence;
-use crate::model::night::Micros;
+use crate::model::night::{Micros, Night};
 use crate::model::threat::{Certainty, Urgency};
 
 #[derive(Serialize)]
@@ -31,12 +31,12 @@ pub(super) struct Content {
     pub(super) reference: String,
     pub(super) subject: String,
     salutation: String,
-    intro: Vec<String>,
+    pub(super) intro: Vec<String>,
     pub(super) sections: Vec<SectionText>,
-    verify: Vec<String>,
-    help: Vec<String>,
+    pub(super) verify: Vec<String>,
+    pub(super) help: Vec<String>,
     closing: String,
-    tlp: String,
+    pub(super) tlp: String,
     legal: String,
     /// The letter as plain text; empty but for the fallback.
     pub(super) plain: String,
@@ -72,17 +72,17 @@ pub(super) struct SectionText {
 
 #[derive(Serialize)]
 pub(super) struct RowText {
-    where_: String,
-    what: String,
-    when: String,
-    sure: String,
+    pub(super) where_: String,
+    pub(super) what: String,
+    pub(super) when: String,
+    pub(super) sure: String,
 }
 
 /// Says a sentence; templates were proved at loading, so a failure here cannot happen and shows
 /// as the key in brackets rather than stopping a night.
 pub(super) struct Voice<'a> {
     pub(super) words: &'a Words,
-    zone: &'a TimeZone,
+    pub(super) zone: &'a TimeZone,
 }
 
 impl Voice<'_> {
@@ -100,7 +100,11 @@ impl Voice<'_> {
             .unwrap_or_else(|| format!("[{key}]"))
     }
 
-    fn day(&self, at: Micros) -> String {
+    pub(super) fn say_all(&self, keys: &[&str], values: &[(&'static str, &str)]) -> Vec<String> {
+        keys.iter().map(|key| self.say(key, values)).collect()
+    }
+
+    pub(super) fn day(&self, at: Micros) -> String {
         crate::model::night::local_date(at, self.zone)
             .map(|date| self.words.date(date))
             .unwrap_or_default()
@@ -115,36 +119,44 @@ impl Voice<'_> {
     }
 }
 
-pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
-    let words = look.words(letter.language);
-    let voice = Voice {
-        words,
-        zone: look.zone(),
-    };
+/// What a letter is about, whatever it says.
+pub(super) struct Frame<'a> {
+    pub(super) language: Language,
+    pub(super) night: Night,
+    pub(super) company: &'a Company,
+    pub(super) addressee: &'a Company,
+    /// What the reader quotes.
+    pub(super) reference: &'a str,
+}
+
+impl Frame<'_> {
+    /// What sentences may say of the sender.
+    pub(super) fn contact<'s>(&'s self, sender: &'s Sender) -> [(&'static str, &'s str); 5] {
+        [
+            ("phone", &sender.phone),
+            ("email", &sender.email),
+            ("website", &sender.website),
+            ("privacy", &sender.privacy_notice),
+            ("reference", self.reference),
+        ]
+    }
+}
+
+/// Everything around the message: sender, address, date, closing.
+pub(super) fn frame(of: &Frame<'_>, look: &Look, mark: Mark) -> Content {
+    let words = look.words(of.language);
+    let voice = look.voice(of.language);
     let sender = look.sender();
-    let (date, at) = (letter.night.date(), language_at(letter.language));
+    let (date, at) = (of.night.date(), language_at(of.language));
     let pick = |texts: &[String; 2]| texts.get(at).cloned().unwrap_or_default();
-    let reference = letter.reference.to_string();
-    let contact: [(&'static str, &str); 5] = [
-        ("phone", &sender.phone),
-        ("email", &sender.email),
-        ("website", &sender.website),
-        ("privacy", &sender.privacy_notice),
-        ("reference", &reference),
-    ];
     let legal_basis = pick(&sender.legal_basis);
-    let with_basis: Vec<(&'static str, &str)> = contact
-        .iter()
-        .copied()
+    let with_basis: Vec<(&'static str, &str)> = of
+        .contact(sender)
+        .into_iter()
         .chain([("legal_basis", legal_basis.as_str())])
         .collect();
-    let all = |keys: &[&str]| {
-        keys.iter()
-            .map(|k| voice.say(k, &contact))
-            .collect::<Vec<_>>()
-    };
     Content {
-        language: letter.language.to_string(),
+        language: of.language.to_string(),
         font: look.font().to_owned(),
         concept: mark == Mark::Concept,
         concept_note: voice.say("concept_note", &[]),
@@ -160,29 +172,51 @@ pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
             return_address: sender.return_address.clone(),
         },
         tagline: pick(&sender.tagline),
-        address: address(&letter.company, &letter.addressee, &voice),
+        address: address(of.company, of.addressee, &voice),
         place_and_date: format!("{}, {}", sender.town, words.date(date)),
-        subject: subject(letter, words),
+        subject: String::new(),
         salutation: voice.say("salutation", &[]),
+        intro: Vec::new(),
+        sections: Vec::new(),
+        verify: Vec::new(),
+        help: Vec::new(),
+        closing: voice.say("closing", &[]),
+        tlp: String::new(),
+        legal: voice.say("legal", &with_basis),
+        plain: String::new(),
+        reference: of.reference.to_owned(),
+    }
+}
+
+pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
+    let voice = look.voice(letter.language);
+    let reference = letter.reference.to_string();
+    let of = Frame {
+        language: letter.language,
+        night: letter.night,
+        company: &letter.company,
+        addressee: &letter.addressee,
+        reference: &reference,
+    };
+    let contact = of.contact(look.sender());
+    Content {
+        subject: subject(letter, voice.words),
         intro: intro(letter, &voice)
             .into_iter()
-            .chain(annex_note(letter, &sender.email, &voice))
+            .chain(annex_note(letter, &look.sender().email, &voice))
             .collect(),
         sections: letter
             .sections
             .iter()
             .map(|s| section(s, letter, &voice))
             .collect(),
-        verify: all(&["verify_1", "verify_2", "verify_3", "verify_4"]),
-        help: all(match letter.correction {
-            None => &["help_1", "help_2"],
-            Some(_) => &["help_1"],
-        }),
-        closing: voice.say("closing", &[]),
+        verify: voice.say_all(&["verify_1", "verify_2", "verify_3", "verify_4"], &contact),
+        help: match letter.correction {
+            None => voice.say_all(&["help_1", "help_2"], &contact),
+            Some(_) => voice.say_all(&["help_1"], &contact),
+        },
         tlp: tlp(letter, &voice),
-        legal: voice.say("legal", &with_basis),
-        plain: String::new(),
-        reference,
+        ..frame(&of, look, mark)
     }
 }
 

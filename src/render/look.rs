@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use super::content::Content;
+use super::content::{Content, Voice};
 use super::pdf::{self, Fonts, Typeset};
 use super::words::{Words, first_line};
-use super::{Mark, RenderError, content, sample, text_filters};
+use super::{Mark, RenderError, confirm, content, sample, text_filters};
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::company::{Channel, Language, PartyKind};
 use crate::model::decision::ItemKind;
@@ -103,11 +103,12 @@ impl Look {
                         Ok(letter) => letter,
                         Err(failure) => return problems.extend(failure.problems),
                     };
-                let mut unsaid = unsaid(&content::content(&letter, self, Mark::Concept));
-                unsaid.extend(unsaid_to_owners(letter.clone(), self));
+                let mut missing = unsaid(&content::content(&letter, self, Mark::Concept));
+                missing.extend(unsaid_to_owners(letter.clone(), self));
+                missing.extend(unsaid(&confirm::sample(&letter, self)));
                 let content = content::content(&letter, self, Mark::Concept);
                 let file = format!("letter/strings.{language}.toml");
-                for key in unsaid {
+                for key in missing {
                     problems.push(Problem::new(
                         &file,
                         key.as_str(),
@@ -139,12 +140,19 @@ impl Look {
         }
     }
 
-    pub(super) const fn sender(&self) -> &Sender {
-        &self.sender
+    pub(super) fn voice(&self, language: Language) -> Voice<'_> {
+        Voice {
+            words: self.words(language),
+            zone: &self.zone,
+        }
     }
 
     pub(super) const fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    pub(super) const fn sender(&self) -> &Sender {
+        &self.sender
     }
 
     pub(super) fn font(&self) -> &str {

@@ -5,6 +5,7 @@
 //! values are made visible in `content`, and nowhere else.
 
 mod annex;
+mod confirm;
 mod content;
 mod correction;
 mod look;
@@ -18,6 +19,7 @@ mod visible;
 mod words;
 
 pub use annex::Annex;
+pub use confirm::{Confirmation, confirm};
 pub use look::Look;
 pub use mail::mail;
 pub use sample::sample_letter;
@@ -74,22 +76,30 @@ impl std::error::Error for RenderError {}
 /// # Errors
 /// A form that cannot be made, not even plainly.
 pub fn render(letter: &Letter, look: &Look, mark: Mark) -> Result<Rendered, RenderError> {
-    let content = content::content(letter, look, mark);
-    let text = look.tera(Form::Text, &content)?;
-    let html = look.tera(Form::Html, &content)?;
-    let (pdf, is_fallback) = match look.typeset(pdf::MAIN, &content, "") {
+    let annex = annex::annex(letter).map_err(|e| RenderError {
+        form: Form::Text,
+        message: e.to_string(),
+    })?;
+    Ok(Rendered {
+        annex,
+        ..forms(&content::content(letter, look, mark), look)?
+    })
+}
+
+/// All forms of one tree of sentences.
+fn forms(content: &content::Content, look: &Look) -> Result<Rendered, RenderError> {
+    let text = look.tera(Form::Text, content)?;
+    let html = look.tera(Form::Html, content)?;
+    let (pdf, is_fallback) = match look.typeset(pdf::MAIN, content, "") {
         Ok(done) => (done, false),
-        Err(_) => (look.typeset(pdf::PLAIN, &content, &text)?, true),
+        Err(_) => (look.typeset(pdf::PLAIN, content, &text)?, true),
     };
     Ok(Rendered {
         text: text.into_bytes(),
         html: html.into_bytes(),
         pdf: pdf.bytes,
         pages: pdf.pages,
-        annex: annex::annex(letter).map_err(|e| RenderError {
-            form: Form::Text,
-            message: e.to_string(),
-        })?,
+        annex: None,
         is_fallback,
     })
 }

@@ -39,6 +39,7 @@ mod spill;
 pub mod statistics;
 pub mod status;
 mod sweep;
+pub mod unconfirmed;
 pub mod verify;
 mod where_to;
 mod why_not;

@@ -14,7 +14,7 @@ use super::Moment;
 use super::load::{Call, Loaded, load};
 use super::world::listed;
 use crate::diag::{Failure, Kind as Who, Reject};
-use crate::model::night::{Night, local_date, local_midnight};
+use crate::model::night::{Night, local_date};
 use crate::plan;
 use crate::register::{self, Change, Checked, Current, Kind, SuffixList, Table};
 use crate::scan;
@@ -82,48 +82,6 @@ pub fn check(call: &Call, ask: &Ask, moment: &Moment) -> Result<Answer, Failure>
         text,
         exit_code: u8::from(!is_clean),
     })
-}
-
-/// Companies whose registrations were not confirmed for `days` days before the night, as CSV:
-/// the key, what is unconfirmed, and the oldest confirmation.
-///
-/// # Errors
-/// As a run's, where job or register cannot be read.
-pub fn unconfirmed(
-    call: &Call,
-    days: u32,
-    on: Option<Night>,
-    moment: &Moment,
-) -> Result<String, Failure> {
-    let loaded = load(call)?;
-    let place = loaded.place(&call.env)?;
-    let zone = &loaded.job.zone;
-    let calendar = || Failure::fix_job("the date lies outside the calendar").at("", "--on");
-    let today = local_date(moment.now.as_microsecond(), zone).map(Night::new);
-    let on = on.or(today).ok_or_else(calendar)?;
-    let world = super::world::read(&loaded, &place, on)?;
-    let span = jiff::Span::new().try_days(i64::from(days));
-    let limit = span.and_then(|span| on.date().checked_sub(span));
-    let midnight = |date| local_midnight(date, zone).map_err(|_| calendar());
-    let (now, limit) = (
-        midnight(on.date())?,
-        midnight(limit.map_err(|_| calendar())?)?,
-    );
-    let assets = world.assets.iter().map(std::convert::AsRef::as_ref);
-    let found = register::unconfirmed(assets, world.contacts.values().flatten(), now, limit);
-    let mut text = String::from("company_key,assets,contacts,never_confirmed,oldest\n");
-    for (key, of_company) in found {
-        let oldest = of_company.oldest.and_then(|at| local_date(at, zone));
-        let _ = writeln!(
-            text,
-            "{key},{},{},{},{}",
-            of_company.n_assets,
-            of_company.n_contacts,
-            if of_company.has_never { "yes" } else { "no" },
-            oldest.map(|d| d.to_string()).unwrap_or_default()
-        );
-    }
-    Ok(text)
 }
 
 fn tables(file: &Path) -> Result<Vec<Table>, Failure> {

@@ -399,12 +399,18 @@ fn what_nobody_confirmed_is_listed_by_company() {
         contact(2, 95, false),
     ];
     let found = register::unconfirmed(kept.rows.iter(), contacts.iter(), 100 * DAY, 70 * DAY);
-    let of_one = register::Unconfirmed {
-        n_assets: 2,
-        n_contacts: 1,
-        has_never: true,
-        oldest: Some(5 * DAY),
-    };
-    let found: Vec<_> = found.into_iter().map(|(k, u)| (k.to_string(), u)).collect();
-    assert_eq!(found, [("kvk:00000001".to_owned(), of_one)]);
+    let found: Vec<_> = found
+        .iter()
+        .map(|(key, of_company)| {
+            let n = (of_company.assets.len(), of_company.contacts.len());
+            (
+                key.to_string(),
+                n,
+                of_company.has_never(),
+                of_company.oldest(),
+            )
+        })
+        .collect();
+    let of_one = ("kvk:00000001".to_owned(), (2, 1), true, Some(5 * DAY));
+    assert_eq!(found, [of_one]);
 }
