@@ -26,9 +26,10 @@ impl<'v> History<'v> {
     #[must_use]
     pub fn of(view: &'v LedgerView, night: Night, n_nights: usize) -> Self {
         let ended: BTreeSet<(Night, u32)> = view
-            .nights()
-            .filter(|pin| pin.night < night && view.is_final(pin))
-            .map(|pin| (pin.night, pin.revision))
+            .ended()
+            .into_iter()
+            .filter(|(ended, ..)| *ended < night)
+            .map(|(night, revision, _)| (night, revision))
             .collect();
         // The latest revision of a night counts.
         let mut by_night: BTreeMap<Night, &Figures> = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! What the ledger holds about nights that were stopped: figures, holds, approvals, baselines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
@@ -230,9 +230,19 @@ impl LedgerView {
     /// for ledgers of before there were holds.
     #[must_use]
     pub fn open_nights(&self) -> Vec<&PinnedNight> {
+        let ended = self.ended();
+        let superseded: BTreeSet<(Night, u32)> = self
+            .records
+            .iter()
+            .filter_map(|r| match &r.record {
+                Record::Superseded(s) => Some((s.night, s.revision)),
+                _ => None,
+            })
+            .collect();
         self.nights()
             .filter(|pin| {
-                !self.is_final(pin) && self.superseded_by(pin.night, pin.revision).is_none()
+                let run = (pin.night, pin.revision, pin.run_id.as_str());
+                !ended.contains(&run) && !superseded.contains(&(pin.night, pin.revision))
             })
             .collect()
     }

@@ -290,6 +290,21 @@ impl LedgerView {
         })
     }
 
+    /// Night, revision and run of every final manifest, in one pass: for whoever asks about many
+    /// nights.
+    #[must_use]
+    pub fn ended(&self) -> BTreeSet<(Night, u32, &str)> {
+        let ends = self.records.iter().filter_map(|r| match &r.record {
+            Record::Final {
+                night,
+                revision,
+                run_id,
+            } => Some((*night, *revision, run_id.as_str())),
+            _ => None,
+        });
+        ends.collect()
+    }
+
     /// The claims without a receipt, in order: nobody knows whether those letters left.
     #[must_use]
     pub fn unknown(&self) -> Vec<&Claim> {

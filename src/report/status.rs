@@ -3,13 +3,15 @@
 //! A function of the ledger and of the nights that were due. For people, as JSON for programs,
 //! and as OpenMetrics text for whoever watches at night.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde::Serialize;
 
 use crate::diag::Failure;
+use crate::model::aftermath::PrintBatch;
 use crate::model::hold::{Hold, Pulled};
+use crate::model::identity::Reference;
 use crate::model::ledger_record::{LedgerView, PinnedNight, ReceiptState};
 use crate::model::night::Night;
 
@@ -111,11 +113,7 @@ const SHOWN: usize = 10;
 #[must_use]
 pub fn status(input: &Input<'_>) -> Status {
     let view = input.ledger;
-    let done: BTreeSet<Night> = view
-        .nights()
-        .filter(|pin| view.is_final(pin))
-        .map(|pin| pin.night)
-        .collect();
+    let done: BTreeSet<Night> = view.ended().into_iter().map(|(night, ..)| night).collect();
     let (first, last) = (done.first().copied(), done.last().copied());
     let is_missing = |n: &&Night| match last {
         Some(last) => **n > last,
@@ -201,11 +199,20 @@ fn handed_over(view: &LedgerView, night: Night) -> usize {
 /// The batches of which the printer has not told everything, in order.
 #[must_use]
 pub fn open_batches(view: &LedgerView) -> Vec<OpenBatch> {
+    let mut told: BTreeMap<&str, BTreeSet<&Reference>> = BTreeMap::new();
+    for report in view.print_reports() {
+        let of_batch = told.entry(&report.batch_id).or_default();
+        of_batch.extend(report.letters.iter().map(|(reference, _)| reference));
+    }
+    let is_told = |b: &PrintBatch, reference: &Reference| {
+        let of_batch = told.get(b.batch_id.as_str());
+        of_batch.is_some_and(|told| told.contains(reference))
+    };
     let batches = view.print_batches().map(|b| OpenBatch {
         batch_id: b.batch_id.clone(),
         night: b.night.to_string(),
         letters: b.letters.len(),
-        unreported: view.unreported(b).len(),
+        unreported: b.letters.iter().filter(|r| !is_told(b, r)).count(),
         sheets: b.sheets,
     });
     batches.filter(|b| b.unreported > 0).collect()

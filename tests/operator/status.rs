@@ -258,3 +258,96 @@ fn the_open_metrics_text_can_be_read_by_its_readers() {
     let wrong = String::from_utf8_lossy(&said.stderr).into_owned();
     assert_eq!(said_text, families.len().to_string(), "{wrong}");
 }
+
+/// Ten years of nights, fifty letters each: the status is asked after each run.
+#[test]
+fn ten_years_of_nights_are_read_in_seconds() {
+    use nachtwacht::model::aftermath::{PrintBatch, PrintReport, PrintState};
+    use nachtwacht::model::ledger_record::{
+        LedgerView, Numbered, PinnedNight, Receipt, ReceiptState, Record,
+    };
+    use nachtwacht::model::night::Night;
+    use nachtwacht::report::status::{Input, status};
+
+    let mut records = Vec::new();
+    let mut due = Vec::new();
+    let first = jiff::civil::date(2026, 1, 1);
+    let model = crate::ledger::claim(1, 1);
+    for n in 0..3650i32 {
+        let date = first.checked_add(jiff::ToSpan::days(n)).unwrap();
+        let night = Night::new(date);
+        due.push(night);
+        records.push(Record::Night(PinnedNight {
+            night,
+            revision: 0,
+            run_id: format!("{n}"),
+            ledger_seq: 0,
+            job_sha256: String::new(),
+            max_letters: None,
+            snapshots: Vec::new(),
+            inputs: Vec::new(),
+        }));
+        for letter in 0..50u8 {
+            let mut claim = model.clone();
+            claim.letter_id.0[..5].copy_from_slice(&[
+                letter,
+                n.to_be_bytes()[0],
+                n.to_be_bytes()[1],
+                n.to_be_bytes()[2],
+                n.to_be_bytes()[3],
+            ]);
+            claim.night = night;
+            let receipt = Receipt {
+                letter_id: claim.letter_id,
+                night,
+                attempt: 1,
+                state: ReceiptState::HandedOver,
+                outbox: "files".into(),
+            };
+            records.push(Record::Claim(claim));
+            records.push(Record::Receipt(receipt));
+        }
+        let batch_id = format!("{date}-001");
+        records.push(Record::PrintBatch(PrintBatch {
+            batch_id: batch_id.clone(),
+            night,
+            sha256: String::new(),
+            sheets: 1,
+            letters: vec![model.reference.clone()],
+        }));
+        if n != 3000 {
+            records.push(Record::PrintReport(PrintReport {
+                batch_id,
+                letters: vec![(model.reference.clone(), PrintState::Posted)],
+            }));
+        }
+        if n != 2000 {
+            records.push(Record::Final {
+                night,
+                revision: 0,
+                run_id: format!("{n}"),
+            });
+        }
+    }
+    let view = LedgerView {
+        last_seq: 1,
+        records: records
+            .into_iter()
+            .map(|record| Numbered { seq: 1, record })
+            .collect(),
+    };
+    let begun = std::time::Instant::now();
+    let found = status(&Input {
+        job: "nightly",
+        now_secs: 0,
+        due: &due,
+        ledger: &view,
+    });
+    let lasted = begun.elapsed();
+    assert_eq!(found.skipped_nights, ["2031-06-24"]);
+    assert_eq!(found.unreported_batches.len(), 1);
+    assert_eq!(found.last_good_night.unwrap().letters, 50);
+    assert_eq!(found.exit_code, 0);
+    println!("status of {} records: {lasted:?}", view.records.len());
+    assert!(lasted.as_secs() < 30, "{lasted:?}");
+}
