@@ -18,9 +18,13 @@ use nachtwacht::statistics::{
 };
 use proptest::prelude::*;
 
+mod elimination;
+mod forms;
+mod guard;
 mod naive;
 mod page;
 mod period;
+mod year;
 
 use naive::naive;
 

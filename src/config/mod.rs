@@ -17,7 +17,7 @@ pub use catalogue::{Catalogue, catalogue};
 pub use job::{Feed, Inputs, Job, NightRule, References, SecretPlace, job};
 pub use operations::Operations;
 pub use reason::reason;
-pub use statistics::{StatisticsJob, statistics_job};
+pub use statistics::{Publish, StatisticsJob, statistics_job};
 
 use crate::model::identity::Secret;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::section::{Section, Source};
 use crate::diag::Problem;
+use crate::statistics::guard::Rules;
 use crate::statistics::period::Axis;
 
 /// A checked job of statistics.
@@ -15,6 +16,19 @@ pub struct StatisticsJob {
     pub internal: String,
     /// Tables, each with one axis or two.
     pub tables: Vec<Vec<Axis>>,
+    /// What is published of them, if anything.
+    pub publish: Option<Publish>,
+}
+
+/// What is published, and under which rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// Where the protected tables go, under the base.
+    pub folder: String,
+    /// Tables, each with one axis or two; their margins come with them.
+    pub tables: Vec<Vec<Axis>>,
+    /// When a cell is secret.
+    pub rules: Rules,
 }
 
 /// Reads a job of statistics. `file` is its name for messages.
@@ -39,12 +53,69 @@ fn read(root: Section<'_, '_>) -> Option<StatisticsJob> {
     let nightly = root.text("nightly");
     let internal = folder(&root, "internal", "internal/statistics/");
     let tables = tables(&root, "tables");
+    let publish = root.section_if("publish").map(publish);
+    if let Some(publish) = &publish
+        && (internal.starts_with(&publish.folder) || publish.folder.starts_with(&internal))
+    {
+        root.problem(
+            "internal",
+            "it lies in the folder of what is published, or the other way round; expected two folders apart",
+        );
+    }
     root.finish();
     Some(StatisticsJob {
         nightly: nightly?,
         internal,
         tables,
+        publish,
     })
+}
+
+fn publish(section: Section<'_, '_>) -> Publish {
+    let defaults = Rules::default();
+    let rules = Rules {
+        min_companies: section.number_or(
+            "min_companies",
+            defaults.min_companies,
+            "a number of companies",
+        ),
+        dominance_percent: section.number_or(
+            "dominance_percent",
+            defaults.dominance_percent,
+            "a share in per cent",
+        ),
+        margin_percent: section.number_or(
+            "margin_percent",
+            defaults.margin_percent,
+            "a share in per cent",
+        ),
+        group_below: section.number_or(
+            "group_below",
+            defaults.group_below,
+            "a number of companies",
+        ),
+    };
+    if rules.min_companies < defaults.min_companies {
+        section.problem(
+            "min_companies",
+            "expected three at least: two companies know of each other",
+        );
+    }
+    for (key, percent) in [
+        ("dominance_percent", rules.dominance_percent),
+        ("margin_percent", rules.margin_percent),
+    ] {
+        if !(1..=100).contains(&percent) {
+            section.problem(key, format!("found {percent}, expected 1 to 100"));
+        }
+    }
+    let publish = Publish {
+        folder: folder(&section, "folder", "statistics/"),
+        tables: tables(&section, "tables"),
+        rules,
+    };
+    section.finish();
+    publish
 }
 
 /// A folder under the base; ends in `/`.

@@ -12,7 +12,9 @@
 mod chart;
 mod counted;
 mod export;
+pub mod forms;
 mod group;
+pub mod guard;
 mod label;
 mod page;
 pub mod period;

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nachtwacht::model::ledger_record::Record;
+use nachtwacht::model::ledger_record::{LedgerView, Record};
 use nachtwacht::statistics::{Input, html, tables};
 
 use super::{Sketch, history, night, one};
 
-/// An invented year, with every chart. `NACHTWACHT_LOOK=folder` writes it there, to look at.
-#[test]
-fn a_full_page_is_well_formed() {
+/// Titles of threats by id: Dutch, English.
+type Titles = BTreeMap<String, (String, String)>;
+
+/// An invented winter of letters with every attribute.
+pub fn winter() -> (LedgerView, Titles) {
     let sketches: Vec<Sketch> = (0..240u16)
         .map(|i| {
             let n = u8::try_from(i % 97).unwrap();
@@ -69,11 +71,15 @@ fn a_full_page_is_well_formed() {
         "Open printer",
         "Lek in Log4j",
     ];
-    let titles: BTreeMap<String, (String, String)> = names
-        .iter()
-        .enumerate()
-        .map(|(i, n)| (format!("threat-{i}"), ((*n).to_owned(), String::new())))
-        .collect();
+    let titles = names.iter().enumerate();
+    let titles = titles.map(|(i, n)| (format!("threat-{i}"), ((*n).to_owned(), (*n).to_owned())));
+    (ledger, titles.collect())
+}
+
+/// With every chart. `NACHTWACHT_LOOK=folder` writes it there, to look at.
+#[test]
+fn a_full_page_is_well_formed() {
+    let (ledger, titles) = winter();
     let input = Input {
         night: night(),
         ledger: &ledger,
@@ -85,10 +91,20 @@ fn a_full_page_is_well_formed() {
     let text = String::from_utf8(page.clone()).unwrap();
     let n = |what: &str| text.matches(what).count();
     assert_eq!(n("<svg"), 10, "a chart for every split");
+    assert_eq!(n("<table"), n("<svg") + 2);
+    assert_well_formed(&text);
+    if let Some(folder) = std::env::var_os("NACHTWACHT_LOOK") {
+        std::fs::write(std::path::Path::new(&folder).join("statistics.html"), page).unwrap();
+    }
+}
+
+/// Tags are closed, ids are unique, links lead somewhere, charts and tables say what they are.
+#[track_caller]
+pub fn assert_well_formed(text: &str) {
+    let n = |what: &str| text.matches(what).count();
     assert_eq!(n("<figure"), n("<svg"));
     assert_eq!(n("<desc"), n("<svg"), "every chart says what it shows");
     assert_eq!(n("<table"), n("<caption"), "every table has a caption");
-    assert_eq!(n("<table"), n("<svg") + 2);
     for tag in [
         "section", "table", "tr", "td", "th", "svg", "figure", "div", "p", "ul", "li",
     ] {
@@ -108,8 +124,5 @@ fn a_full_page_is_well_formed() {
         .filter_map(|rest| rest.split('"').next());
     for target in referred {
         assert!(ids.contains(&target), "`#{target}` leads nowhere");
-    }
-    if let Some(folder) = std::env::var_os("NACHTWACHT_LOOK") {
-        std::fs::write(std::path::Path::new(&folder).join("statistics.html"), page).unwrap();
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use nachtwacht::model::identity::FindingId;
 use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
+use nachtwacht::statistics::guard::{Publication, Seen, Spot};
 use nachtwacht::statistics::period::{Axis, Delivery, Facts, Gather, Span, count, delivery};
 use nachtwacht::statistics::{Counts, Dimension, PeriodKind};
 use proptest::prelude::*;
@@ -11,10 +12,10 @@ use proptest::prelude::*;
 use super::{Sketch, claim, count as of_night, history, night, one, sketches};
 use crate::sandbox::Sandbox;
 
-fn facts(records: &[Numbered], span: &str) -> Facts {
+pub fn facts(records: &[Numbered], span: &str) -> Facts {
     let zone = jiff::tz::TimeZone::get("Europe/Amsterdam").unwrap();
     let mut gather = Gather::new(span.parse().unwrap(), zone);
-    records.iter().for_each(|r| gather.add(&r.record));
+    records.iter().for_each(|r| gather.add(r));
     gather.finish()
 }
 
@@ -44,7 +45,7 @@ fn in_ledger_order(sketches: &[Sketch]) -> Vec<Sketch> {
 }
 
 /// A finding is of one company and one threat: both are in its identity.
-fn own_findings(ledger: &mut LedgerView) {
+pub fn own_findings(ledger: &mut LedgerView) {
     for record in &mut ledger.records {
         if let Record::Claim(claim) = &mut record.record {
             for item in &mut claim.items {
@@ -276,6 +277,65 @@ fn the_command_counts_what_the_nights_counted() {
     let again = sandbox.call(&ask, &[]);
     assert!(again.out.contains("nothing changed"), "{}", again.out);
     assert!(!sandbox.path("internal/statistics/2026-03/v2").exists());
+    assert_published(&sandbox);
+}
+
+/// What stands in the publication is what the internal tables say, or a secret.
+#[track_caller]
+fn assert_published(sandbox: &Sandbox) {
+    let path = "statistics/2026-03/v1/publication.json";
+    let bytes = std::fs::read(sandbox.path(path)).unwrap();
+    let publication = Publication::from_json(&bytes).unwrap();
+    let internal = std::fs::read(sandbox.path("internal/statistics/2026-03/v1/statistics.csv"));
+    let (mut n_shown, mut n_secret) = (0, 0);
+    for row in table(&internal.unwrap()) {
+        let spot = ["1", "2"].iter().filter_map(|n| {
+            let axis = row[&format!("axis_{n}")].parse().ok()?;
+            Some((
+                axis,
+                row[&format!("value_{n}")]
+                    .trim_start_matches('\'')
+                    .to_owned(),
+            ))
+        });
+        let n = |name: &str| row[name].parse::<u64>().unwrap();
+        let values = [n("companies"), n("notifications"), n("findings")];
+        match publication.at(&Spot::new(spot.collect())) {
+            Seen::Figures(shown) => {
+                assert_eq!(shown, values, "{row:?}");
+                assert!(
+                    values[0] == 0 || values[0] > 2,
+                    "{row:?} is small and shown"
+                );
+                n_shown += 1;
+            }
+            Seen::Secret => n_secret += 1,
+            Seen::Nothing => {}
+        }
+    }
+    assert!(
+        n_shown > 10 && n_secret > 5,
+        "{n_shown} shown, {n_secret} secret"
+    );
+    assert!(sandbox.path("statistics/2026-03/v1/version.json").exists());
+    assert!(
+        !sandbox.path("statistics/2026-03/v2").exists(),
+        "nothing changed"
+    );
+    // Subtracted from the month nothing is left: the same letters may be published as a span.
+    let span = [
+        "statistics",
+        "jobs/statistics.toml",
+        "--period",
+        "2026-03-05..2026-03-12",
+    ];
+    let ran = sandbox.call(&span, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.out.contains("held against 1 earlier publications"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
@@ -300,10 +360,12 @@ fn a_broken_call_or_job_is_named() {
     let rows =
         table(&std::fs::read(sandbox.path("internal/statistics/2022/v1/statistics.csv")).unwrap());
     assert_eq!((rows.len(), rows[0]["companies"].as_str()), (1, "0"));
+    let job = "jobs/statistics.toml";
+    sandbox.edit(job, "min_companies = 3", "min_companies = 2");
     sandbox.edit(
-        "jobs/statistics.toml",
-        "[\"threat\"], ",
-        "[\"thraet\"], [\"feed\", \"feed\"], ",
+        job,
+        r#"["threat"], ["trigger"]"#,
+        r#"["thraet"], ["feed", "feed"]"#,
     );
     let wrong = ask("2022");
     assert_eq!(wrong.code, Some(2));

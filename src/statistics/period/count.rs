@@ -40,11 +40,16 @@ pub struct Row {
 /// something was counted are there, but for the total, which always is.
 #[must_use]
 pub fn count(facts: &Facts, axes: &[Axis]) -> Vec<Row> {
+    count_where(facts, axes, &|_| true)
+}
+
+/// As [`count`], of the letters alone that `is_in` takes, by their position.
+pub(super) fn count_where(facts: &Facts, axes: &[Axis], is_in: &dyn Fn(usize) -> bool) -> Vec<Row> {
     let columns: Vec<Column> = axes.iter().map(|a| Column::of(*a, facts)).collect();
     let n_groups = columns.iter().map(|c| c.values.len()).product();
     let mut tally = Tally::new(facts, n_groups);
     for (letter_idx, letter) in facts.letters.iter().enumerate() {
-        if !letter.counts() {
+        if !letter.counts() || !is_in(letter_idx) {
             continue;
         }
         let group = |item_idx: usize| {

@@ -13,7 +13,7 @@ use super::Span;
 use super::codes::{Fast, Numbers, short};
 use super::delivery::State;
 use crate::model::company::Channel;
-use crate::model::ledger_record::{Claim, Frozen, Receipt, Record};
+use crate::model::ledger_record::{Claim, Frozen, Numbered, Receipt, Record};
 use crate::model::night::{Micros, Night, local_midnight};
 use crate::model::threat::Urgency;
 use crate::statistics::counted;
@@ -37,6 +37,8 @@ pub(super) struct Letter {
     /// An earlier try, before the period, was handed over.
     was_handed_over: bool,
     pub is_repeated: bool,
+    /// Number of the ledger object that says it was handed over.
+    pub since: u64,
     pub first_item: usize,
     pub n_items: usize,
 }
@@ -143,8 +145,8 @@ impl Gather {
     }
 
     /// Takes the next record.
-    pub fn add(&mut self, record: &Record) {
-        match record {
+    pub fn add(&mut self, numbered: &Numbered) {
+        match &numbered.record {
             Record::Claim(claim) if self.span.contains(claim.night) => self.claim(claim),
             Record::Claim(claim) if self.is_just_before(claim.night) => {
                 let letter = short(&claim.letter_id.0);
@@ -154,7 +156,7 @@ impl Gather {
                     self.before.entry(letter).or_insert(false);
                 }
             }
-            Record::Receipt(receipt) => self.receipt(receipt),
+            Record::Receipt(receipt) => self.receipt(receipt, numbered.seq),
             Record::Final {
                 night,
                 revision,
@@ -212,18 +214,22 @@ impl Gather {
             previous: previous.unwrap_or(NONE),
             was_handed_over,
             is_repeated: false,
+            since: 0,
             first_item,
             n_items: claim.items.len(),
         });
         self.by_key.insert(key, number);
     }
 
-    fn receipt(&mut self, receipt: &Receipt) {
+    fn receipt(&mut self, receipt: &Receipt, seq: u64) {
         if self.span.contains(receipt.night) {
             let key = key(&receipt.letter_id.0, receipt.night, receipt.attempt);
             let number = self.by_key.get(&key).map(|n| *n as usize);
             if let Some(letter) = number.and_then(|n| self.letters.get_mut(n)) {
                 letter.state.note(receipt.state);
+                if letter.since == 0 && letter.counts() {
+                    letter.since = seq;
+                }
             }
         } else if self.is_just_before(receipt.night) && State::of(receipt.state).is_handed_over() {
             self.before.insert(short(&receipt.letter_id.0), true);

@@ -11,6 +11,7 @@ mod export;
 mod facts;
 mod funnel;
 mod label;
+mod slice;
 mod span;
 
 pub use axis::Axis;
@@ -20,4 +21,5 @@ pub use export::{Table, id_of, period_csv, period_parquet, small_csv};
 pub use facts::{Facts, Gather};
 pub use funnel::Funnel;
 pub use label::{Titles, axis_name, value_label};
+pub use slice::{Sliced, Window, count_in, slices};
 pub use span::Span;

@@ -51,6 +51,15 @@ impl Span {
         self.from <= other.until && other.from <= self.until
     }
 
+    /// The shortest span that holds both.
+    #[must_use]
+    pub fn hull(&self, other: &Self) -> Self {
+        Self {
+            from: self.from.min(other.from),
+            until: self.until.max(other.until),
+        }
+    }
+
     /// The shortest way to write it; also the name of its folder.
     #[must_use]
     pub fn label(&self) -> String {

@@ -1,17 +1,21 @@
 //! Statistics of a period: out of the ledger and the manifests, in immutable versions.
 
+mod publish;
+mod version;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use publish::{Published, publish};
+use version::Version;
 
 use super::load::{Call, Loaded, fix_job, load};
 use crate::config::{StatisticsJob, statistics_job};
 use crate::diag::Failure;
 use crate::ledger::{Ledger, Streamed};
 use crate::report::summary::grouped;
+use crate::statistics::guard::Publication;
 use crate::statistics::period::{
     self, Delivery, Facts, Funnel, Gather, Row, Span, Table, Titles, delivery,
 };
@@ -37,6 +41,10 @@ struct Counted {
     loaded: Loaded,
     place: Place,
     facts: Facts,
+    /// Publications that share a night with the period.
+    earlier: Vec<Publication>,
+    /// The letters of the period and of those publications.
+    with_earlier: Facts,
     streamed: Streamed,
     funnel: Funnel,
     titles: Titles,
@@ -52,8 +60,12 @@ pub fn statistics(ask: &Ask) -> Result<String, Failure> {
     let counted = counted(&job, ask)?;
     let tables = tables(&counted.facts, &job.tables);
     let files = internal_files(&counted, &tables)?;
-    let version = write_version(&counted, &job.internal, ask.span, files)?;
-    Ok(said(&counted, &tables, &version))
+    let version = version::write_if_new(&counted, &job.internal, ask.span, files)?;
+    let published = match &job.publish {
+        Some(settings) => Some(publish(&counted, settings)?),
+        None => None,
+    };
+    Ok(said(&counted, &tables, &version, published.as_ref()))
 }
 
 /// The job, checked.
@@ -75,9 +87,20 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
         env: ask.env.clone(),
     })?;
     let place = loaded.place(&ask.env)?;
-    let mut gather = Gather::new(ask.span, loaded.job.zone.clone());
+    let earlier = match &job.publish {
+        Some(settings) => publish::earlier(&place, &settings.folder, ask.span)?,
+        None => Vec::new(),
+    };
+    let spans = earlier.iter().map(|p| p.span);
+    let whole = spans.fold(ask.span, |whole, span| whole.hull(&span));
+    let zone = &loaded.job.zone;
+    let mut gather = Gather::new(ask.span, zone.clone());
+    let mut wider = Gather::new(whole, zone.clone());
     let streamed = Ledger::stream(&place, &loaded.job.ledger, &mut |numbered| {
-        gather.add(&numbered.record);
+        gather.add(numbered);
+        if !earlier.is_empty() {
+            wider.add(numbered);
+        }
     })?;
     let facts = gather.finish();
     let funnel = funnel(&loaded, &place, &facts)?;
@@ -89,6 +112,8 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
         loaded,
         place,
         facts,
+        earlier,
+        with_earlier: wider.finish(),
         streamed,
         funnel,
         titles,
@@ -157,111 +182,13 @@ fn internal_files(counted: &Counted, tables: &[Table]) -> Result<Files, Failure>
     ]))
 }
 
-/// `version.json`, written last: a version without it is not finished.
-#[derive(Serialize, Deserialize)]
-struct VersionV1 {
-    nachtwacht_statistics: u32,
-    version: u32,
-    period: String,
-    from: String,
-    until: String,
-    /// The ledger that was counted.
-    ledger_seq: u64,
-    ledger_head: String,
-    newest_night: Option<String>,
-    is_provisional: bool,
-    /// SHA-256 by file name.
-    outputs_sha256: BTreeMap<String, String>,
-}
-
-/// A version as it stands in the store.
-struct Version {
-    folder: String,
-    is_new: bool,
-}
-
-/// Writes the files as the next version, unless the newest one holds the same.
-fn write_version(
-    counted: &Counted,
-    prefix: &str,
-    span: Span,
-    files: Files,
-) -> Result<Version, Failure> {
-    let place = &counted.place;
-    let of_period = format!("{prefix}{}/", span.label());
-    let sha256 = |bytes: &Vec<u8>| hex::encode(Sha256::digest(bytes));
-    let outputs: BTreeMap<String, String> =
-        files.iter().map(|(n, b)| (n.clone(), sha256(b))).collect();
-    let newest = newest_version(place, &of_period)?;
-    if let Some(newest) = newest.as_ref().filter(|v| v.outputs_sha256 == outputs) {
-        return Ok(Version {
-            folder: format!("{of_period}v{}/", newest.version),
-            is_new: false,
-        });
-    }
-    let number = newest.map_or(0, |v| v.version) + 1;
-    let folder = format!("{of_period}v{number}/");
-    let version = VersionV1 {
-        nachtwacht_statistics: 1,
-        version: number,
-        period: span.label(),
-        from: span.from().to_string(),
-        until: span.until().to_string(),
-        ledger_seq: counted.streamed.last_seq,
-        ledger_head: counted.streamed.head_sha256.clone(),
-        newest_night: counted.facts.newest.map(|n| n.to_string()),
-        is_provisional: counted.facts.is_unfinished(),
-        outputs_sha256: outputs,
-    };
-    let mut json = serde_json::to_vec_pretty(&version)
-        .map_err(|e| Failure::our_bug(format!("writing a version of statistics: {e}")))?;
-    json.push(b'\n');
-    let full = files.into_iter().map(|(n, b)| (format!("{folder}{n}"), b));
-    place
-        .create_many(full.collect())
-        .map_err(|f| unfinished(f, place, &folder))?;
-    place.create_same(&format!("{folder}version.json"), &json)?;
-    Ok(Version {
-        folder,
-        is_new: true,
-    })
-}
-
-/// A run that died left files of other bytes: a person takes them away, the program deletes
-/// nothing.
-fn unfinished(failure: Failure, place: &Place, folder: &str) -> Failure {
-    if failure.kind != crate::diag::Kind::OurBug {
-        return failure;
-    }
-    Failure::fix_data("an unfinished version with other figures is in the way")
-        .at(place.display(folder), "")
-        .hint("it has no `version.json`, so nobody was told of it: move the folder away and run the same command again")
-}
-
-/// The newest finished version below a folder.
-fn newest_version(place: &Place, of_period: &str) -> Result<Option<VersionV1>, Failure> {
-    let mut numbers: Vec<u32> = place
-        .folders(of_period)?
-        .iter()
-        .filter_map(|name| name.strip_prefix('v')?.parse().ok())
-        .collect();
-    numbers.sort_unstable();
-    for number in numbers.into_iter().rev() {
-        let path = format!("{of_period}v{number}/version.json");
-        if let Some(bytes) = place.get_if(&path)? {
-            let version = serde_json::from_slice(&bytes).map_err(|e| {
-                Failure::fix_data(format!("the version cannot be read: {e}"))
-                    .at(place.display(&path), "")
-                    .hint("restore the object from a backup")
-            })?;
-            return Ok(Some(version));
-        }
-    }
-    Ok(None)
-}
-
 /// The key figures, for the operator.
-fn said(counted: &Counted, tables: &[Table], version: &Version) -> String {
+fn said(
+    counted: &Counted,
+    tables: &[Table],
+    version: &Version,
+    published: Option<&Published>,
+) -> String {
     let total = tables.first().and_then(|t| t.rows.first());
     let none = Row {
         key: Vec::new(),
@@ -310,5 +237,8 @@ fn said(counted: &Counted, tables: &[Table], version: &Version) -> String {
         "{what}, for internal use only: {}",
         counted.place.display(&version.folder)
     );
+    if let Some(published) = published {
+        text.push_str(&published.said(&counted.place));
+    }
     text
 }

@@ -1,0 +1,220 @@
+//! The protected tables of a period, written only where the attacker finds nothing.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::version::{self, Version};
+use super::{Counted, Files};
+use crate::config::Publish;
+use crate::diag::{Failure, Kind, Problem};
+use crate::model::company::Language;
+use crate::report::summary::grouped;
+use crate::statistics::forms::{self, About};
+use crate::statistics::guard::{
+    self, Before, Counting, Protected, Publication, Target, Which, with_margins,
+};
+use crate::statistics::period::Span;
+use crate::store::Place;
+
+/// What was published.
+pub(super) struct Published {
+    version: Version,
+    n_cells: usize,
+    n_secret: usize,
+    n_earlier: usize,
+}
+
+impl Published {
+    pub(super) fn said(&self, place: &Place) -> String {
+        let mut text = String::new();
+        let what = if self.version.is_new {
+            "published"
+        } else {
+            "nothing changed since"
+        };
+        let _ = writeln!(
+            text,
+            "{what}: {} ({} of {} cells are secret; held against {} earlier publications)",
+            place.display(&self.version.folder),
+            grouped(u64::try_from(self.n_secret).unwrap_or(0)),
+            grouped(u64::try_from(self.n_cells).unwrap_or(0)),
+            self.n_earlier
+        );
+        text
+    }
+}
+
+/// The name of the machine-readable publication, which later ones are held against.
+const PUBLICATION: &str = "publication.json";
+
+/// Every finished publication that shares a night with the period, by path.
+pub(super) fn earlier(
+    place: &Place,
+    prefix: &str,
+    span: Span,
+) -> Result<Vec<Publication>, Failure> {
+    let listed = place.list(prefix)?;
+    let mut found = Vec::new();
+    for object in &listed {
+        let Some(folder) = object.path.strip_suffix(PUBLICATION) else {
+            continue;
+        };
+        let closing = format!("{folder}version.json");
+        if !listed.iter().any(|o| o.path == closing) {
+            continue; // unfinished: nobody was told of it
+        }
+        let publication = Publication::from_json(&place.get(&object.path)?).map_err(|what| {
+            Failure::fix_data(format!("the publication cannot be read: {what}"))
+                .at(place.display(&object.path), "")
+                .hint("restore it from a backup: without it nobody knows what can be subtracted")
+        })?;
+        if publication.span.overlaps(&span) {
+            found.push(publication);
+        }
+    }
+    found.sort_by_key(|p| (p.span, p.ledger_seq));
+    Ok(found)
+}
+
+/// Protects the period's tables and writes them as the next version.
+///
+/// # Errors
+/// `FixData`, naming the cells that could be worked out, never their values.
+pub(super) fn publish(counted: &Counted, settings: &Publish) -> Result<Published, Failure> {
+    let span = counted.facts.span();
+    let draft = guard::draft(&Counting {
+        facts: &counted.facts,
+        ledger_seq: counted.streamed.last_seq,
+        tables: with_margins(&settings.tables),
+    });
+    let n_earlier = counted.earlier.len();
+    let before = if counted.earlier.is_empty() {
+        Before::nothing()
+    } else {
+        let earlier = counted.earlier.clone();
+        guard::before(earlier, &draft, &counted.with_earlier, &settings.rules)
+    };
+    if let Some(published) = stands_already(counted, settings, &before)? {
+        return Ok(published);
+    }
+    let done = guard::protect(&draft, &before, &settings.rules)
+        .map_err(|targets| refused(&targets, &before))?;
+    let number =
+        version::newest(&counted.place, &settings.folder, span)?.map_or(0, |v| v.version) + 1;
+    let files = files(counted, settings, &done, number)?;
+    Ok(Published {
+        version: version::write(counted, &settings.folder, span, files)?,
+        n_cells: done.publication.cells.len(),
+        n_secret: done.publication.n_secret(),
+        n_earlier,
+    })
+}
+
+/// The newest version, where it holds the same letters, is as final, and has the same tables.
+fn stands_already(
+    counted: &Counted,
+    settings: &Publish,
+    before: &Before,
+) -> Result<Option<Published>, Failure> {
+    let span = counted.facts.span();
+    let newest = version::newest(&counted.place, &settings.folder, span)?;
+    let Some(newest) = newest.filter(|v| v.is_provisional == counted.facts.is_unfinished()) else {
+        return Ok(None);
+    };
+    let tables = with_margins(&settings.tables);
+    let position = before.publications.iter().rposition(|p| p.span == span);
+    let Some((position, publication)) =
+        position.and_then(|p| Some((p, before.publications.get(p)?)))
+    else {
+        return Ok(None);
+    };
+    let ours = before.publications.len();
+    let has_same_letters = before
+        .slices
+        .iter()
+        .all(|slice| slice.get(position) == slice.get(ours));
+    if !has_same_letters || publication.tables != tables {
+        return Ok(None);
+    }
+    Ok(Some(Published {
+        version: version::unchanged(&settings.folder, span, &newest),
+        n_cells: publication.cells.len(),
+        n_secret: publication.n_secret(),
+        n_earlier: before.publications.len(),
+    }))
+}
+
+/// Every form of the publication, by file name.
+fn files(
+    counted: &Counted,
+    settings: &Publish,
+    done: &Protected,
+    version: u32,
+) -> Result<Files, Failure> {
+    let about = About {
+        span: counted.facts.span(),
+        version,
+        is_provisional: counted.facts.is_unfinished(),
+        newest_night: counted
+            .facts
+            .newest
+            .map(|n| n.to_string())
+            .unwrap_or_default(),
+        sender: &counted.loaded.job.sender.name,
+        titles: &counted.titles,
+        min_companies: settings.rules.min_companies,
+    };
+    let json = done
+        .publication
+        .to_json()
+        .map_err(|e| Failure::our_bug(format!("writing a publication: {e}")))?;
+    let sheets = forms::sheets(&done.publication);
+    let mut files = BTreeMap::from([
+        (PUBLICATION.to_owned(), json),
+        (
+            "tables.parquet".to_owned(),
+            forms::parquet_of(&sheets, &about)?,
+        ),
+        (
+            "csv/csv-metadata.json".to_owned(),
+            forms::csvw(&sheets, &about)?,
+        ),
+    ]);
+    for sheet in &sheets {
+        files.insert(
+            format!("csv/{}.csv", sheet.id),
+            forms::csv_of(sheet, &about)?,
+        );
+    }
+    for &language in &[Language::Nl, Language::En] {
+        let name = |extension: &str| format!("statistics.{language}.{extension}");
+        files.insert(name("xlsx"), forms::workbook(&sheets, &about, language)?);
+        files.insert(name("html"), forms::page(&sheets, &about, language)?);
+    }
+    Ok(files)
+}
+
+/// Names the cells, not their values.
+fn refused(targets: &[Target], before: &Before) -> Failure {
+    let problems = targets.iter().map(|target| {
+        let period = match &target.which {
+            Which::Publication(p) => before
+                .publications
+                .get(*p)
+                .map_or_else(|| "this period".to_owned(), |p| p.span.label()),
+            Which::Slices(_) => "the nights between two publications".to_owned(),
+        };
+        Problem::new(
+            period,
+            target.spot.to_string(),
+            format!(
+                "the {} of this cell could be worked out, whatever else is hidden; nothing was published",
+                target.measure
+            ),
+        )
+        .hint("publish fewer tables in `publish.tables`, or a period that does not overlap an earlier one")
+    });
+    Failure::from_problems(Kind::FixData, problems.collect()).unwrap_or_else(|| {
+        Failure::our_bug("the tables were refused without a cell that could be worked out")
+    })
+}

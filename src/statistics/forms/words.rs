@@ -1,0 +1,77 @@
+//! The fixed sentences of a publication, in Dutch and English.
+
+use super::About;
+use crate::model::company::Language;
+use crate::statistics::guard::Measure;
+
+/// Name and meaning of a measure.
+pub(super) const fn measure(measure: Measure, language: Language) -> (&'static str, &'static str) {
+    match (measure, language) {
+        (Measure::Companies, Language::Nl) => (
+            "Bedrijven",
+            "Verschillende bedrijven die een brief kregen, ook als die alleen herinnert. Moeder en dochter tellen apart.",
+        ),
+        (Measure::Companies, Language::En) => (
+            "Companies",
+            "Different companies that got a letter, also one that only reminds. Parent and child count apart.",
+        ),
+        (Measure::Notifications, Language::Nl) => (
+            "Notificaties",
+            "Paren van een bedrijf en een aanleiding in een overgedragen brief, zonder herinneringen.",
+        ),
+        (Measure::Notifications, Language::En) => (
+            "Notifications",
+            "Pairs of a company and a trigger in a letter that was handed over, reminders aside.",
+        ),
+        (Measure::Findings, Language::Nl) => (
+            "Bevindingen",
+            "Verschillende plekken waar een dreiging is gezien: één bedrijf, één dreiging, één adres of naam en één poort.",
+        ),
+        (Measure::Findings, Language::En) => (
+            "Findings",
+            "Different places where a threat was seen: one company, one threat, one address or name and one port.",
+        ),
+    }
+}
+
+/// Sentences under every form.
+pub(super) fn notes(about: &About<'_>, language: Language) -> Vec<String> {
+    let (from, until) = (about.span.from(), about.span.until());
+    let n = about.min_companies;
+    match language {
+        Language::Nl => vec![
+            format!("Periode: nachten van {from} tot en met {until}. Versie {}.", about.version),
+            format!("Bron: {}, register van overgedragen brieven tot en met de nacht van {}.", about.sender, about.newest_night),
+            format!("Een punt (.) betekent: geheim. Er staan minder dan {n} bedrijven achter, één bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden."),
+            "0 betekent: niets geteld. Een leeg veld komt niet voor.".into(),
+            "* betekent: voorlopig of gecorrigeerd cijfer; ** betekent: beide.".into(),
+            "Sector, grootte, provincie en deelname zijn die op de nacht van de nieuwste brief aan het bedrijf in de periode.".into(),
+            "Een brief kan over meer dreigingen gaan: bedrijven tellen dan in meer rijen, en die rijen tellen op tot meer dan het totaal.".into(),
+            "Sectoren zijn secties van de Standaard Bedrijfsindeling (SBI) van het CBS. Een letter van SBI 2025 is een andere dan die van SBI 2008.".into(),
+        ],
+        Language::En => vec![
+            format!("Period: nights from {from} to {until}. Version {}.", about.version),
+            format!("Source: {}, ledger of letters handed over, up to the night of {}.", about.sender, about.newest_night),
+            format!("A point (.) means: secret. Fewer than {n} companies stand behind it, one company makes up most of it, or it would give another secret away."),
+            "0 means: nothing counted. A blank cannot occur.".into(),
+            "* means: provisional or corrected figure; ** means: both.".into(),
+            "Sector, size, province and participation are those on the night of the company's newest letter in the period.".into(),
+            "A letter may be about several threats: companies then count in several rows, which add up to more than the total.".into(),
+            "Sectors are sections of the industry classification (SBI) of Statistics Netherlands. A letter of SBI 2025 differs from that of SBI 2008.".into(),
+        ],
+    }
+}
+
+/// A number as it is written in the language: `1.378` and `1,378`.
+pub(super) fn number(value: u64, language: Language) -> String {
+    let dutch = crate::statistics::page::number(value);
+    match language {
+        Language::Nl => dutch,
+        Language::En => dutch.replace('.', ","),
+    }
+}
+
+/// A figure, or the sign for a secret one.
+pub(super) fn figure(value: Option<u64>, language: Language) -> String {
+    value.map_or_else(|| ".".to_owned(), |n| number(n, language))
+}

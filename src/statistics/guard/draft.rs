@@ -1,0 +1,126 @@
+//! From the letters of a period to what would be published, and what earlier publications left.
+
+use std::collections::BTreeSet;
+
+use super::attack::{Target, Which};
+use super::protect::{Before, Draft};
+use super::publication::{Publication, Spot};
+use super::risk::{Contribution, Contributions, Rules, targets};
+use crate::statistics::period::{Axis, Facts, Row, Window, count, count_in, slices};
+
+/// What a draft is counted from.
+pub struct Counting<'f> {
+    /// The letters of the period.
+    pub facts: &'f Facts,
+    /// The ledger that was counted.
+    pub ledger_seq: u64,
+    /// The tables with their margins.
+    pub tables: BTreeSet<Vec<Axis>>,
+}
+
+/// What would be published of the period.
+#[must_use]
+pub fn draft(counting: &Counting<'_>) -> Draft {
+    let facts = counting.facts;
+    Draft {
+        span: facts.span(),
+        ledger_seq: counting.ledger_seq,
+        tables: counting.tables.clone(),
+        cells: contributions(&counting.tables, &|axes| count(facts, axes)),
+    }
+}
+
+fn contributions(
+    tables: &BTreeSet<Vec<Axis>>,
+    count: &dyn Fn(&[Axis]) -> Vec<Row>,
+) -> Contributions {
+    let mut cells = Contributions::new();
+    for axes in tables {
+        for row in count(axes) {
+            let counts = row.figures.counts;
+            let values = [counts.companies, counts.notifications, counts.findings];
+            if !axes.is_empty() && values == [0; 3] {
+                continue;
+            }
+            let at = axes.iter().copied().zip(row.key).collect();
+            let cell = Contribution {
+                values,
+                most_findings: row.figures.most_findings,
+            };
+            cells.insert(Spot::new(at), cell);
+        }
+    }
+    cells
+}
+
+/// What earlier publications say, and what must stay uncertain about them and about the letters
+/// that are left when one is subtracted from another. `facts` are the letters of all of them.
+#[must_use]
+pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &Rules) -> Before {
+    let mut windows: Vec<Window> = earlier
+        .iter()
+        .map(|p| Window {
+            span: p.span,
+            ledger_seq: p.ledger_seq,
+        })
+        .collect();
+    windows.push(Window {
+        span: draft.span,
+        ledger_seq: draft.ledger_seq,
+    });
+    let sliced = slices(facts, &windows);
+    let mut all: Vec<Target> = Vec::new();
+    let ours = earlier.len();
+    for (which, of) in subsets(&sliced.slices, windows.len()) {
+        if which == Which::Publication(ours) {
+            continue; // the draft's own are counted exactly
+        }
+        let cells = contributions(&draft.tables, &|axes| count_in(facts, axes, &sliced, &of));
+        all.extend(targets(&which, &cells, rules));
+    }
+    // What an earlier publication shows openly was no secret then, and cannot become one.
+    all.retain(|t| match t.which {
+        Which::Publication(p) => earlier
+            .get(p)
+            .is_some_and(|e| e.cells.get(&t.spot) == Some(&None)),
+        Which::Slices(_) => true,
+    });
+    let same_period = earlier.iter().filter(|p| p.span == draft.span);
+    let cells = same_period.flat_map(|p| &p.cells);
+    let hidden = cells.filter(|(_, v)| v.is_none()).map(|(s, _)| s.clone());
+    Before {
+        hidden: hidden.collect(),
+        publications: earlier,
+        slices: sliced.slices,
+        targets: all,
+    }
+}
+
+/// The publications, each slice, and what is left of a publication without one that it holds.
+fn subsets(slices: &[Vec<bool>], n: usize) -> Vec<(Which, BTreeSet<usize>)> {
+    let of = |p: usize| -> BTreeSet<usize> {
+        let is_in = |s: &usize| slices.get(*s).and_then(|s| s.get(p)) == Some(&true);
+        (0..slices.len()).filter(is_in).collect()
+    };
+    let publications: Vec<BTreeSet<usize>> = (0..n).map(of).collect();
+    let mut seen: BTreeSet<BTreeSet<usize>> = publications.iter().cloned().collect();
+    let mut all: Vec<(Which, BTreeSet<usize>)> = publications
+        .iter()
+        .enumerate()
+        .map(|(p, of)| (Which::Publication(p), of.clone()))
+        .collect();
+    let mut add = |of: BTreeSet<usize>| {
+        if !of.is_empty() && seen.insert(of.clone()) {
+            all.push((Which::Slices(of.iter().copied().collect()), of));
+        }
+    };
+    for slice in 0..slices.len() {
+        add(BTreeSet::from([slice]));
+    }
+    for long in &publications {
+        for short in publications.iter().filter(|s| s.is_subset(long)) {
+            add(long.difference(short).copied().collect());
+        }
+    }
+    all
+}

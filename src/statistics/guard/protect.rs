@@ -1,0 +1,278 @@
+//! Chooses which further cells are hidden, so that the secret ones cannot be worked out.
+//!
+//! For each secret and each side a linear programme looks for the cheapest other table that
+//! agrees with everything published and in which the secret has the value that must remain
+//! possible (Kelly, Golden and Assad, 1992). The cells in which that table differs are hidden.
+//! Afterwards each hidden cell is shown again if the secrets still hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Variable};
+
+use super::attack::{Model, Slices, Target, Which, is_open, known, opened};
+use super::publication::{Measure, Publication, Seen, Spot, value};
+use super::risk::{Contributions, Rules, groups_with_one_value, targets};
+use super::solve::CLOSE;
+use crate::statistics::period::{Axis, Span};
+
+/// Hidden cells that are tried again, at most: each costs an attack.
+const MAX_TRIED_AGAIN: usize = 60;
+
+/// What would be published.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The period.
+    pub span: Span,
+    /// The ledger that was counted.
+    pub ledger_seq: u64,
+    /// The tables with their margins, see `with_margins`.
+    pub tables: BTreeSet<Vec<Axis>>,
+    /// What the cells are made of.
+    pub cells: Contributions,
+}
+
+/// What is known of everything else that was published.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// Earlier publications, which cannot be changed any more.
+    pub publications: Vec<Publication>,
+    /// For each slice of letters, in which publications it is; the draft comes last.
+    pub slices: Slices,
+    /// What must stay uncertain about earlier publications, and about what is left when two are
+    /// subtracted.
+    pub targets: Vec<Target>,
+    /// Cells that earlier versions of the same period hid: shown now, they would tell what the
+    /// others hid.
+    pub hidden: BTreeSet<Spot>,
+}
+
+impl Before {
+    /// Nothing was published before.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            publications: Vec::new(),
+            slices: vec![vec![true]],
+            targets: Vec::new(),
+            hidden: BTreeSet::new(),
+        }
+    }
+}
+
+/// Tables that can be published.
+#[derive(Clone, Debug)]
+pub struct Protected {
+    /// The tables.
+    pub publication: Publication,
+    /// Everything that the attacker must not work out.
+    pub targets: Vec<Target>,
+    /// Cells that are secret in themselves.
+    pub n_primary: usize,
+    /// Cells that are hidden for their sake.
+    pub n_secondary: usize,
+}
+
+struct Search<'d> {
+    draft: &'d Draft,
+    before: &'d Before,
+    secret: BTreeSet<Spot>,
+}
+
+/// Hides what must be hidden.
+///
+/// # Errors
+/// The targets that cannot be kept, whatever is hidden: an earlier publication gives them away.
+pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protected, Vec<Target>> {
+    let ours = Which::Publication(before.publications.len());
+    let mut all = targets(&ours, &draft.cells, rules);
+    all.extend(groups_with_one_value(
+        &ours,
+        &draft.tables,
+        &draft.cells,
+        rules,
+    ));
+    let primary: BTreeSet<Spot> = all.iter().map(|t| t.spot.clone()).collect();
+    all.extend(before.targets.iter().cloned());
+    let kept: BTreeSet<Spot> = primary.union(&before.hidden).cloned().collect();
+    let mut search = Search {
+        draft,
+        before,
+        secret: kept.clone(),
+    };
+    let mut failed = Vec::new();
+    for target in &all {
+        if !search.close(target) {
+            failed.push(target.clone());
+        }
+    }
+    if !failed.is_empty() {
+        return Err(failed);
+    }
+    search.show_again(&kept, &all);
+    let publications = search.publications();
+    let left: Vec<Target> = opened(&publications, &before.slices, &all)
+        .into_iter()
+        .cloned()
+        .collect();
+    match publications.into_iter().next_back() {
+        Some(publication) if left.is_empty() => Ok(Protected {
+            n_primary: primary.len(),
+            n_secondary: search.secret.len() - primary.len(),
+            publication,
+            targets: all,
+        }),
+        _ => Err(left),
+    }
+}
+
+impl Search<'_> {
+    /// Everything that would be in an attacker's hand.
+    fn publications(&self) -> Vec<Publication> {
+        let shown = self.draft.cells.iter().map(|(spot, cell)| {
+            let values = (!self.secret.contains(spot)).then_some(cell.values);
+            (spot.clone(), values)
+        });
+        let mut cells: BTreeMap<Spot, Option<_>> = shown.collect();
+        // Zeros are not listed, unless they are hidden.
+        cells.extend(self.secret.iter().map(|spot| (spot.clone(), None)));
+        let mut all = self.before.publications.clone();
+        all.push(Publication {
+            span: self.draft.span,
+            ledger_seq: self.draft.ledger_seq,
+            tables: self.draft.tables.clone(),
+            cells,
+        });
+        all
+    }
+
+    fn model(&self) -> Model {
+        known(&self.publications(), &self.before.slices)
+    }
+
+    /// Hides cells until the target is safe; false where that cannot be.
+    fn close(&mut self, target: &Target) -> bool {
+        let mut measures: Vec<Measure> = vec![target.measure];
+        while is_open(&self.model(), target) {
+            let mut found = BTreeSet::new();
+            if let Some(most) = target.at_most {
+                found.extend(self.cheapest(target, &measures, ComparisonOp::Le, most));
+            }
+            if let Some(least) = target.at_least {
+                found.extend(self.cheapest(target, &measures, ComparisonOp::Ge, least));
+            }
+            found.retain(|spot| !self.secret.contains(spot));
+            if found.is_empty() {
+                // What holds between measures may narrow what one of them leaves open.
+                if measures.len() == Measure::ALL.len() {
+                    return false;
+                }
+                measures = Measure::ALL.to_vec();
+            }
+            self.secret.extend(found);
+        }
+        true
+    }
+
+    /// The spots in which the cheapest other table differs.
+    fn cheapest(
+        &self,
+        target: &Target,
+        measures: &[Measure],
+        compare: ComparisonOp,
+        bound: u64,
+    ) -> BTreeSet<Spot> {
+        let publications = self.publications();
+        let ours = self.before.publications.len();
+        let mut model = Model::new(&publications, &self.before.slices, measures);
+        for (p, publication) in self.before.publications.iter().enumerate() {
+            for (spot, measure) in model.spots(p) {
+                if let Seen::Figures(values) = publication.at(&spot) {
+                    model.say(p, &spot, measure, value(&values, measure));
+                }
+            }
+        }
+        let mut problem = Problem::new(OptimizationDirection::Minimize);
+        let system = &model.system;
+        let mut made: BTreeMap<usize, Variable> = BTreeMap::new();
+        for (var, known) in system.known.iter().enumerate() {
+            if known.is_none() {
+                made.insert(var, problem.add_var(0.0, (0.0, f64::INFINITY)));
+            }
+        }
+        for row in &system.rows {
+            system.add_row(&mut problem, row, &made, LinearExpr::empty());
+        }
+        let mut changes: Vec<(Spot, Variable, Variable)> = Vec::new();
+        for (spot, measure) in model.spots(ours) {
+            if self.secret.contains(&spot) {
+                continue;
+            }
+            let n = self
+                .draft
+                .cells
+                .get(&spot)
+                .map_or(0, |c| value(&c.values, measure));
+            let cost = cost(&spot, n);
+            let up = problem.add_var(cost, (0.0, f64::INFINITY));
+            let down = problem.add_var(cost, (0.0, f64::INFINITY));
+            let mut sum = LinearExpr::empty();
+            sum.add(up, -1.0);
+            sum.add(down, 1.0);
+            let row = super::solve::Row {
+                terms: model.terms(&Which::Publication(ours), &spot, measure),
+                compare: super::solve::Compare::Equal,
+                rhs: n as f64,
+            };
+            system.add_row(&mut problem, &row, &made, sum);
+            changes.push((spot, up, down));
+        }
+        let mut sum = LinearExpr::empty();
+        let mut fixed = 0.0;
+        for (var, factor) in model.terms(&target.which, &target.spot, target.measure) {
+            match made.get(&var) {
+                Some(variable) => sum.add(*variable, factor),
+                None => fixed += system.known.get(var).copied().flatten().unwrap_or(0.0) * factor,
+            }
+        }
+        problem.add_constraint(sum, compare, bound as f64 - fixed);
+        let Some(solution) = problem.solve().ok().and_then(|o| o.into_solution().ok()) else {
+            return BTreeSet::new();
+        };
+        changes
+            .into_iter()
+            .filter(|(_, up, down)| solution.var_value(*up) + solution.var_value(*down) > CLOSE)
+            .map(|(spot, _, _)| spot)
+            .collect()
+    }
+
+    /// Shows hidden cells again, dearest first, where the secrets hold without them.
+    fn show_again(&mut self, kept: &BTreeSet<Spot>, targets: &[Target]) {
+        let mut hidden: Vec<Spot> = self.secret.difference(kept).cloned().collect();
+        let n = |spot: &Spot| {
+            self.draft
+                .cells
+                .get(spot)
+                .map_or(0, |c| value(&c.values, Measure::Companies))
+        };
+        hidden.sort_by(|a, b| cost(b, n(b)).total_cmp(&cost(a, n(a))));
+        for spot in hidden.into_iter().take(MAX_TRIED_AGAIN) {
+            self.secret.remove(&spot);
+            let model = self.model();
+            if targets.iter().any(|t| is_open(&model, t)) {
+                self.secret.insert(spot);
+            }
+        }
+    }
+}
+
+/// What hiding a cell costs: totals are dear, inner cells cheap. A zero is dear too, since a
+/// reader may know that it must be one.
+fn cost(spot: &Spot, n: u64) -> f64 {
+    let of_kind = match spot.of().len() {
+        0 => 1_000.0,
+        1 => 8.0,
+        _ => 1.0,
+    };
+    let of_zero = if n == 0 { 3.0 } else { 1.0 };
+    of_kind * of_zero * (1.0 + (1.0 + n as f64).ln() / 10.0)
+}

@@ -1,0 +1,265 @@
+//! Tables as they are published: a figure, or a secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::company::text_enum;
+use crate::statistics::period::{Axis, Span};
+
+text_enum! {
+    /// What a published cell counts.
+    Measure {
+        /// Distinct companies.
+        Companies = "companies",
+        /// Distinct (company, trigger) inside a letter, reminders aside.
+        Notifications = "notifications",
+        /// Distinct findings.
+        Findings = "findings",
+    }
+}
+
+impl Measure {
+    /// Do the rows of an axis add up to their total in this measure?
+    #[must_use]
+    pub const fn adds_up(self, axis: Axis) -> bool {
+        match self {
+            Self::Companies => axis.is_of_company(),
+            Self::Notifications => axis.splits_notifications(),
+            Self::Findings => axis.splits_findings(),
+        }
+    }
+}
+
+/// One value for each measure, in the order of [`Measure::ALL`].
+pub type Values = [u64; 3];
+
+pub(super) fn value(values: &Values, measure: Measure) -> u64 {
+    let [companies, notifications, findings] = *values;
+    match measure {
+        Measure::Companies => companies,
+        Measure::Notifications => notifications,
+        Measure::Findings => findings,
+    }
+}
+
+/// Where a cell stands: a value for each axis that splits it, sorted by axis; none for the total.
+/// The cell of a margin is the same in every table that shares it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot(Vec<(Axis, String)>);
+
+impl Spot {
+    /// The spot with these values, in any order.
+    #[must_use]
+    pub fn new(mut of: Vec<(Axis, String)>) -> Self {
+        of.sort();
+        Self(of)
+    }
+
+    /// Axes and values.
+    #[must_use]
+    pub fn of(&self) -> &[(Axis, String)] {
+        &self.0
+    }
+
+    /// The axes alone, sorted.
+    #[must_use]
+    pub fn axes(&self) -> Vec<Axis> {
+        self.0.iter().map(|(axis, _)| *axis).collect()
+    }
+
+    /// The spot one axis deeper.
+    #[must_use]
+    pub fn with(&self, axis: Axis, value: &str) -> Self {
+        let mut of = self.0.clone();
+        of.push((axis, value.to_owned()));
+        Self::new(of)
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the total");
+        }
+        for (i, (axis, value)) in self.0.iter().enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            write!(f, "{comma}{axis} `{value}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// What was published of a period: what an attacker has in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// The period.
+    pub span: Span,
+    /// The ledger that was counted.
+    pub ledger_seq: u64,
+    /// The tables, each by its sorted axes; the total and every margin are among them.
+    pub tables: BTreeSet<Vec<Axis>>,
+    /// Every cell; `None` where it is secret. A cell that is not here is zero.
+    pub cells: BTreeMap<Spot, Option<Values>>,
+}
+
+impl Publication {
+    /// What stands at a spot.
+    #[must_use]
+    pub fn at(&self, spot: &Spot) -> Seen {
+        if !self.tables.contains(&spot.axes()) {
+            return Seen::Nothing;
+        }
+        match self.cells.get(spot) {
+            Some(Some(values)) => Seen::Figures(*values),
+            Some(None) => Seen::Secret,
+            None => Seen::Figures([0; 3]),
+        }
+    }
+
+    /// Cells that are secret.
+    #[must_use]
+    pub fn n_secret(&self) -> usize {
+        self.cells.values().filter(|c| c.is_none()).count()
+    }
+}
+
+/// What a reader sees at a spot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The figures.
+    Figures(Values),
+    /// That it is secret.
+    Secret,
+    /// No such table was published.
+    Nothing,
+}
+
+/// The tables with every margin that they imply.
+#[must_use]
+pub fn with_margins(tables: &[Vec<Axis>]) -> BTreeSet<Vec<Axis>> {
+    let mut all = BTreeSet::from([Vec::new()]);
+    for axes in tables {
+        let mut sorted = axes.clone();
+        sorted.sort();
+        all.extend(sorted.iter().map(|a| vec![*a]));
+        all.insert(sorted);
+    }
+    all
+}
+
+/// A whole and the parts that it is split into by one axis.
+pub(super) struct Split {
+    pub whole: Spot,
+    pub axis: Axis,
+    pub parts: Vec<Spot>,
+}
+
+/// Every relation between a whole and its parts in these tables.
+pub(super) fn splits<'c>(
+    tables: &BTreeSet<Vec<Axis>>,
+    cells: impl Iterator<Item = &'c Spot>,
+) -> Vec<Split> {
+    let mut values: BTreeMap<Axis, BTreeSet<&str>> = BTreeMap::new();
+    for spot in cells {
+        for (axis, value) in spot.of() {
+            values.entry(*axis).or_default().insert(value);
+        }
+    }
+    let of = |axis: Axis| values.get(&axis).into_iter().flatten();
+    let mut splits = Vec::new();
+    let mut split = |whole: Spot, axis: Axis| {
+        let parts = of(axis).map(|v| whole.with(axis, v)).collect();
+        splits.push(Split { whole, axis, parts });
+    };
+    for axes in tables {
+        match axes.as_slice() {
+            [axis] => split(Spot::default(), *axis),
+            [a, b] => {
+                for value in of(*a) {
+                    split(Spot::default().with(*a, value), *b);
+                }
+                for value in of(*b) {
+                    split(Spot::default().with(*b, value), *a);
+                }
+            }
+            _ => {}
+        }
+    }
+    splits
+}
+
+/// A cell of the published JSON.
+#[derive(Serialize, Deserialize)]
+struct CellV1 {
+    at: Vec<(String, String)>,
+    /// Companies, notifications, findings; absent where secret.
+    values: Option<Values>,
+}
+
+/// The published JSON: what later versions are held against.
+#[derive(Serialize, Deserialize)]
+struct PublicationV1 {
+    nachtwacht_publication: u32,
+    period: String,
+    ledger_seq: u64,
+    tables: Vec<Vec<String>>,
+    cells: Vec<CellV1>,
+}
+
+impl Publication {
+    /// As JSON, canonical.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn to_json(&self) -> Result<Vec<u8>, String> {
+        let names = |axes: &Vec<Axis>| axes.iter().map(|a| a.to_string()).collect();
+        let cells = self.cells.iter().map(|(spot, values)| CellV1 {
+            at: spot
+                .of()
+                .iter()
+                .map(|(a, v)| (a.to_string(), v.clone()))
+                .collect(),
+            values: *values,
+        });
+        let form = PublicationV1 {
+            nachtwacht_publication: 1,
+            period: self.span.label(),
+            ledger_seq: self.ledger_seq,
+            tables: self.tables.iter().map(names).collect(),
+            cells: cells.collect(),
+        };
+        let mut bytes = serde_json::to_vec_pretty(&form).map_err(|e| e.to_string())?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Out of JSON.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
+        let form: PublicationV1 = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        let axis = |name: &String| {
+            name.parse::<Axis>()
+                .map_err(|()| format!("`{name}` is no axis"))
+        };
+        let mut tables = BTreeSet::new();
+        for names in &form.tables {
+            tables.insert(names.iter().map(axis).collect::<Result<Vec<_>, _>>()?);
+        }
+        let mut cells = BTreeMap::new();
+        for cell in form.cells {
+            let at = cell.at.into_iter().map(|(a, v)| Ok((axis(&a)?, v)));
+            let spot = Spot::new(at.collect::<Result<Vec<_>, String>>()?);
+            cells.insert(spot, cell.values);
+        }
+        Ok(Self {
+            span: form.period.parse()?,
+            ledger_seq: form.ledger_seq,
+            tables,
+            cells,
+        })
+    }
+}

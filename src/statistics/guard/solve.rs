@@ -1,0 +1,201 @@
+//! Linear systems over unknown counts, and the least and greatest value of a sum in them.
+
+use std::collections::BTreeMap;
+
+use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Variable};
+
+/// A sum of unknowns, by number and factor.
+pub(super) type Terms = Vec<(usize, f64)>;
+
+/// How a row compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compare {
+    Equal,
+    AtLeast,
+}
+
+/// One row: terms compared with a number.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub terms: Terms,
+    pub compare: Compare,
+    pub rhs: f64,
+}
+
+/// Unknown counts, none negative, some known; and what is known of their sums.
+#[derive(Clone, Debug, Default)]
+pub(super) struct System {
+    /// The value, where it is known.
+    pub known: Vec<Option<f64>>,
+    pub rows: Vec<Row>,
+}
+
+/// Closer than this is equal: counts are whole.
+pub(super) const CLOSE: f64 = 1e-4;
+
+/// What a solver can say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Extreme {
+    At(f64),
+    Endless,
+    /// No values fit, or the solver gave up: nothing may be concluded.
+    Unsolved,
+}
+
+impl System {
+    pub(super) fn unknown(&mut self) -> usize {
+        self.known.push(None);
+        self.known.len() - 1
+    }
+
+    /// Says that a sum has this value; one unknown with a factor becomes known.
+    pub(super) fn must_equal(&mut self, terms: Terms, value: f64) {
+        if let [(var, factor)] = terms.as_slice()
+            && let Some(slot) = self.known.get_mut(*var)
+        {
+            *slot = Some(value / factor);
+            return;
+        }
+        self.rows.push(Row {
+            terms,
+            compare: Compare::Equal,
+            rhs: value,
+        });
+    }
+
+    /// The least and the greatest value of a sum, as anybody can compute them.
+    pub(super) fn range(&self, target: &Terms) -> (Extreme, Extreme) {
+        let (rows, vars) = self.around(target);
+        let solve = |direction| self.extreme(target, &rows, &vars, direction);
+        (
+            solve(OptimizationDirection::Minimize),
+            solve(OptimizationDirection::Maximize),
+        )
+    }
+
+    fn extreme(
+        &self,
+        target: &Terms,
+        rows: &[&Row],
+        vars: &[usize],
+        direction: OptimizationDirection,
+    ) -> Extreme {
+        let (unknown, fixed) = self.split(target);
+        if unknown.is_empty() {
+            return Extreme::At(fixed);
+        }
+        let factors: BTreeMap<usize, f64> = unknown.into_iter().collect();
+        let mut problem = Problem::new(direction);
+        let mut made: BTreeMap<usize, Variable> = BTreeMap::new();
+        for var in vars {
+            let factor = factors.get(var).copied().unwrap_or(0.0);
+            made.insert(*var, problem.add_var(factor, (0.0, f64::INFINITY)));
+        }
+        for row in rows {
+            self.add_row(&mut problem, row, &made, LinearExpr::empty());
+        }
+        match problem.solve() {
+            Ok(outcome) => outcome
+                .solution()
+                .map_or(Extreme::Unsolved, |s| Extreme::At(s.objective() + fixed)),
+            Err(microlp::Error::Unbounded) => Extreme::Endless,
+            Err(_) => Extreme::Unsolved,
+        }
+    }
+
+    /// Adds a row with its known parts moved to the other side.
+    pub(super) fn add_row(
+        &self,
+        problem: &mut Problem,
+        row: &Row,
+        made: &BTreeMap<usize, Variable>,
+        mut sum: LinearExpr,
+    ) {
+        let (unknown, fixed) = self.split(&row.terms);
+        for (var, factor) in unknown {
+            if let Some(variable) = made.get(&var) {
+                sum.add(*variable, factor);
+            }
+        }
+        let compare = match row.compare {
+            Compare::Equal => ComparisonOp::Eq,
+            Compare::AtLeast => ComparisonOp::Ge,
+        };
+        problem.add_constraint(sum, compare, row.rhs - fixed);
+    }
+
+    /// Unknown terms, each once, and the sum of the known ones.
+    fn split(&self, terms: &Terms) -> (Terms, f64) {
+        let mut fixed = 0.0;
+        let mut unknown: BTreeMap<usize, f64> = BTreeMap::new();
+        for (var, factor) in terms {
+            match self.known.get(*var).copied().flatten() {
+                Some(value) => fixed += factor * value,
+                None => *unknown.entry(*var).or_default() += factor,
+            }
+        }
+        (
+            unknown.into_iter().filter(|(_, f)| *f != 0.0).collect(),
+            fixed,
+        )
+    }
+
+    /// The rows and unknowns that hang together with the target: others cannot move it.
+    fn around(&self, target: &Terms) -> (Vec<&Row>, Vec<usize>) {
+        let mut groups: Vec<usize> = (0..self.known.len()).collect();
+        for row in &self.rows {
+            let (unknown, _) = self.split(&row.terms);
+            for pair in unknown.windows(2) {
+                if let [(a, _), (b, _)] = pair {
+                    let (a, b) = (root(&groups, *a), root(&groups, *b));
+                    if let Some(slot) = groups.get_mut(a) {
+                        *slot = b;
+                    }
+                }
+            }
+        }
+        let (targets, _) = self.split(target);
+        let wanted: Vec<usize> = targets.iter().map(|(v, _)| root(&groups, *v)).collect();
+        let is_near = |var: usize| wanted.contains(&root(&groups, var));
+        let rows = self.rows.iter().filter(|row| {
+            let (unknown, _) = self.split(&row.terms);
+            unknown.first().is_some_and(|(v, _)| is_near(*v))
+        });
+        let vars = (0..self.known.len())
+            .filter(|v| self.known.get(*v).copied().flatten().is_none() && is_near(*v));
+        (rows.collect(), vars.collect())
+    }
+}
+
+fn root(groups: &[usize], of: usize) -> usize {
+    let mut at = of;
+    while let Some(next) = groups.get(at).filter(|n| **n != at) {
+        at = *next;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_and_its_total_bound_what_is_unknown() {
+        let mut system = System::default();
+        let [a, b, c, total] = [(); 4].map(|()| system.unknown());
+        system.rows.push(Row {
+            terms: vec![(a, 1.0), (b, 1.0), (c, 1.0), (total, -1.0)],
+            compare: Compare::Equal,
+            rhs: 0.0,
+        });
+        system.must_equal(vec![(total, 1.0)], 10.0);
+        system.must_equal(vec![(c, 1.0)], 4.0);
+        let range = |s: &System, v: usize| s.range(&vec![(v, 1.0)]);
+        assert_eq!(range(&system, a), (Extreme::At(0.0), Extreme::At(6.0)));
+        assert_eq!(range(&system, c), (Extreme::At(4.0), Extreme::At(4.0)));
+        system.must_equal(vec![(b, 1.0)], 5.0);
+        assert_eq!(range(&system, a), (Extreme::At(1.0), Extreme::At(1.0)));
+        let alone = system.unknown();
+        assert_eq!(range(&system, alone), (Extreme::At(0.0), Extreme::Endless));
+    }
+}

@@ -1,0 +1,201 @@
+//! A year of publications, one after the other: nothing follows from all of them together.
+
+use std::collections::BTreeMap;
+
+use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
+use nachtwacht::model::night::Night;
+use nachtwacht::statistics::guard::{
+    self, Counting, Publication, Rules, Target, Which, opened, with_margins,
+};
+use nachtwacht::statistics::period::{Axis, Span};
+
+use super::guard::Dice;
+use super::period::{facts, own_findings};
+use super::{claim, one};
+
+/// Letters on nights of 2022, in the order of the ledger.
+fn ledger(seed: u64, n_letters: u64) -> LedgerView {
+    let mut dice = Dice(seed);
+    let first = jiff::civil::date(2022, 1, 1);
+    let mut letters: Vec<(u64, u64)> = (0..n_letters)
+        .map(|_| (dice.below(365), dice.below(120)))
+        .collect();
+    letters.sort_unstable();
+    let mut view = LedgerView::default();
+    for (number, (day, company)) in letters.into_iter().enumerate() {
+        let finding = u8::try_from(dice.below(4)).unwrap();
+        let mut claim = claim(&one(
+            u8::try_from(company).unwrap(),
+            0,
+            vec![(finding, finding, 0, 0)],
+        ));
+        claim.night = Night::new(first + jiff::Span::new().days(i64::try_from(day).unwrap()));
+        // Each letter is one of its own.
+        claim.letter_id.0[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        push(&mut view, claim);
+    }
+    own_findings(&mut view);
+    view
+}
+
+fn push(view: &mut LedgerView, claim: nachtwacht::model::ledger_record::Claim) {
+    let receipt = Receipt {
+        letter_id: claim.letter_id,
+        night: claim.night,
+        attempt: claim.attempt,
+        state: ReceiptState::HandedOver,
+        outbox: "files".into(),
+    };
+    for record in [Record::Claim(claim), Record::Receipt(receipt)] {
+        view.last_seq += 1;
+        view.records.push(Numbered {
+            seq: view.last_seq,
+            record,
+        });
+    }
+}
+
+fn tables() -> Vec<Vec<Axis>> {
+    vec![vec![Axis::Sector, Axis::SizeClass], vec![Axis::Threat]]
+}
+
+/// Publishes a period of the ledger up to `seq`, after those that were published earlier; `None`
+/// where it is refused.
+fn publish(
+    view: &LedgerView,
+    seq: u64,
+    span: &str,
+    earlier: &[Publication],
+) -> Option<Publication> {
+    let ours: Span = span.parse().unwrap();
+    let records = &view.as_of(seq).records;
+    let overlapping = earlier.iter().filter(|p| p.span.overlaps(&ours));
+    let overlapping: Vec<Publication> = overlapping.cloned().collect();
+    let draft = guard::draft(&Counting {
+        facts: &facts(records, span),
+        ledger_seq: seq,
+        tables: with_margins(&tables()),
+    });
+    let hull = overlapping.iter().fold(ours, |w, p| w.hull(&p.span));
+    let of_all = facts(records, &hull.label());
+    let before = guard::before(overlapping, &draft, &of_all, &Rules::default());
+    let done = guard::protect(&draft, &before, &Rules::default()).ok()?;
+    Some(done.publication)
+}
+
+#[test]
+fn nothing_follows_from_a_year_of_overlapping_publications() {
+    let view = ledger(7, 900);
+    let mut spans: Vec<String> = Vec::new();
+    for month in 1..=12 {
+        spans.push(format!("2022-{month:02}"));
+        if month % 3 == 0 {
+            spans.push(format!("2022-Q{}", month / 3));
+        }
+        if month % 6 == 0 {
+            spans.push(format!("2022-H{}", month / 6));
+        }
+    }
+    spans.push("2022".into());
+    // Subtracted from February, the first leaves four nights.
+    spans.push("2022-02-01..2022-02-24".into());
+    spans.push("2022-05-20..2022-08-10".into());
+    let mut all: Vec<Publication> = Vec::new();
+    let mut shown = BTreeMap::new();
+    for span in &spans {
+        // A refused period is not written: nobody has it in hand.
+        if let Some(publication) = publish(&view, view.last_seq, span, &all) {
+            let n_shown = publication.cells.values().flatten().count();
+            shown.insert(span.clone(), (n_shown, publication.cells.len()));
+            all.push(publication);
+        }
+    }
+    // The attacker has the whole year in hand: every period, and what is left between them.
+    let of_year = facts(&view.records, "2022");
+    let draft = guard::draft(&Counting {
+        facts: &of_year,
+        ledger_seq: view.last_seq,
+        tables: with_margins(&tables()),
+    });
+    let before = guard::before(all.clone(), &draft, &of_year, &Rules::default());
+    let mut slices = before.slices.clone();
+    for slice in &mut slices {
+        slice.pop();
+    }
+    let is_between = |t: &&Target| matches!(t.which, Which::Slices(_));
+    let n_between = before.targets.iter().filter(is_between).count();
+    println!(
+        "shown, of: {shown:?}; {} targets, {n_between} between periods",
+        before.targets.len()
+    );
+    assert!(
+        all.len() >= 19,
+        "{} of {} were published",
+        all.len(),
+        spans.len()
+    );
+    assert!(n_between > 0 && before.targets.len() > n_between);
+    assert!(opened(&all, &slices, &before.targets).is_empty());
+    assert!(
+        shown.values().all(|(n, _)| *n > 0),
+        "something is shown of each period"
+    );
+}
+
+#[test]
+fn a_later_version_does_not_tell_the_letter_between_them() {
+    // The ledger of the second version holds one letter more, to one company.
+    let mut view = ledger(11, 300);
+    let seq = view.last_seq;
+    let first = publish(&view, seq, "2022", &[]).unwrap();
+    let mut late = claim(&one(4, 0, vec![(0, 0, 0, 0)]));
+    late.night = "2022-12-30".parse().unwrap();
+    late.letter_id.0[0] = 0xff;
+    push(&mut view, late);
+    own_findings(&mut view);
+    let earlier = [first.clone()];
+    let ours: Span = "2022".parse().unwrap();
+    let records = &view.records;
+    let of_period = facts(records, "2022");
+    let draft = guard::draft(&Counting {
+        facts: &of_period,
+        ledger_seq: view.last_seq,
+        tables: with_margins(&tables()),
+    });
+    let before = guard::before(
+        earlier.to_vec(),
+        &draft,
+        &facts(records, &ours.label()),
+        &Rules::default(),
+    );
+    let left_over = |t: &&guard::Target| matches!(t.which, Which::Slices(_));
+    assert!(before.targets.iter().filter(left_over).count() > 0);
+    // Published as it is, the difference is the letter.
+    let careless = Publication {
+        ledger_seq: view.last_seq,
+        cells: draft
+            .cells
+            .iter()
+            .map(|(s, c)| {
+                (
+                    s.clone(),
+                    first
+                        .cells
+                        .get(s)
+                        .map_or(Some(c.values), |v| v.map(|_| c.values)),
+                )
+            })
+            .collect(),
+        ..first.clone()
+    };
+    let in_hand = [first.clone(), careless];
+    assert!(!opened(&in_hand, &before.slices, &before.targets).is_empty());
+    // The total cannot be hidden and shown at once: either the version is safe, or it is refused.
+    match guard::protect(&draft, &before, &Rules::default()) {
+        Ok(done) => {
+            let in_hand = [first, done.publication];
+            assert!(opened(&in_hand, &before.slices, &done.targets).is_empty());
+        }
+        Err(targets) => assert!(!targets.is_empty()),
+    }
+}
