@@ -24,7 +24,8 @@ pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
     let folder = folder_of(path)?;
     create_folders(folder)?;
     let temporary = temporary(folder);
-    let written = write_durably(&temporary, bytes).and_then(|()| link(&temporary, path));
+    let written = write_durably(&temporary, bytes)
+        .and_then(|()| link(&temporary, path).map_err(|e| if_taken_away(e, &temporary)));
     // The link is a second name of the same file; without it the file goes.
     let _ = fs::remove_file(&temporary);
     let created = written?;
@@ -37,12 +38,22 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path)?;
     create_folders(folder)?;
     let temporary = temporary(folder);
-    let written = write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = write_durably(&temporary, bytes)
+        .and_then(|()| fs::rename(&temporary, path).map_err(|e| if_taken_away(e, &temporary)));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written?;
     File::open(folder)?.sync_all()
+}
+
+/// A run that was silent for long finds its unfinished files gone: its successor took them away.
+/// That is no missing input, and another try or another run mends it.
+fn if_taken_away(error: io::Error, temporary: &Path) -> io::Error {
+    if error.kind() == io::ErrorKind::NotFound && !temporary.exists() {
+        return io::Error::other("the unfinished file is gone; did another run take over?");
+    }
+    error
 }
 
 /// As [`create`], of a file that is written already, on the same disk. Its first name stays.
@@ -81,7 +92,11 @@ pub(super) fn remove_temporaries(folder: &Path) -> io::Result<()> {
             .file_name()
             .is_some_and(|name| is_temporary(&name.to_string_lossy()))
         {
-            fs::remove_file(&path)?;
+            match fs::remove_file(&path) {
+                // Whoever wrote it lives, and has just finished.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())
@@ -118,4 +133,23 @@ fn create_folders(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::failure;
+
+    /// A run that sleeps between the two steps of a write, and wakes up replaced, must not tell
+    /// the operator to mend an input.
+    #[test]
+    fn an_unfinished_file_that_a_successor_took_away_is_to_be_tried_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let unfinished = temporary(folder.path());
+        write_durably(&unfinished, b"half").unwrap();
+        remove_temporaries(folder.path()).unwrap();
+        let error = link(&unfinished, &folder.path().join("whole")).unwrap_err();
+        let error = if_taken_away(error, &unfinished);
+        assert_eq!(failure::of_io(&error, "whole").kind.exit_code(), 3);
+    }
 }
