@@ -155,6 +155,9 @@ pub(super) struct RectifyArgs {
     /// Why, in Dutch and English
     #[arg(long, value_name = "FILE")]
     reason: PathBuf,
+    /// Say whom it would reach; nothing is written or sent
+    #[arg(long, value_parser = ["plan"])]
+    until: Option<String>,
     #[command(flatten)]
     job: JobArgs,
 }
@@ -227,6 +230,7 @@ pub(super) fn answer(
                 threat: ask.threat,
                 night: ask.night,
                 reason: ask.reason,
+                is_plan: ask.until.is_some(),
             };
             rectify::rectify(&call(ask.job), &question, moment, progress)
         }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::hold::Gate;
+use super::hold::{self, Gate};
 use super::load::{Call, Loaded, load};
 use super::night::{self, Ask};
 use super::outputs::{Outputs, RenderedNight};
@@ -96,13 +96,15 @@ fn diff_here(
     Ok(diff::difference((&name, &before), (&title, &after.0)))
 }
 
-/// The night that is asked for, or the latest one that was planned before.
+/// The night that is asked for, or the latest one that was planned before and not given up.
 fn earlier(view: &LedgerView, night: Night, against: &Against) -> Result<Night, Failure> {
     if let Against::Night(earlier) = against {
         return Ok(*earlier);
     }
-    let planned = view.nights().map(|pin| pin.night).filter(|n| *n < night);
-    planned.max().ok_or_else(|| {
+    let is_kept = |pin: &&PinnedNight| view.superseded_by(pin.night, pin.revision).is_none();
+    let planned = view.nights().filter(|pin| pin.night < night);
+    let kept = planned.filter(is_kept).map(|pin| pin.night);
+    kept.max().ok_or_else(|| {
         Failure::fix_job(format!("no night before {night} was planned"))
             .at("", "--against")
             .hint("name a night with `--against`, or another job with `--job`")
@@ -200,7 +202,8 @@ fn recomputed(
         until: night::Until::Plan,
         max_letters: None,
     };
-    let plan = planning::plan_night(loaded, asked.place, &ask, moment, view, &[])?;
+    let fates = hold::fates(loaded, view, asked.night, revision, moment);
+    let plan = planning::plan_night(loaded, asked.place, &ask, moment, view, &fates.give_up)?;
     let found = night::gather(loaded, asked.place, plan, progress)?;
     let pin = match view.pinned(asked.night, revision) {
         Some(pin) => {

@@ -47,6 +47,8 @@ pub struct Ask {
     pub night: Night,
     /// File with the reason, in Dutch and English.
     pub reason: PathBuf,
+    /// Say whom it would reach, and write nothing.
+    pub is_plan: bool,
 }
 
 /// Corrects a night, and says whom it reached; the exit code is 1 where somebody is left.
@@ -73,6 +75,15 @@ fn rectify_here(
     let threat = threat(&loaded, &ask.threat)?;
     let (reason, reason_sha256) = reason(&ask.reason)?;
     let place = loaded.place(&call.env)?;
+    if ask.is_plan {
+        let view = Ledger::read_only(&place, &loaded.job.ledger)?;
+        let stated = stated(&view, ask);
+        if stated.handed_over.is_empty() {
+            return Err(nothing(&view, ask));
+        }
+        let round = round(&loaded, &place, ask)?;
+        return Ok((would_correct(ask, &stated, &round), 0));
+    }
     let who = Holder::this_process(&moment.run_id);
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
     let stated = stated(ledger.view(), ask);
@@ -173,6 +184,38 @@ fn stated(view: &LedgerView, ask: &Ask) -> Stated {
         handed_over: handed_over.into_values().cloned().collect(),
         unknown,
     }
+}
+
+/// Whom a correction would reach: nothing is written, claimed or sent.
+fn would_correct(ask: &Ask, stated: &Stated, round: &Round) -> String {
+    let is_due = |c: &&Claim| !round.done.contains(c.reference.as_str());
+    let due: Vec<&Claim> = stated.handed_over.iter().filter(is_due).collect();
+    let mut text = format!(
+        "{} letters of night {} stated `{}` and were handed over; {} are corrected already\n",
+        stated.handed_over.len(),
+        ask.night,
+        ask.threat,
+        round.done.len()
+    );
+    for claim in &due {
+        let n = claim.items.iter().filter(|i| i.threat_id == ask.threat);
+        let n = n.count();
+        let part = if n < claim.items.len() {
+            ", the rest of it stands"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "  {}  {n} findings{part}", claim.reference);
+    }
+    for reference in &stated.unknown {
+        let _ = writeln!(text, "  {reference}  nobody knows whether it left");
+    }
+    let _ = writeln!(
+        text,
+        "nothing was written; without `--until plan` {} corrections leave",
+        due.len()
+    );
+    text
 }
 
 fn nothing(view: &LedgerView, ask: &Ask) -> Failure {

@@ -20,7 +20,16 @@ We have mended the rule."""
 
 fn rectify(sandbox: &Sandbox, threat: &str, env: &[(&str, &str)]) -> Ran {
     fs::write(sandbox.path("reason.toml"), REASON).unwrap();
-    let args = [
+    sandbox.call(&arguments(threat), env)
+}
+
+fn rectify_more(sandbox: &Sandbox, threat: &str, more: &[&str]) -> Ran {
+    fs::write(sandbox.path("reason.toml"), REASON).unwrap();
+    sandbox.call(&[&arguments(threat), more].concat(), &[])
+}
+
+fn arguments(threat: &str) -> Vec<&str> {
+    vec![
         "rectify",
         "--threat",
         threat,
@@ -28,8 +37,7 @@ fn rectify(sandbox: &Sandbox, threat: &str, env: &[(&str, &str)]) -> Ran {
         NIGHT,
         "--reason",
         "reason.toml",
-    ];
-    sandbox.call(&args, env)
+    ]
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -118,6 +126,25 @@ fn a_correction_reaches_exactly_those_who_were_told_and_only_once() {
         .collect();
 
     let n = expected.len();
+    // First a look: as many, and nothing is written.
+    let before = sandbox.ledger_objects();
+    let plan = rectify_more(&sandbox, &threat, &["--until", "plan"]).ended_with(0);
+    plan.says(&[&format!("without `--until plan` {n} corrections leave")]);
+    let shown = plan.out.lines().filter(|l| l.starts_with("  NW-"));
+    assert_eq!(shown.count(), n, "{}", plan.out);
+    assert_eq!(before, sandbox.ledger_objects());
+    // While STOP is in the store none leaves, and the same command goes on without it.
+    fs::write(sandbox.path("STOP"), "").unwrap();
+    rectify(&sandbox, &threat, &[])
+        .ended_with(2)
+        .says(&["STOP", "no letter starts"]);
+    assert!(
+        sandbox
+            .ledger("receipt")
+            .iter()
+            .all(|r| r["night"] == NIGHT)
+    );
+    fs::remove_file(sandbox.path("STOP")).unwrap();
     rectify(&sandbox, &threat, &[])
         .ended_with(0)
         .says(&[&format!("{n} new letters")]);

@@ -188,6 +188,45 @@ fn after_each_run_the_status_lies_below_the_base_and_a_summary_fits_a_mail() {
     assert_eq!(third["last_good_night"]["night"], SECOND);
 }
 
+#[test]
+fn a_held_night_is_told_in_every_form_and_ends_with_2() {
+    let sandbox = Sandbox::small();
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "max_letters = 1000 ",
+        "max_letters = 1 ",
+    );
+    sandbox.run(FIRST).ended_with(2);
+    let found = json(&sandbox, 2);
+    assert_eq!(found["open_nights"][0]["is_held"], true);
+    assert_eq!(found["unknown_letters"], serde_json::json!([]));
+    let why = found["open_nights"][0]["why"].as_str().unwrap();
+    assert!(why.contains("the job allows 1 a night"), "{why}");
+    let metrics = sandbox
+        .call(&["status", "--openmetrics"], &[])
+        .ended_with(2);
+    metrics.says(&[
+        "nachtwacht_held_nights{job=\"nightly\"} 1\n",
+        "nachtwacht_missing_nights{job=\"nightly\"} 1\n",
+    ]);
+    let mail = fs::read_to_string(sandbox.path("status/summary.txt")).unwrap();
+    assert!(
+        mail.starts_with("nightly 2026-03-09: a person must act\n"),
+        "{mail}"
+    );
+    assert!(mail.contains("2026-03-09 revision 0: held, "), "{mail}");
+    assert!(mail.lines().all(|l| l.chars().count() <= 72), "{mail}");
+    // The difference to be approved: what a job without that limit would send.
+    let job = fs::read_to_string(sandbox.path("jobs/nightly.toml")).unwrap();
+    let wide = job.replace("max_letters = 1 ", "max_letters = 9 ");
+    fs::write(sandbox.path("jobs/wide.toml"), wide).unwrap();
+    let args = ["diff", FIRST, "--job", "jobs/wide.toml"];
+    sandbox
+        .call(&args, &[])
+        .ended_with(0)
+        .says(&["0 letters added, 0 gone, 0 changed"]);
+}
+
 /// The form by OpenMetrics 1.0: each family has its type first, then its samples, then the end.
 #[test]
 fn the_open_metrics_text_can_be_read_by_its_readers() {
