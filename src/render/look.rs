@@ -217,15 +217,20 @@ impl Look {
             form: Form::Pdf,
             message,
         };
-        let mut json = serde_json::to_value(content).map_err(|e| error(e.to_string()))?;
+        let json = self.data(content, plain).map_err(error)?;
+        self.fonts
+            .typeset(source, json, &content.reference)
+            .map_err(error)
+    }
+
+    /// What the typesetter reads of a letter, as JSON.
+    pub(super) fn data(&self, content: &Content, plain: &str) -> Result<Vec<u8>, String> {
+        let mut json = serde_json::to_value(content).map_err(|e| e.to_string())?;
         if let Some(map) = json.as_object_mut() {
             map.insert("plain".into(), plain.into());
         }
         self.fonts.show_only_known(&mut json);
-        let json = serde_json::to_vec(&json).map_err(|e| error(e.to_string()))?;
-        self.fonts
-            .typeset(source, json, &content.reference)
-            .map_err(error)
+        serde_json::to_vec(&json).map_err(|e| e.to_string())
     }
 }
 

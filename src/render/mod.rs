@@ -121,6 +121,19 @@ pub fn render_form(
     }
 }
 
+/// The data that `letter/letter.typ` reads, as JSON: for whoever writes that template, or measures
+/// another typesetter with it.
+///
+/// # Errors
+/// As [`render_form`].
+pub fn letter_json(letter: &Letter, look: &Look, mark: Mark) -> Result<Vec<u8>, RenderError> {
+    let content = content::content(letter, look, mark);
+    look.data(&content, "").map_err(|message| RenderError {
+        form: Form::Pdf,
+        message,
+    })
+}
+
 /// The subject of a letter, as it stands in it.
 #[must_use]
 pub fn subject(letter: &Letter, look: &Look) -> String {
