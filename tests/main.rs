@@ -25,6 +25,7 @@ mod faults;
 mod fetch;
 mod harness;
 mod hold;
+mod hostile;
 mod ingest;
 mod ledger;
 mod matching;

@@ -169,7 +169,7 @@ fn the_pdf_claims_both_standards_and_has_their_structure() {
 }
 
 /// Field by field, the letter with one hostile text in it.
-fn poisoned(letter: &Letter, text: &str) -> Vec<Letter> {
+pub fn poisoned(letter: &Letter, text: &str) -> Vec<Letter> {
     let one = |act: &dyn Fn(&mut Letter)| {
         let mut copy = letter.clone();
         act(&mut copy);
@@ -199,7 +199,7 @@ fn poisoned(letter: &Letter, text: &str) -> Vec<Letter> {
     ]
 }
 
-const OWN: &[&str] = &[
+pub const OWN: &[&str] = &[
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "{{ 7*7 }}{% include \"x\" %}",

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Where letters by e-mail leave the house; all others are files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum MailOutbox {
-    /// Files in the run, and mailboxes (`mail-merge/*.mbox`) for another program to send.
+    /// Files in the run: an `.eml` beside each letter, for another program to send.
     #[default]
     Files,
     /// A Maildir; the folder is relative to the job.
