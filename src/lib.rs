@@ -17,7 +17,7 @@
 //! | render | [`render`] | 1, pure | letters, templates | text, HTML, PDF, mail merge |
 //! | report | [`statistics`], [`report`] | 1, pure | claims, decisions | tables, manifest |
 //! | – | [`store`] | 1, I/O | URLs | objects |
-//! | in | [`reference`] | 2, pure | files of others | checked lists, what changed |
+//! | in | [`reference`](mod@reference) | 2, pure | files of others | checked lists, what changed |
 //! | scan | [`scan`] | 2, I/O | snapshot objects | row groups in two passes |
 //! | deliver | [`deliver`], [`ledger`] | 2, I/O | letters, claims | receipts |
 //! | – | [`fetch`] | 2, I/O | names | results of look-ups |
