@@ -24,6 +24,7 @@ mod explain;
 mod faults;
 mod fetch;
 mod harness;
+mod history;
 mod hold;
 mod hostile;
 mod ingest;

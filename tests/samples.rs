@@ -19,7 +19,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::harness::root;
 
 #[path = "../data-samples/generator/mod.rs"]
-mod generator;
+pub mod generator;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
