@@ -2,6 +2,8 @@
 
 mod answers;
 mod chain;
+mod model;
+mod policy;
 mod priority;
 mod returned;
 mod tokens;
@@ -20,6 +22,7 @@ use nachtwacht::model::company::{
 use nachtwacht::model::decision::{ContactReason, ContactStep, Hit, Outcome, Reason};
 use nachtwacht::model::identity::{PartyRef, Secret};
 use nachtwacht::model::ledger_record::{Claim, Frozen, LedgerView, Numbered, Record};
+use nachtwacht::model::letter::Fact;
 use nachtwacht::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy};
 use nachtwacht::model::night::{Night, Validity};
 use nachtwacht::model::published::Published;
@@ -72,6 +75,7 @@ struct House {
     settings: Settings,
     history: History,
     night: Night,
+    facts: BTreeMap<String, Vec<Fact>>,
 }
 
 fn key(n: u32) -> CompanyKey {
@@ -103,6 +107,7 @@ impl House {
             settings: Settings::default(),
             history: History::default(),
             night: "2026-03-10".parse().unwrap(),
+            facts: BTreeMap::new(),
         };
         for n in 1..=3 {
             house.company(n, None, true);
@@ -160,14 +165,14 @@ impl House {
             threats: &self.threats,
             triggers: &self.triggers,
             history: &self.history,
-            facts: &BTreeMap::new(),
+            facts: &self.facts,
             verification_key: &Secret::new(b"v"),
             party_key: &Secret::new(b"p"),
         })
     }
 
-    /// The ledger after these letters went out on `night`.
-    fn remember(&mut self, decided: &Decided, night: &str) {
+    /// The claims of these letters, on `night`.
+    fn claims(&self, decided: &Decided, night: &str) -> Vec<Record> {
         let claims = decided.letters.iter().map(|d| {
             Record::Claim(Claim {
                 letter_id: d.letter.id,
@@ -188,6 +193,12 @@ impl House {
                 items: d.items.clone(),
             })
         });
+        claims.collect()
+    }
+
+    /// The ledger after these letters went out on `night`.
+    fn remember(&mut self, decided: &Decided, night: &str) {
+        let claims = self.claims(decided, night).into_iter();
         let records = claims.map(|record| Numbered { seq: 1, record }).collect();
         self.history = History::of(&LedgerView {
             last_seq: 1,
@@ -292,14 +303,14 @@ fn quiet_days_are_calendar_days_and_the_reminder_says_since_when() {
     for (night, want) in [
         ("2026-03-10", "quiet_days"),
         ("2026-04-06", "quiet_days"),
-        ("2026-04-07", "reminder"),
+        ("2026-04-07", "escalation"),
         // A past night never repeats what a later one said.
         ("2026-03-01", "quiet_days"),
     ] {
         house.night = night.parse().unwrap();
         let decided = house.decide(&[hit(9, 1, "rdp", 3389, &[])]);
         assert_eq!(reasons(&decided), [want], "{night}");
-        if want == "reminder" {
+        if want == "escalation" {
             assert_eq!(decided.letters[0].items[0].first_observed_at, MARCH + DAY);
         }
     }

@@ -60,6 +60,7 @@ pub fn claim(day: u8, n: u32) -> Claim {
             asset_ref: PartyRef::of(&secret, &company),
             first_observed_at: 1,
             observed_at: 1,
+            evidence: nachtwacht::model::ledger_record::Evidence::default(),
         }],
     }
 }

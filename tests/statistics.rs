@@ -101,6 +101,7 @@ fn item(trigger: u8, finding: u8, kind: u8, feed: u8) -> ClaimItem {
         asset_ref: PartyRef([finding / 2; 32]),
         first_observed_at: 0,
         observed_at: 0,
+        evidence: nachtwacht::model::ledger_record::Evidence::default(),
     }
 }
 

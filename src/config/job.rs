@@ -47,6 +47,8 @@ pub struct Inputs {
     pub contacts: String,
     /// Folder of snapshots: `<date>/<feed>/<report>.parquet`.
     pub snapshots: String,
+    /// Folder of what was scanned: `<date>.parquet`. Without it nothing is ever called fixed.
+    pub coverage: Option<String>,
 }
 
 /// Folders of dated reference objects, under the base: `<date>.<extension>`.
@@ -292,6 +294,7 @@ fn inputs(section: Section<'_, '_>) -> Option<Inputs> {
         assets: section.text("assets")?,
         contacts: section.text("contacts")?,
         snapshots: section.text("snapshots")?,
+        coverage: section.text_if("coverage"),
     };
     section.finish();
     Some(inputs)

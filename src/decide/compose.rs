@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::contact::{Book, Chosen};
 use super::weigh;
 use super::{Drafted, Input};
-use crate::model::company::CompanyKey;
+use crate::model::company::{Channel, CompanyKey};
 use crate::model::decision::{Decision, ItemKind, Outcome, Reason};
 use crate::model::identity::{Item, LetterId, PartyRef, Reference};
-use crate::model::ledger_record::ClaimItem;
+use crate::model::ledger_record::{ClaimItem, Evidence};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
 use crate::model::threat::Urgency;
 
@@ -30,7 +30,17 @@ pub(super) fn compose(input: &Input<'_>, decisions: &mut [Decision]) -> Vec<Draf
         let Some(first) = chosen.first() else {
             continue;
         };
-        let (contact, trail) = book.choose(&first.company, &chosen);
+        let (mut contact, mut trail) = book.choose(&first.company, &chosen);
+        if let Some(by_post) = escalated(input, &book, &contact, &chosen) {
+            contact = by_post;
+            trail.push("reminders of what an e-mail did not change: by post".to_owned());
+            for i in rows {
+                if let Some(d) = decisions.get_mut(*i) {
+                    d.reason = Reason::Escalation;
+                }
+            }
+        }
+        let chosen: Vec<&Decision> = rows.iter().filter_map(|i| decisions.get(*i)).collect();
         letters.push(draft(input, &chosen, contact));
         trails.push(trail);
     }
@@ -45,6 +55,25 @@ pub(super) fn compose(input: &Input<'_>, decisions: &mut [Decision]) -> Vec<Draf
         }
     }
     letters
+}
+
+/// A letter of nothing but reminders, all of what was last written about by e-mail, goes by post:
+/// the same mail once more would change nothing.
+fn escalated(
+    input: &Input<'_>,
+    book: &Book<'_>,
+    contact: &Chosen,
+    chosen: &[&Decision],
+) -> Option<Chosen> {
+    let was_mailed = |d: &&Decision| {
+        let known = d.finding.and_then(|f| input.history.get(f));
+        d.reason == Reason::Reminder && known.is_some_and(|k| k.last_channel == Channel::Email)
+    };
+    let is_mail = contact.is_usable && contact.recipient.channel == Channel::Email;
+    let first = chosen.first()?;
+    (is_mail && chosen.iter().all(was_mailed))
+        .then(|| book.escalated(&first.company))
+        .flatten()
 }
 
 /// A letter that its contact refused.
@@ -143,12 +172,19 @@ fn item(input: &Input<'_>, d: &Decision) -> Option<ClaimItem> {
         asset_ref: PartyRef(input.party_key.hmac(d.hit.asset.canonical.as_bytes())),
         first_observed_at: d.first_observed_at,
         observed_at: d.hit.observation.observed_at,
+        evidence: Evidence {
+            severity: d.hit.observation.severity,
+            in_kev: Some(weigh::is_exploited(input, &d.hit)),
+            report: Some(d.hit.observation.report.to_string()),
+            port: d.hit.observation.port,
+        },
     })
 }
 
 const fn kind(reason: Reason) -> ItemKind {
     match reason {
-        Reason::Reminder => ItemKind::Reminder,
+        Reason::Reminder | Reason::SeverityUp | Reason::NewlyExploited => ItemKind::Reminder,
+        Reason::Escalation => ItemKind::Escalation,
         Reason::Relapse => ItemKind::Relapse,
         _ => ItemKind::First,
     }

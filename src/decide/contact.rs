@@ -66,6 +66,13 @@ impl<'a> Book<'a> {
         }
     }
 
+    /// By post, where the company has an address that works.
+    pub(super) fn escalated(&self, company: &Arc<Company>) -> Option<Chosen> {
+        self.post_fault(company)
+            .is_none()
+            .then(|| by_post(company, ContactReason::EscalatedToPost))
+    }
+
     /// The first step of the chain that leads to somebody, and every step that was tried.
     pub(super) fn choose(
         &self,

@@ -8,8 +8,9 @@ use super::answers::Answers;
 use crate::model::company::Channel;
 use crate::model::decision::ItemKind;
 use crate::model::identity::{FindingId, PartyRef};
-use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record};
-use crate::model::night::Micros;
+use crate::model::ledger_record::{Claim, Evidence, LedgerView, ReceiptState, Record};
+use crate::model::night::{Micros, Night};
+use crate::model::sighting::{Gone, Sightings};
 
 /// What is known of one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,25 @@ pub struct Known {
     pub first_observed_at: Micros,
     /// The last letter about it took the statement back: nobody was warned of it.
     pub is_taken_back: bool,
+    /// How the last letter about it travelled.
+    pub last_channel: Channel,
+}
+
+/// Where a finding was, as far as the ledger knows: nobody's name and no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The company.
+    pub party: PartyRef,
+    /// The registered value.
+    pub asset: PartyRef,
+    /// Feed of the row that was claimed last.
+    pub feed: String,
+    /// When it was seen then.
+    pub observed_at: Micros,
+    /// What was known of it then.
+    pub evidence: Evidence,
+    /// Since when it is gone, and how.
+    pub gone: Option<(Night, Gone)>,
 }
 
 /// Findings and mailboxes, from the claims and receipts of a ledger view.
@@ -29,6 +49,7 @@ pub struct Known {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     findings: BTreeMap<FindingId, Known>,
+    places: BTreeMap<FindingId, Place>,
     /// Attempts of letters that did not arrive, by finding.
     lost: BTreeMap<FindingId, u32>,
     /// Last night on which an address refused or returned a letter.
@@ -50,6 +71,10 @@ impl History {
                 Record::Claim(claim) => claim,
                 Record::Answer(answer) => {
                     history.answers.take(answer);
+                    continue;
+                }
+                Record::Sightings(sightings) => {
+                    history.see(sightings);
                     continue;
                 }
                 _ => continue,
@@ -75,12 +100,51 @@ impl History {
                 last_claimed_on: night,
                 first_observed_at: item.first_observed_at,
                 is_taken_back: false,
+                last_channel: claim.channel,
             });
+            if night >= known.last_claimed_on {
+                known.last_channel = claim.channel;
+                let place = Place {
+                    party: claim.party_ref,
+                    asset: item.asset_ref,
+                    feed: item.feed.clone(),
+                    observed_at: item.observed_at,
+                    evidence: item.evidence.clone(),
+                    gone: None,
+                };
+                self.places.insert(item.finding_id, place);
+            }
             known.last_claimed_on = known.last_claimed_on.max(night);
             known.first_observed_at = known.first_observed_at.min(item.first_observed_at);
             known.is_taken_back = item.kind == ItemKind::Correction;
+            if item.kind == ItemKind::Correction {
+                self.places.remove(&item.finding_id);
+            }
             self.lost.remove(&item.finding_id);
         }
+    }
+
+    fn see(&mut self, sightings: &Sightings) {
+        for (finding, how) in &sightings.gone {
+            if let Some(place) = self.places.get_mut(finding) {
+                place.gone = Some((sightings.night, *how));
+            }
+        }
+        for finding in &sightings.back {
+            if let Some(place) = self.places.get_mut(finding) {
+                place.gone = None;
+            }
+        }
+    }
+
+    /// Where each finding was that a claim that arrived holds.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&FindingId, &Place)> {
+        self.places.iter()
+    }
+
+    /// Where a finding was.
+    pub(super) fn place(&self, finding: FindingId) -> Option<&Place> {
+        self.places.get(&finding)
     }
 
     fn lose(&mut self, claim: &Claim, state: ReceiptState) {

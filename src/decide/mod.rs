@@ -7,6 +7,7 @@ mod answers;
 mod compose;
 mod contact;
 mod correct;
+pub mod gone;
 pub mod history;
 pub mod priority;
 pub mod rule;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Input, answers, priority, rule};
 use crate::model::decision::{Decision, Hit, Outcome, Reason};
 use crate::model::identity::{FindingId, finding_form};
+use crate::model::letter::Fact;
 use crate::model::matches::MatchedBy;
 use crate::model::observation::{Observation, Severity};
 use crate::model::threat::{Certainty, FindingUnit, Threat, ThreatState, Trigger, Urgency};
@@ -209,9 +210,12 @@ fn reason(
         None => Reason::FirstWarning,
         Some(known) => {
             let days = input.night.days_since(known.last_claimed_on);
+            if is_back(input, threat, finding) && days > 0 {
+                return Reason::Relapse;
+            }
             // A past night sees later claims as recent: it never writes again.
             if days < i32::try_from(threat.remind_after_days).unwrap_or(i32::MAX) {
-                Reason::QuietDays
+                breaks_through(input, hit, finding, days).unwrap_or(Reason::QuietDays)
             } else if known.is_taken_back {
                 Reason::FirstWarning
             } else {
@@ -219,6 +223,40 @@ fn reason(
             }
         }
     }
+}
+
+/// Was it gone for the threat's relapse days?
+fn is_back(input: &Input<'_>, threat: &Threat, finding: FindingId) -> bool {
+    let gone = input.history.place(finding).and_then(|p| p.gone);
+    let since = gone.map(|(night, _)| input.night.days_since(night.date()));
+    let relapse = i32::try_from(threat.relapse_after_days).unwrap_or(i32::MAX);
+    since.is_some_and(|days| days > 0 && days >= relapse)
+}
+
+/// What is worse than when it was written about is said at once.
+fn breaks_through(input: &Input<'_>, hit: &Hit, finding: FindingId, days: i32) -> Option<Reason> {
+    let then = &input.history.place(finding)?.evidence;
+    // A past night never writes again.
+    if days <= 0 {
+        return None;
+    }
+    if then.in_kev == Some(false) && is_exploited(input, hit) {
+        return Some(Reason::NewlyExploited);
+    }
+    // The first severity is the worst.
+    let is_worse = hit.observation.severity? < then.severity?;
+    is_worse.then_some(Reason::SeverityUp)
+}
+
+/// Is one of the row's CVEs known to be exploited?
+pub(super) fn is_exploited(input: &Input<'_>, hit: &Hit) -> bool {
+    let mut facts = hit
+        .observation
+        .cves
+        .iter()
+        .filter_map(|cve| input.facts.get(cve))
+        .flatten();
+    facts.any(|fact| matches!(fact, Fact::Kev { .. }))
 }
 
 /// The first severity is the worst, so a later one is slighter.

@@ -10,7 +10,7 @@ use super::v1_aftermath::{AnswerLine, BatchLine, CorrectionLine, ReportLine};
 use super::v1_hold;
 use crate::diag::Failure;
 use crate::model::ledger_record::{
-    Claim, ClaimItem, Erased, Frozen, PinnedNight, PinnedObject, Receipt, Record,
+    Claim, ClaimItem, Erased, Evidence, Frozen, PinnedNight, PinnedObject, Receipt, Record,
 };
 
 /// First line of an object.
@@ -82,6 +82,7 @@ enum Line {
     Superseded(v1_hold::SupersededLine),
     Approval(v1_hold::ApprovalLine),
     Baseline(v1_hold::BaselineLine),
+    Sightings(v1_hold::SightingsLine),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,6 +103,14 @@ struct ItemLine {
     asset_ref: String,
     first_observed_at_us: i64,
     observed_at_us: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    severity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_kev: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    report: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
@@ -232,6 +241,7 @@ fn line(record: &Record) -> Line {
         Record::Superseded(s) => Line::Superseded(s.into()),
         Record::Approval(a) => Line::Approval(a.into()),
         Record::Baseline(b) => Line::Baseline(b.into()),
+        Record::Sightings(s) => Line::Sightings(s.into()),
     }
 }
 
@@ -254,6 +264,10 @@ fn item_line(i: &ClaimItem) -> ItemLine {
         asset_ref: i.asset_ref.to_string(),
         first_observed_at_us: i.first_observed_at,
         observed_at_us: i.observed_at,
+        severity: i.evidence.severity.map(|s| s.to_string()),
+        in_kev: i.evidence.in_kev,
+        report: i.evidence.report.clone(),
+        port: i.evidence.port,
     }
 }
 
@@ -358,6 +372,7 @@ fn record(line: Line) -> Result<Record, &'static str> {
         Line::Superseded(line) => Record::Superseded(line.read()?),
         Line::Approval(line) => Record::Approval(line.read()?),
         Line::Baseline(line) => Record::Baseline(line.read()),
+        Line::Sightings(line) => Record::Sightings(line.read()?),
     })
 }
 
@@ -372,5 +387,11 @@ fn item(i: ItemLine) -> Result<ClaimItem, &'static str> {
         feed: i.feed,
         first_observed_at: i.first_observed_at_us,
         observed_at: i.observed_at_us,
+        evidence: Evidence {
+            severity: i.severity.map(|s| parsed(&s, "severity")).transpose()?,
+            in_kev: i.in_kev,
+            report: i.report,
+            port: i.port,
+        },
     })
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::v1::parsed;
 use crate::model::hold::{Approval, Baseline, Figures, Hold, ObjectFigures, Pulled, Superseded};
+use crate::model::identity::FindingId;
+use crate::model::sighting::{Gone, Sightings};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct FiguresLine {
@@ -228,5 +230,41 @@ impl BaselineLine {
             feed: self.feed,
             at: self.at_us,
         }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SightingsLine {
+    night: String,
+    gone: Vec<(String, String)>,
+    back: Vec<String>,
+    counts: BTreeMap<String, u64>,
+}
+
+impl From<&Sightings> for SightingsLine {
+    fn from(s: &Sightings) -> Self {
+        let text = |(f, how): &(FindingId, Gone)| (f.to_string(), how.to_string());
+        Self {
+            night: s.night.to_string(),
+            gone: s.gone.iter().map(text).collect(),
+            back: s.back.iter().map(ToString::to_string).collect(),
+            counts: s.counts.iter().map(|(g, n)| (g.to_string(), *n)).collect(),
+        }
+    }
+}
+
+impl SightingsLine {
+    pub(super) fn read(self) -> Result<Sightings, &'static str> {
+        let gone = self.gone.iter();
+        let gone = gone.map(|(f, how)| Ok((parsed(f, "gone")?, parsed(how, "gone")?)));
+        let back = self.back.iter().map(|f| parsed(f, "back"));
+        let counts = self.counts.iter();
+        let counts = counts.map(|(how, n)| Ok((parsed(how, "counts")?, *n)));
+        Ok(Sightings {
+            night: parsed(&self.night, "night")?,
+            gone: gone.collect::<Result<_, &'static str>>()?,
+            back: back.collect::<Result<_, _>>()?,
+            counts: counts.collect::<Result<_, &'static str>>()?,
+        })
     }
 }

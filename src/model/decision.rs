@@ -68,6 +68,9 @@ reasons! {
     Brake "brake" Held "a brake holds the whole night: see its manifest";
     FirstWarning "first_warning" InLetters "first letter about this finding";
     Reminder "reminder" InLetters "still open after the reminder days";
+    Escalation "escalation" InLetters "still open after a letter by e-mail: now by post";
+    SeverityUp "severity_up" InLetters "within the quiet days, but more severe than when it was written about";
+    NewlyExploited "newly_exploited" InLetters "within the quiet days, but known to be exploited since";
     Relapse "relapse" InLetters "gone, and back after the relapse days or after the company said that it is fixed";
 }
 
@@ -143,6 +146,8 @@ text_enum! {
         NoneFound = "none_found",
         /// The job sends everything by post.
         JobSendsByPost = "job_sends_by_post",
+        /// Reminders of what an e-mail did not change go by post.
+        EscalatedToPost = "escalated_to_post",
     }
 }
 

@@ -13,6 +13,8 @@ use super::decision::ItemKind;
 use super::hold::{Approval, Baseline, Figures, Hold, Superseded};
 use super::identity::{FindingId, LetterId, PartyRef, Reference};
 use super::night::{Micros, Night};
+use super::observation::Severity;
+use super::sighting::Sightings;
 use super::threat::Urgency;
 
 /// Attributes of a company at the time of a claim. Statistics use these, never today's register.
@@ -53,6 +55,21 @@ pub struct ClaimItem {
     pub first_observed_at: Micros,
     /// When it was seen last, on that night.
     pub observed_at: Micros,
+    /// What else was known of it.
+    pub evidence: Evidence,
+}
+
+/// What was known of a finding when it was claimed; empty in ledgers of before this was kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Severity of the row.
+    pub severity: Option<Severity>,
+    /// Was one of its CVEs known to be exploited?
+    pub in_kev: Option<bool>,
+    /// Report type.
+    pub report: Option<String>,
+    /// Port, where the row has one.
+    pub port: Option<u16>,
 }
 
 /// One letter, claimed: the permission to send it, given once.
@@ -207,6 +224,8 @@ pub enum Record {
     Approval(Approval),
     /// What runs for the first time may send.
     Baseline(Baseline),
+    /// Findings that are gone, or back.
+    Sightings(Sightings),
 }
 
 /// A record with the number of the object that holds it.

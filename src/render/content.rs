@@ -362,7 +362,8 @@ fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText
 
 fn what(s: &LetterSection, text: &str, voice: &Voice<'_>) -> Vec<String> {
     let mut what = Vec::new();
-    let reminded = s.findings.iter().filter(|f| f.kind == ItemKind::Reminder);
+    let is_again = |k| matches!(k, ItemKind::Reminder | ItemKind::Escalation);
+    let reminded = s.findings.iter().filter(|f| is_again(f.kind));
     if let Some(since) = reminded.map(|f| f.first_observed_at).min() {
         what.push(voice.say("reminder", &[("since", &voice.day(since))]));
     }

@@ -39,6 +39,8 @@ pub struct Content<'a> {
     pub register: Vec<(&'static str, u64, u64)>,
     /// Rejects by reason code, observations and register together.
     pub reject_reasons: BTreeMap<&'static str, u64>,
+    /// Findings that were warned about before and are not among the rows, by why.
+    pub gone: BTreeMap<&'static str, u64>,
     /// Letters that the night's plan sends.
     pub letters: u64,
     /// Letters that are held.
@@ -90,6 +92,7 @@ struct ContentV1 {
     decision_reasons: BTreeMap<&'static str, u64>,
     register_counts: BTreeMap<&'static str, RegisterV1>,
     reject_reasons: BTreeMap<&'static str, u64>,
+    findings_gone: BTreeMap<&'static str, u64>,
     letters: LettersV1,
     outputs_sha256: BTreeMap<String, String>,
 }
@@ -214,6 +217,7 @@ fn content_v1(c: &Content<'_>) -> ContentV1 {
             })
             .collect(),
         reject_reasons: c.reject_reasons.clone(),
+        findings_gone: c.gone.clone(),
         letters: LettersV1 {
             sent: c.letters,
             held: c.letters_held,

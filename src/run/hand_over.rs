@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::outputs::Outputs;
+use super::outputs::{Outputs, RenderedNight};
 use super::progress::Progress;
 use crate::decide::Drafted;
 use crate::deliver::{self, Dispatch, Outbox, Trace};
@@ -13,7 +13,6 @@ use crate::ledger::Ledger;
 use crate::ledger::crash;
 use crate::model::aftermath::PrintBatch;
 use crate::model::company::CompanyKey;
-use crate::model::hold::Figures;
 use crate::model::identity::LetterId;
 use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState, Record};
 use crate::model::night::Night;
@@ -384,7 +383,7 @@ fn taken<'t, T>(items: &'t [T], next: &AtomicUsize) -> Option<(usize, &'t T)> {
 pub(super) fn finish(
     outputs: &Outputs<'_>,
     batches: Vec<PrintBatch>,
-    figures: &Figures,
+    night: &RenderedNight<'_>,
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
     let pin = outputs.pin;
@@ -398,7 +397,11 @@ pub(super) fn finish(
     }
     let is_new = |view: &LedgerView, r: &Record| view.records.iter().all(|n| n.record != *r);
     let mut records: Vec<Record> = batches.into_iter().map(Record::PrintBatch).collect();
-    records.extend([done, Record::Figures(figures.clone())]);
+    records.extend([done, Record::Figures(night.figures.clone())]);
+    let seen = &night.sightings;
+    if !(seen.counts.is_empty() && seen.back.is_empty()) {
+        records.push(Record::Sightings(seen.clone()));
+    }
     records.retain(|r| is_new(ledger.view(), r));
     ledger.append(records, &mut |view, records| {
         records.into_iter().filter(|r| is_new(view, r)).collect()

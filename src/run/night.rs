@@ -6,7 +6,9 @@ use super::outputs::{Again, Outputs, Pass, RenderedNight};
 use super::progress::Progress;
 use super::sweep::{OpenSnapshot, Swept, sweep};
 use super::world::World;
-use super::{Moment, again, erase, hand_over, in_workers, outboxes, planning, status, world};
+use super::{
+    Moment, again, erase, hand_over, in_workers, outboxes, planning, sightings, status, world,
+};
 use crate::brakes;
 use crate::decide::{self, Decided, history::History};
 use crate::diag::Failure;
@@ -15,6 +17,7 @@ use crate::ledger::{Holder, Ledger, crash};
 use crate::model::hold::Superseded;
 use crate::model::ledger_record::{LedgerView, PinnedObject};
 use crate::model::night::Night;
+use crate::model::sighting::Coverage;
 use crate::plan::Plan;
 use crate::report::{self, summary::Summary};
 use crate::store::Place;
@@ -81,7 +84,11 @@ pub fn preview(call: &Call, ask: &Ask, moment: &Moment) -> Result<Preview, Failu
     };
     let plan = planning::plan_night(&loaded, &place, &ask, moment, &view, &fates.give_up)?;
     let open = planning::open_all(&loaded, &place, &plan)?;
-    let world = world::read(&loaded, &place, plan.night)?;
+    let mut world = world::read(&loaded, &place, plan.night)?;
+    world
+        .inputs
+        .extend(sightings::coverage(&loaded, &place, &plan)?.1);
+    world.inputs.sort();
     Ok(Preview {
         snapshots: open
             .iter()
@@ -234,7 +241,7 @@ fn one_night(
         if let Some(newest) = newest {
             erase::expired(loaded, place, ledger, newest)?;
         }
-        hand_over::finish(&outputs, batches, &night.figures, ledger)?;
+        hand_over::finish(&outputs, batches, night, ledger)?;
         crash::point("before_release");
         Ok(outcome(&outputs, night, handed))
     })
@@ -271,6 +278,8 @@ pub(super) struct Gathered {
     pub(super) open: Vec<OpenSnapshot>,
     pub(super) world: World,
     pub(super) swept: Swept,
+    /// What was scanned.
+    pub(super) coverage: Vec<Coverage>,
 }
 
 pub(super) fn gather(
@@ -283,7 +292,10 @@ pub(super) fn gather(
     let open = planning::open_all(loaded, place, &plan)?;
     progress.end();
     progress.begin("read the register", 1);
-    let world = world::read(loaded, place, plan.night)?;
+    let mut world = world::read(loaded, place, plan.night)?;
+    let (coverage, objects) = sightings::coverage(loaded, place, &plan)?;
+    world.inputs.extend(objects);
+    world.inputs.sort();
     progress.end();
     let groups: usize = open
         .iter()
@@ -297,6 +309,7 @@ pub(super) fn gather(
         open,
         world,
         swept,
+        coverage,
     })
 }
 
@@ -315,6 +328,7 @@ pub(super) fn with_rendered<T>(
     let n_nights = outputs.loaded.job.brakes.history_nights;
     let figures = tonight.figures(&brakes::History::of(view, night, n_nights));
     let held = hold::held(outputs, &mut decided, &tonight, view, gate, progress)?;
+    let sightings = sightings::sightings(outputs.loaded, &found, &decided, &History::of(view));
     let rendered = outputs.render_letters(&mut decided, Pass::Write, progress)?;
     crash::point("letters_written");
     let of_decisions = report::close_sums(&mut found.swept.counts, &decided.decisions)?;
@@ -333,6 +347,7 @@ pub(super) fn with_rendered<T>(
         rows_of,
         held,
         figures,
+        sightings,
     })
 }
 

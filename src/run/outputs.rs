@@ -24,6 +24,7 @@ use crate::model::hold::Figures;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{Claim, Erased, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
+use crate::model::sighting::{Gone, Sightings};
 use crate::render::{self, Mark};
 use crate::report::{self, letter_plan, manifest, summary::Summary, verification};
 use crate::statistics;
@@ -42,6 +43,8 @@ pub struct RenderedNight<'a> {
     pub(super) held: Option<Held>,
     /// For the brakes of later nights.
     pub(super) figures: Figures,
+    /// Findings that are gone, or back.
+    pub(super) sightings: Sightings,
 }
 
 /// The rendered letters: their files are written, their hashes kept.
@@ -474,6 +477,7 @@ impl Outputs<'_> {
             reasons,
             register: night.world.tables.clone(),
             reject_reasons,
+            gone: gone_counts(night),
             letters: n_sent,
             letters_held: count(night.decided.letters.iter().filter(|d| !d.is_sendable)),
             companies: n_sent,
@@ -516,6 +520,14 @@ impl Outputs<'_> {
             hold: night.held.as_ref().map(|held| self.hold_text(held)),
         }
     }
+}
+
+fn gone_counts(night: &RenderedNight<'_>) -> BTreeMap<&'static str, u64> {
+    let counts = &night.sightings.counts;
+    Gone::ALL
+        .iter()
+        .map(|how| (how.as_str(), counts.get(how).copied().unwrap_or(0)))
+        .collect()
 }
 
 struct OneLetter {

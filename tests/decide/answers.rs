@@ -155,7 +155,11 @@ fn fixed_and_seen_before_that_says_nothing_new_and_a_relapse_is_written_once() {
     let again = house.decide(&[hit(12, 1, "rdp", 3389, &[])]);
     records.extend(claims(&again, "2026-03-13"));
     let found = after(records, &[hit(18, 1, "rdp", 3389, &[])]);
-    assert_eq!(found, [["quiet_days"], ["reminder"]], "written about once");
+    assert_eq!(
+        found,
+        [["quiet_days"], ["escalation"]],
+        "written about once"
+    );
 }
 
 #[test]
@@ -202,6 +206,6 @@ fn what_was_taken_back_is_no_reminder_later() {
         });
     let records: Vec<Record> = warned.iter().cloned().chain(taken_back).collect();
     let hits = [hit(12, 1, "rdp", 3389, &[])];
-    assert_eq!(after(warned, &hits), [["quiet_days"], ["reminder"]]);
+    assert_eq!(after(warned, &hits), [["quiet_days"], ["escalation"]]);
     assert_eq!(after(records, &hits), [["quiet_days"], ["first_warning"]]);
 }

@@ -317,8 +317,12 @@ fn every_step_has_its_case() {
         }
         seen.insert(why);
     }
-    // The parent's contacts and post for all have a table of their own.
-    let apart = [ContactReason::Parent, ContactReason::JobSendsByPost];
+    // The parent's contacts, post for all and reminders by post have tables of their own.
+    let apart = [
+        ContactReason::Parent,
+        ContactReason::JobSendsByPost,
+        ContactReason::EscalatedToPost,
+    ];
     for why in ContactReason::ALL {
         assert!(
             seen.contains(why) || apart.contains(why),

@@ -174,12 +174,12 @@ fn each_answer_is_recorded_without_a_name_and_the_next_night_acts_on_it() {
     // The clock of this test is later than the samples' sightings: what was seen before the
     // answer says nothing new. See the table test for what is seen after it.
     for (claim, expected) in [
-        (control, "reminder"),
+        (control, "escalation"),
         (fixed, "said_fixed"),
         (not_mine, "not_mine"),
         (false_positive, "false_positive"),
         (opt_out, "opt_out"),
-        (over, "reminder"),
+        (over, "escalation"),
     ] {
         let found = reasons(&sandbox, &of(claim), &findings(claim));
         let mut first_row = found.clone();

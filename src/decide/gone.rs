@@ -1,0 +1,88 @@
+//! Findings that were warned about and are not among tonight's rows: fixed, or just not seen?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+use super::history::{History, Place};
+use crate::model::identity::{FindingId, PartyRef};
+use crate::model::night::Night;
+use crate::model::sighting::{Coverage, Gone, Sightings};
+
+/// A registered value as the register has it tonight.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// Companies that registered it.
+    pub parties: BTreeSet<PartyRef>,
+    /// Its networks; empty for a name or an AS number.
+    pub nets: Vec<IpNet>,
+}
+
+/// Tonight, as far as it tells who is gone.
+pub struct Tonight<'a> {
+    /// Night.
+    pub night: Night,
+    /// Every finding of tonight's rows, whatever was decided about it.
+    pub seen: &'a BTreeSet<FindingId>,
+    /// Of these, the ones that wait for a contact: they are back once a letter says so.
+    pub waiting: &'a BTreeSet<FindingId>,
+    /// What was scanned.
+    pub coverage: &'a [Coverage],
+    /// Registered values by their keyed hash.
+    pub register: &'a BTreeMap<PartyRef, Registered>,
+}
+
+/// What changed, and the counts of everything that is not seen.
+///
+/// # Errors
+/// None: where nobody says what was scanned, the answer is `not_scanned`, never `fixed`.
+#[must_use]
+pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
+    let mut found = Sightings {
+        night: tonight.night,
+        gone: Vec::new(),
+        back: Vec::new(),
+        counts: BTreeMap::new(),
+    };
+    for (finding, place) in history.places() {
+        if tonight.seen.contains(finding) {
+            if place.gone.is_some() && !tonight.waiting.contains(finding) {
+                found.back.push(*finding);
+            }
+            continue;
+        }
+        let how = match place.gone {
+            Some((_, how)) => how,
+            None => why(place, tonight),
+        };
+        *found.counts.entry(how).or_insert(0) += 1;
+        if place.gone.is_none() && how != Gone::NotScanned {
+            found.gone.push((*finding, how));
+        }
+    }
+    found
+}
+
+fn why(place: &Place, tonight: &Tonight<'_>) -> Gone {
+    let registered = tonight.register.get(&place.asset);
+    let Some(registered) = registered.filter(|r| r.parties.contains(&place.party)) else {
+        return Gone::MovedOwner;
+    };
+    let Some(report) = &place.evidence.report else {
+        return Gone::NotScanned;
+    };
+    let mut rows = tonight
+        .coverage
+        .iter()
+        .filter(|c| c.feed == place.feed && c.report == *report)
+        .peekable();
+    if rows.peek().is_none() {
+        return Gone::NotScanned;
+    }
+    let port = place.evidence.port;
+    if rows.any(|c| c.covers(&registered.nets, port, place.observed_at)) {
+        Gone::Fixed
+    } else {
+        Gone::NotSeen
+    }
+}

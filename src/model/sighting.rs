@@ -1,0 +1,80 @@
+//! What became of findings that were warned about: gone, and how surely; or back again.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::company::text_enum;
+use super::identity::FindingId;
+use super::ledger_record::{LedgerView, Record};
+use super::night::{Micros, Night};
+
+text_enum! {
+    /// Why a finding that was warned about is not among tonight's rows.
+    Gone {
+        /// A later scan of the same report covered that address and port, and did not see it.
+        Fixed = "fixed",
+        /// The report came, but did not cover that address and port.
+        NotSeen = "not_seen",
+        /// Nobody says what was scanned.
+        NotScanned = "not_scanned",
+        /// The registered value is the company's no longer.
+        MovedOwner = "moved_owner",
+    }
+}
+
+/// How findings changed on a night. Only changes are kept: who stays away is not named again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sightings {
+    /// Night.
+    pub night: Night,
+    /// Gone since this night, sorted; never `not_scanned`, which says nothing.
+    pub gone: Vec<(FindingId, Gone)>,
+    /// Gone before, and seen again, sorted.
+    pub back: Vec<FindingId>,
+    /// How many of those that were warned about are not seen tonight, by why.
+    pub counts: BTreeMap<Gone, u64>,
+}
+
+/// What a scan looked at: a row of the table `coverage`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// Feed.
+    pub feed: String,
+    /// Report type.
+    pub report: String,
+    /// When the scan began.
+    pub scanned_from: Micros,
+    /// The network; `None` for everything.
+    pub network: Option<IpNet>,
+    /// First and last port of each span; empty for every port.
+    pub ports: Vec<(u16, u16)>,
+    /// Did the scan come to its end?
+    pub is_complete: bool,
+}
+
+impl Coverage {
+    /// Did the scan look at all of `nets` and at `port`, later than `seen_at`? A scan of
+    /// everything must have come to its end; one of a network says itself how far it came.
+    #[must_use]
+    pub fn covers(&self, nets: &[IpNet], port: Option<u16>, seen_at: Micros) -> bool {
+        let has_net = match &self.network {
+            None => self.is_complete,
+            Some(network) => !nets.is_empty() && nets.iter().all(|n| network.contains(n)),
+        };
+        let has_port = port.is_none_or(|p| {
+            self.ports.is_empty() || self.ports.iter().any(|(a, b)| (*a..=*b).contains(&p))
+        });
+        has_net && has_port && self.scanned_from > seen_at
+    }
+}
+
+impl LedgerView {
+    /// Changes of findings, in order.
+    pub fn sightings(&self) -> impl Iterator<Item = &Sightings> {
+        self.records.iter().filter_map(|r| match &r.record {
+            Record::Sightings(sightings) => Some(sightings),
+            _ => None,
+        })
+    }
+}
