@@ -345,6 +345,56 @@ fn while_stop_is_in_the_store_no_letter_starts() {
     );
 }
 
+/// What was warned about and is not seen: fixed by a scan that covered it, else not; and back.
+#[test]
+fn gone_is_counted_by_what_was_scanned_and_never_fixed_without_coverage() {
+    let days = [6, 9, 10, 11, 12];
+    let (with, without) = (nights(&days), nights(&days));
+    let from = harness::root().join("data-samples/coverage");
+    fs::create_dir_all(with.path("data-samples/coverage")).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = with
+            .path("data-samples/coverage")
+            .join(path.file_name().unwrap());
+        fs::copy(&path, to).unwrap();
+    }
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for sandbox in [&with, &without] {
+        for day in 9..=12 {
+            let night = format!("2026-03-{day:02}");
+            let n_known = u64::try_from(n_findings(sandbox).len()).unwrap();
+            sandbox.run(&night).ended_with(0);
+            let manifest = sandbox.manifest(&night);
+            let counts = manifest["findings_gone"].as_object().unwrap();
+            let n: u64 = counts.values().map(|v| v.as_u64().unwrap()).sum();
+            assert!(n <= n_known, "{night}: {n} of {n_known}");
+            assert!(day == 9 || n > 0, "{night}");
+            let which = if std::ptr::eq(sandbox, &with) {
+                "with"
+            } else {
+                "without"
+            };
+            for (how, n) in counts {
+                *sums.entry(format!("{which} {how}")).or_default() += n.as_u64().unwrap();
+            }
+        }
+    }
+    assert!(
+        sums["with fixed"] > 0 && sums["without not_scanned"] > 0,
+        "{sums:?}"
+    );
+    assert_eq!(
+        sums["without fixed"] + sums["without not_seen"],
+        0,
+        "{sums:?}"
+    );
+    assert!(!with.ledger("sightings").is_empty());
+    with.call(&["replay", "2026-03-11"], &[])
+        .ended_with(0)
+        .says(&["same"]);
+}
+
 /// What OpenSSH itself signs, we accept; our own signer in the tests is held against it too.
 #[test]
 fn what_ssh_keygen_signs_is_accepted_and_the_other_way_round() {

@@ -42,5 +42,6 @@ mod sandbox;
 mod scan;
 mod signing;
 mod statistics;
+mod stop;
 mod tidy;
 mod verify;
