@@ -7,6 +7,7 @@ mod policy;
 mod priority;
 mod returned;
 mod tokens;
+mod year;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -68,7 +68,7 @@ fn what_is_worse_than_it_was_breaks_through_the_quiet_days() {
     house.facts = listed("CVE-2026-1");
     let exploited = row(&[("cve", "CVE-2026-1"), ("severity", "medium")]);
     house.night = night(day);
-    let decided = house.decide(&[exploited.clone()]);
+    let decided = house.decide(std::slice::from_ref(&exploited));
     assert_eq!(reasons(&decided), ["newly_exploited"]);
     let item = &decided.letters[0].items[0];
     assert_eq!(
