@@ -12,6 +12,7 @@
 )]
 
 mod adhoc;
+mod axe;
 mod bad_input;
 mod brakes;
 mod contacts;
@@ -44,4 +45,6 @@ mod signing;
 mod statistics;
 mod stop;
 mod tidy;
+mod tokens;
 mod verify;
+mod watch;

@@ -1,5 +1,7 @@
 //! Annexes, batches for the printer, and the two profiles of CSV.
 
+mod office;
+
 use std::process::Command;
 use std::sync::Arc;
 

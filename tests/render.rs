@@ -8,15 +8,29 @@ use jiff::tz::TimeZone;
 use nachtwacht::model::company::Language;
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::letter::{Form, Letter};
+use nachtwacht::model::threat::Threat;
 use nachtwacht::render::{self, Look, Mark};
 
 use crate::harness::{needs, root, shared};
 
 /// The job's own look and one of its threats, as a run would load them.
-pub fn house() -> (Look, Arc<nachtwacht::model::threat::Threat>) {
+pub fn house() -> (Look, Arc<Threat>) {
     let job_file = root().join("jobs/nightly.toml");
     let job = nachtwacht::config::job("nightly.toml", &std::fs::read_to_string(job_file).unwrap())
         .unwrap();
+    let threats = threats();
+    let threat = threats.iter().find(|t| t.id == "exposed-rdp").unwrap();
+    let look = Look::load(
+        &templates(),
+        job.sender,
+        TimeZone::get("Europe/Amsterdam").unwrap(),
+    )
+    .unwrap();
+    (look, Arc::clone(threat))
+}
+
+/// Every threat of the job.
+pub fn threats() -> Vec<Arc<Threat>> {
     let read = |folder: &str| -> Vec<(String, String)> {
         let mut files: Vec<_> = std::fs::read_dir(root().join("jobs").join(folder))
             .unwrap()
@@ -32,18 +46,7 @@ pub fn house() -> (Look, Arc<nachtwacht::model::threat::Threat>) {
         files
     };
     let catalogue = nachtwacht::config::catalogue(&read("threats"), &read("triggers")).unwrap();
-    let threat = catalogue
-        .threats
-        .iter()
-        .find(|t| t.id == "exposed-rdp")
-        .unwrap();
-    let look = Look::load(
-        &templates(),
-        job.sender,
-        TimeZone::get("Europe/Amsterdam").unwrap(),
-    )
-    .unwrap();
-    (look, Arc::clone(threat))
+    catalogue.threats.clone()
 }
 
 pub fn templates() -> Vec<(String, Vec<u8>)> {

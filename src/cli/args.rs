@@ -154,6 +154,9 @@ pub(super) enum Command {
 }
 
 #[derive(ClapArgs)]
+#[command(after_help = "Examples:
+  nachtwacht preview exposed-rdp --form pdf --out letter.pdf
+  nachtwacht preview exposed-rdp --language en --form html --out letter.html --watch")]
 pub(super) struct PreviewArgs {
     /// Id of the threat, such as exposed-rdp
     threat: String,
@@ -169,6 +172,9 @@ pub(super) struct PreviewArgs {
     /// File to write; standard output where absent
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Write the file again whenever a template, a threat or the job changes, until Ctrl-C
+    #[arg(long, requires = "out")]
+    pub(super) watch: bool,
     /// Job whose sender, threats and templates are used
     #[arg(long, value_name = "FILE", default_value = "jobs/nightly.toml")]
     job: PathBuf,

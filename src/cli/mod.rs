@@ -15,6 +15,7 @@ mod operator;
 mod reference;
 mod register;
 mod statistics;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -139,7 +140,11 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             Ok(0)
         }
         Command::Preview(preview) => {
-            let bytes = run::preview::preview(&call(preview.job_args()), &preview.ask()?)?;
+            let call = call(preview.job_args());
+            if let (true, Some(out)) = (preview.watch, &preview.out) {
+                return watch::watch(&call, &preview, out);
+            }
+            let bytes = run::preview::preview(&call, &preview.ask()?)?;
             write_out(preview.out.as_deref(), &bytes)?;
             Ok(0)
         }
