@@ -82,7 +82,8 @@ pub(super) struct DiffArgs {
 #[command(
     after_help = "What follows: fixed - seen again later, it is a relapse; not-mine - the asset is suspended for this
 company until it confirms it anew, and possible corrections of the register are listed;
-false-positive - no letter about these findings; opt-out - no letter to this company.
+false-positive and accepted-risk - no letter about these findings; opt-out - no letter to this
+company.
 
 `--by` is one of recipient, supplier, network-owner, helpdesk, operator. Of any other text only a
 keyed hash is kept: the ledger names nobody.
@@ -94,12 +95,12 @@ Examples:
 pub(super) struct AnswerArgs {
     /// Reference of the letter
     reference: String,
-    /// fixed, not-mine, false-positive or opt-out
+    /// fixed, not-mine, false-positive, accepted-risk or opt-out
     answer: String,
     /// Who says so
     #[arg(long, value_name = "WHO")]
     by: String,
-    /// First date on which it no longer counts; an opt-out must have one
+    /// First date on which it no longer counts; an opt-out and an accepted risk must have one
     #[arg(long, value_name = "YYYY-MM-DD")]
     until: Option<Night>,
     /// Only this finding of the letter; may be repeated

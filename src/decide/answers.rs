@@ -1,7 +1,8 @@
 //! What recipients answered, as far as it changes what is written to them.
 //!
 //! - `not-mine` suspends the asset for that company, until the company confirms it anew.
-//! - `opt-out` and `false-positive` suppress, until their end date where they have one.
+//! - `opt-out`, `accepted-risk` and `false-positive` suppress, until their end date where they
+//!   have one.
 //! - `fixed` makes a later sighting a relapse; what was seen before it was said says nothing new.
 //!
 //! A later answer about the same thing replaces an earlier one.
@@ -36,6 +37,7 @@ pub(super) struct Answers {
     /// By company and asset.
     suspended: BTreeMap<(PartyRef, PartyRef), Said>,
     false_positive: BTreeMap<FindingId, Said>,
+    accepted: BTreeMap<FindingId, Said>,
     fixed: BTreeMap<FindingId, Said>,
 }
 
@@ -60,6 +62,10 @@ impl Answers {
                 let findings = answer.findings.iter();
                 self.false_positive.extend(findings.map(|f| (*f, said)));
             }
+            AnswerKind::AcceptedRisk => {
+                let findings = answer.findings.iter();
+                self.accepted.extend(findings.map(|f| (*f, said)));
+            }
             AnswerKind::Fixed => {
                 let findings = answer.findings.iter();
                 self.fixed.extend(findings.map(|f| (*f, said)));
@@ -81,6 +87,7 @@ impl Answers {
         self.opted_out.is_empty()
             && self.suspended.is_empty()
             && self.false_positive.is_empty()
+            && self.accepted.is_empty()
             && self.fixed.is_empty()
     }
 }
@@ -113,6 +120,9 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
         .is_some()
     {
         return Some(Reason::FalsePositive);
+    }
+    if answers.accepted.get(&finding).filter(counts).is_some() {
+        return Some(Reason::AcceptedRisk);
     }
     let fixed = answers.fixed.get(&finding)?;
     Some(if hit.observation.observed_at > fixed.at {

@@ -17,6 +17,8 @@ text_enum! {
         NotMine = "not-mine",
         /// There is no such problem at that place.
         FalsePositive = "false-positive",
+        /// The company knows of the problem and leaves it so for a time.
+        AcceptedRisk = "accepted-risk",
         /// The company wants no letters for a time.
         OptOut = "opt-out",
     }

@@ -47,13 +47,17 @@ pub struct Ask {
 /// Writes an answer down, and says what will follow from it.
 ///
 /// # Errors
-/// `FixJob` where the letter is not ours, holds no such finding, or an opt-out has no end; else
+/// `FixJob` where the letter is not ours, holds no such finding, or an opt-out or an
+/// accepted risk has no end; else
 /// as [`Ledger::open`].
 pub fn answer(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failure> {
-    if ask.kind == AnswerKind::OptOut && ask.until.is_none() {
-        return Err(Failure::fix_job("an opt-out needs an end date")
-            .at("", "--until")
-            .hint("say until when the company wants no letters: `--until YYYY-MM-DD`"));
+    let has_end = matches!(ask.kind, AnswerKind::OptOut | AnswerKind::AcceptedRisk);
+    if has_end && ask.until.is_none() {
+        return Err(
+            Failure::fix_job(format!("an {} needs an end date", ask.kind))
+                .at("", "--until")
+                .hint("say until when the company wants no letters about it: `--until YYYY-MM-DD`"),
+        );
     }
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
@@ -163,7 +167,7 @@ fn consequence(kind: AnswerKind, until: Option<Date>) -> String {
         AnswerKind::NotMine => format!(
             "from the next night on: no letter{end} about these assets to this company, unless it confirms them anew"
         ),
-        AnswerKind::FalsePositive => {
+        AnswerKind::FalsePositive | AnswerKind::AcceptedRisk => {
             format!("from the next night on: no letter{end} about these findings")
         }
         AnswerKind::OptOut => format!("from the next night on: no letter{end} to this company"),

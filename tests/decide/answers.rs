@@ -117,6 +117,12 @@ fn an_answer_changes_what_it_is_about_and_nothing_else() {
             ["reminder", new, new, new],
         ),
         (
+            Some(AnswerKind::AcceptedRisk),
+            Some("2026-05-01"),
+            ["accepted_risk", new, new, new],
+            ["reminder", new, new, new],
+        ),
+        (
             Some(AnswerKind::FalsePositive),
             Some("2026-03-20"),
             ["quiet_days", new, new, new],

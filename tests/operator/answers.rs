@@ -230,8 +230,12 @@ fn an_answer_that_cannot_be_taken_says_why_and_writes_nothing() {
             "an opt-out needs an end date",
         ),
         (
+            vec![&reference, "accepted-risk", "--by", "recipient"],
+            "an accepted-risk needs an end date",
+        ),
+        (
             vec![&reference, "solved", "--by", "recipient"],
-            "not one of fixed, not-mine, false-positive, opt-out",
+            "not one of fixed, not-mine, false-positive, accepted-risk, opt-out",
         ),
         (
             vec!["NW-260309-00000-00000-F", "fixed", "--by", "recipient"],
