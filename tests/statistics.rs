@@ -18,12 +18,15 @@ use nachtwacht::statistics::{
 };
 use proptest::prelude::*;
 
+mod annex;
 mod elimination;
+mod exposure;
 mod forms;
 mod guard;
 mod naive;
 mod page;
 mod period;
+mod refused;
 mod year;
 
 use naive::naive;

@@ -53,7 +53,7 @@ impl Look {
         let tera = tera_of(&files, &mut problems);
         let words = ["nl", "en"].map(|code| words(&files, code, &mut problems));
         let fonts = Fonts::load(&files);
-        let sources: Vec<_> = pdf::SOURCES
+        let mut sources: Vec<_> = pdf::SOURCES
             .iter()
             .filter_map(|name| match text(&files, name) {
                 Ok(found) => Some((*name, found.to_owned())),
@@ -63,6 +63,7 @@ impl Look {
                 }
             })
             .collect();
+        sources.push((pdf::TABLES, pdf::TABLES_SOURCE.to_owned()));
         let sample = text(&files, "letter/sample.toml");
         let sample = sample.map_err(|p| problems.push(p)).ok();
         let fonts = fonts.map_err(|p| problems.push(p)).ok();
@@ -153,6 +154,10 @@ impl Look {
 
     pub(super) const fn sender(&self) -> &Sender {
         &self.sender
+    }
+
+    pub(super) const fn fonts(&self) -> &Fonts {
+        &self.fonts
     }
 
     pub(super) fn font(&self) -> &str {

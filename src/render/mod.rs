@@ -14,6 +14,7 @@ pub mod merge;
 mod pdf;
 pub mod print;
 mod sample;
+mod tables;
 mod text_filters;
 mod visible;
 mod words;
@@ -23,6 +24,7 @@ pub use confirm::{Confirmation, confirm};
 pub use look::Look;
 pub use mail::mail;
 pub use sample::sample_letter;
+pub use tables::tables_pdf;
 
 use std::fmt;
 

@@ -22,7 +22,11 @@ pub(super) const FORM: &str = "letter/form.typ";
 pub(super) const PRINT: &str = "letter/print.typ";
 /// The plain form.
 pub(super) const PLAIN: &str = "letter/plain.typ";
-/// Every source.
+/// The annex of a publication; it comes with the program.
+pub(super) const TABLES: &str = "statistics/publication.typ";
+/// Its source.
+pub(super) const TABLES_SOURCE: &str = include_str!("../../templates/statistics/publication.typ");
+/// Every source of the templates folder.
 pub(super) const SOURCES: [&str; 4] = [MAIN, FORM, PRINT, PLAIN];
 const DATA: &str = "letter/letter.json";
 

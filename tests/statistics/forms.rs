@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::page::{assert_well_formed, winter};
 use super::period::{facts, own_findings};
 
-fn published() -> (Protected, Titles) {
+pub fn published() -> (Protected, Titles) {
     let (mut ledger, titles) = winter();
     own_findings(&mut ledger);
     let mut tables: Vec<Vec<Axis>> = [
@@ -41,7 +41,7 @@ fn published() -> (Protected, Titles) {
     (done, titles)
 }
 
-fn about(titles: &Titles) -> About<'_> {
+pub fn about(titles: &Titles) -> About<'_> {
     About {
         span: "2022-Q1".parse().unwrap(),
         version: 1,

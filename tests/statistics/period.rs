@@ -213,7 +213,7 @@ fn what_became_of_letters_is_counted_beside_them() {
 }
 
 /// Rows of a CSV by its header, without the byte order mark.
-fn table(bytes: &[u8]) -> Vec<BTreeMap<String, String>> {
+pub fn table(bytes: &[u8]) -> Vec<BTreeMap<String, String>> {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = csv::ReaderBuilder::new()

@@ -17,7 +17,8 @@ use crate::ledger::{Ledger, Streamed};
 use crate::report::summary::grouped;
 use crate::statistics::guard::Publication;
 use crate::statistics::period::{
-    self, Delivery, Facts, Funnel, Gather, Row, Span, Table, Titles, delivery,
+    self, ByThreat, Delivery, Exposures, Facts, Follow, Funnel, Gather, Outcomes, Row, Span, Table,
+    Titles, Week, delivery,
 };
 use crate::store::Place;
 
@@ -47,6 +48,7 @@ struct Counted {
     with_earlier: Facts,
     streamed: Streamed,
     funnel: Funnel,
+    outcomes: Outcomes,
     titles: Titles,
 }
 
@@ -95,9 +97,11 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
     let whole = spans.fold(ask.span, |whole, span| whole.hull(&span));
     let zone = &loaded.job.zone;
     let mut gather = Gather::new(ask.span, zone.clone());
+    let mut follow = Follow::new(ask.span, zone.clone());
     let mut wider = Gather::new(whole, zone.clone());
     let streamed = Ledger::stream(&place, &loaded.job.ledger, &mut |numbered| {
         gather.add(numbered);
+        follow.add(numbered);
         if !earlier.is_empty() {
             wider.add(numbered);
         }
@@ -116,6 +120,7 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
         with_earlier: wider.finish(),
         streamed,
         funnel,
+        outcomes: follow.finish(),
         titles,
     })
 }
@@ -179,7 +184,42 @@ fn internal_files(counted: &Counted, tables: &[Table]) -> Result<Files, Failure>
             "nights.csv".to_owned(),
             period::small_csv("period", Funnel::NAMES, &funnel, separator)?,
         ),
+        (
+            "exposures.csv".to_owned(),
+            exposures_csv(&counted.outcomes.exposures, separator)?,
+        ),
+        (
+            "survival.csv".to_owned(),
+            survival_csv(&counted.outcomes.survival, separator)?,
+        ),
     ]))
+}
+
+fn threat_or_total(threat: Option<&String>) -> String {
+    threat.map_or_else(|| "total".to_owned(), Clone::clone)
+}
+
+/// How exposures stand at the end of the period, a row a threat.
+fn exposures_csv(of: &ByThreat<Exposures>, separator: u8) -> Result<Vec<u8>, Failure> {
+    let rows: Vec<(String, Vec<u64>)> = of
+        .iter()
+        .map(|(threat, e)| (threat_or_total(threat.as_ref()), e.values().to_vec()))
+        .collect();
+    period::small_csv("threat", Exposures::NAMES, &rows, separator)
+}
+
+/// How long exposures stay open, a row a threat and week.
+fn survival_csv(of: &ByThreat<Vec<Week>>, separator: u8) -> Result<Vec<u8>, Failure> {
+    let rows: Vec<(String, Vec<u64>)> = of
+        .iter()
+        .flat_map(|(threat, weeks)| {
+            let name = threat_or_total(threat.as_ref());
+            weeks
+                .iter()
+                .map(move |w| (name.clone(), w.values().to_vec()))
+        })
+        .collect();
+    period::small_csv("threat", Week::NAMES, &rows, separator)
 }
 
 /// The key figures, for the operator.

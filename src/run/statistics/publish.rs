@@ -8,6 +8,7 @@ use super::{Counted, Files};
 use crate::config::Publish;
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::company::Language;
+use crate::render;
 use crate::report::summary::grouped;
 use crate::statistics::forms::{self, About};
 use crate::statistics::guard::{
@@ -190,6 +191,11 @@ fn files(
         let name = |extension: &str| format!("statistics.{language}.{extension}");
         files.insert(name("xlsx"), forms::workbook(&sheets, &about, language)?);
         files.insert(name("html"), forms::page(&sheets, &about, language)?);
+        let ident = format!("nachtwacht-statistics-{}-v{version}-{language}", about.span);
+        let annex = forms::annex(&sheets, &about, language)?;
+        let pdf = render::tables_pdf(&counted.loaded.look, annex, &ident)
+            .map_err(|e| Failure::our_bug(format!("the annex cannot be written: {}", e.message)))?;
+        files.insert(name("pdf"), pdf);
     }
     Ok(files)
 }

@@ -12,6 +12,6 @@ mod words;
 mod workbook;
 
 pub use export::{csv_of, csvw, parquet_of};
-pub use page::page;
+pub use page::{annex, page};
 pub use sheet::{About, Sheet, SheetRow, sheets};
 pub use workbook::workbook;

@@ -72,6 +72,27 @@ pub fn page(sheets: &[Sheet], about: &About<'_>, language: Language) -> Result<V
     Ok(html.into_bytes())
 }
 
+/// The same content for the typesetter, which lays the tables out on A4: see
+/// `render::tables_pdf`. The document's date is the last day of the period.
+///
+/// # Errors
+/// `OurBug`: the content is no JSON.
+pub fn annex(
+    sheets: &[Sheet],
+    about: &About<'_>,
+    language: Language,
+) -> Result<serde_json::Value, Failure> {
+    let mut json = serde_json::to_value(content(sheets, about, language))
+        .map_err(|e| Failure::our_bug(format!("the annex cannot be written: {e}")))?;
+    if let Some(map) = json.as_object_mut() {
+        let made = about.span.until();
+        let made =
+            serde_json::json!({ "year": made.year(), "month": made.month(), "day": made.day() });
+        map.insert("made".into(), made);
+    }
+    Ok(json)
+}
+
 fn content<'a>(sheets: &[Sheet], about: &About<'a>, language: Language) -> Page<'a> {
     let total = sheets.iter().find(|s| s.axes.is_empty());
     let total = total.and_then(|s| s.rows.first()).and_then(|r| r.values);

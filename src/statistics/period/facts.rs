@@ -105,7 +105,7 @@ pub struct Facts {
     pub newest: Option<Night>,
 }
 
-fn key(letter: &[u8; 32], night: Night, attempt: u32) -> u128 {
+pub(super) fn key(letter: &[u8; 32], night: Night, attempt: u32) -> u128 {
     let date = night.date();
     let day = u128::from(date.year().unsigned_abs()) << 16
         | u128::from(date.month().unsigned_abs()) << 8
