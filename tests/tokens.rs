@@ -16,7 +16,7 @@ use nachtwacht::model::identity::{LetterId, Reference, Secret};
 use nachtwacht::model::letter::{Fact, Letter, LetterFinding};
 use nachtwacht::render::merge::{self, MergeLetter, Profile};
 use nachtwacht::render::{self, Look, Mark, Rendered, print};
-use rayon::prelude::*;
+use nachtwacht::run::side_by_side;
 
 use crate::harness::needs;
 use crate::render::house;
@@ -236,18 +236,11 @@ fn no_token_strays(count: u32, step: u32) {
         "pdftotext",
         Command::new("pdftotext").arg("-v").output().is_ok(),
     );
-    // The typesetter recurses deeper than a thread's stack usually is.
-    let workers = rayon::ThreadPoolBuilder::new()
-        .stack_size(32 << 20)
-        .build()
-        .unwrap();
-    let judged: Vec<(BTreeSet<char>, u32)> = workers.install(|| {
-        let judged = letters.par_iter().map(|(n, letter)| {
-            let (fields, done) = judge(&look, letter, *n, can_read && n % step == 0);
-            (fields, done.pages)
-        });
-        judged.collect()
+    let judged = side_by_side(&letters, |(n, letter)| {
+        let (fields, done) = judge(&look, letter, *n, can_read && n % step == 0);
+        (fields, done.pages)
     });
+    let judged: Vec<(BTreeSet<char>, u32)> = judged.unwrap();
     let shown: BTreeSet<char> = judged
         .iter()
         .flat_map(|(fields, _)| fields)
@@ -271,7 +264,7 @@ fn no_token_strays(count: u32, step: u32) {
     judge_merge(&look, &rows, &ns);
     if can_read {
         let few = rows.len().min(20);
-        workers.install(|| judge_batch(&look, &rows[..few], &ns[..few]));
+        side_by_side(&[few], |few| judge_batch(&look, &rows[..*few], &ns[..*few])).unwrap();
     }
 }
 

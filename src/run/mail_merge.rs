@@ -1,10 +1,10 @@
 //! What goes by post: the mail merge, and batches for the printer.
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::outputs::{Again, Files, Outputs, RenderedNight};
 use super::rectify::CORRECTION;
+use super::side_by_side;
 use crate::diag::Failure;
 use crate::model::aftermath::PrintBatch;
 use crate::model::company::Channel;
@@ -50,11 +50,8 @@ impl Outputs<'_> {
                 merge::xlsx(&rows, look, self.pin.night)?,
             ),
         ];
-        let batches: Vec<_> = rows
-            .par_chunks(job.print.letters_a_batch)
-            .enumerate()
-            .map(|(n, letters)| self.batch(n + 1, letters))
-            .collect();
+        let chunks: Vec<_> = rows.chunks(job.print.letters_a_batch).enumerate().collect();
+        let batches = side_by_side(&chunks, |(n, letters)| self.batch(n + 1, letters))?;
         let mut places = Vec::new();
         for (file, of_batch) in batches {
             files.extend(file);

@@ -46,6 +46,8 @@ mod where_to;
 mod why_not;
 mod world;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use jiff::Timestamp;
 
 /// The clock and the dice of the process: read here, handed down as values.
@@ -78,14 +80,59 @@ impl Moment {
     }
 }
 
-/// Runs `work` where every thread has room for the typesetter: it recurses deeper than the two
-/// MiB that a worker thread gets by default.
+/// Stack of a thread that typesets, bytes: the typesetter recurses deeper than the two MiB that a
+/// thread gets by default.
+const STACK: usize = 32 << 20;
+
+/// Runs `work` where every thread has room for the typesetter.
 fn in_workers<T: Send>(
     work: impl FnOnce() -> Result<T, crate::diag::Failure> + Send,
 ) -> Result<T, crate::diag::Failure> {
     let workers = rayon::ThreadPoolBuilder::new()
-        .stack_size(32 << 20)
+        .stack_size(STACK)
         .build()
         .map_err(|e| crate::diag::Failure::try_later(format!("no worker threads: {e}")))?;
     workers.install(work)
+}
+
+/// Works on letters side by side, each thread on one at a time; results in the order of the items.
+///
+/// The typesetter waits for parallel work of its own. In one pool for all, a thread that waits
+/// would begin the next letter, and within that the next, until its stack is full: so each thread
+/// is a pool to itself.
+///
+/// # Errors
+/// `TryLater` where the system gives no threads, `OurBug` where one died.
+pub fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Result<Vec<R>, crate::diag::Failure> {
+    let pools: Vec<_> = (0..rayon::current_num_threads().min(items.len()))
+        .map(|_| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+            pool.stack_size(STACK).build()
+        })
+        .collect::<Result<_, _>>()
+        .map_err(|e| crate::diag::Failure::try_later(format!("no worker threads: {e}")))?;
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        items.get(at).map(|item| (at, item))
+    };
+    let of_one = || {
+        let taken = std::iter::from_fn(take);
+        taken.map(|(at, item)| (at, work(item))).collect::<Vec<_>>()
+    };
+    let of_each = std::thread::scope(|scope| {
+        let threads: Vec<_> = pools
+            .iter()
+            .map(|pool| scope.spawn(|| pool.install(of_one)))
+            .collect();
+        let ended = threads.into_iter().map(|thread| thread.join());
+        ended.collect::<Result<Vec<_>, _>>()
+    });
+    let died = |_| crate::diag::Failure::our_bug("a thread that makes letters died");
+    let mut done: Vec<(usize, R)> = of_each.map_err(died)?.into_iter().flatten().collect();
+    done.sort_unstable_by_key(|(at, _)| *at);
+    Ok(done.into_iter().map(|(_, result)| result).collect())
 }

@@ -3,16 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::Moment;
 use super::hand_over::Handed;
 use super::hold::Held;
 use super::load::Loaded;
 use super::progress::Progress;
 use super::sweep::Swept;
 use super::world::World;
+use super::{Moment, side_by_side};
 use crate::decide::{Decided, Drafted};
 use crate::diag::{Failure, Reject};
 use crate::ledger::crash;
@@ -108,14 +107,11 @@ impl Outputs<'_> {
         let mut rendered = Rendered::default();
         let mut impossible = BTreeSet::new();
         for chunk in decided.letters.chunks_mut(CHUNK) {
-            let done: Vec<_> = chunk
-                .par_iter()
-                .map(|drafted| {
-                    let letter = self.render_one(drafted);
-                    progress.advance(1);
-                    letter
-                })
-                .collect();
+            let done = side_by_side(chunk, |drafted| {
+                let letter = self.render_one(drafted);
+                progress.advance(1);
+                letter
+            })?;
             let mut files = Files::new();
             for (drafted, letter) in chunk.iter_mut().zip(done) {
                 if letter.is_impossible {

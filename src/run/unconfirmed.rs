@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::Moment;
 use super::load::{Call, Loaded, load};
 use super::where_to::open_folder;
@@ -96,12 +94,10 @@ fn letters(
     place: &Place,
 ) -> Result<String, Failure> {
     let found: Vec<_> = found.iter().collect();
-    let lines: Vec<String> = super::in_workers(|| {
-        let lines = found.par_iter();
-        lines
-            .map(|(key, of_company)| letter(loaded, world, key, of_company, night, place))
-            .collect()
+    let lines = super::side_by_side(&found, |(key, of_company)| {
+        letter(loaded, world, key, of_company, night, place)
     })?;
+    let lines: Vec<String> = lines.into_iter().collect::<Result<_, _>>()?;
     let n_silent = lines.iter().filter(|line| line.contains(",,,")).count();
     let list = format!(
         "company_key,channel,to,language,pages,file\n{}",
