@@ -26,7 +26,6 @@ use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::identity::{LetterId, Reference, Secret};
 use nachtwacht::model::letter::{Form, Letter};
 use nachtwacht::render::{self, Look, Mark};
-use rayon::prelude::*;
 
 /// PDFs that typst's Python package makes for the comparison.
 const BY_PYTHON: usize = 100;
@@ -189,7 +188,9 @@ fn main() {
         memory_mib("VmRSS")
     );
     let begin = Instant::now();
-    pool(2).install(|| (0..n).into_par_iter().for_each(|n| drop(pdf(n).unwrap())));
+    let all: Vec<usize> = (0..n).collect();
+    let made = pool(2).install(|| nachtwacht::run::side_by_side(&all, |&n| pdf(n).is_ok()));
+    assert!(made.unwrap().iter().all(|is_made| *is_made));
     let both = rate("the same, both cores", n, begin.elapsed().as_secs_f64());
     println!("  {:.2} x one", both / one);
     if let Some(seconds) = by_python(&look, &model) {
