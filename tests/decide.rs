@@ -29,6 +29,8 @@ use nachtwacht::model::night::{Night, Validity};
 use nachtwacht::model::published::Published;
 use nachtwacht::model::threat::{Threat, Trigger};
 
+use crate::harness::root;
+
 const DAY: i64 = 86_400_000_000;
 /// 2026-03-01T00:00:00Z.
 const MARCH: i64 = 1_772_323_200_000_000;
@@ -511,4 +513,30 @@ fn the_cve_of_an_attack_is_no_flaw_of_its_source() {
     assert_eq!(judged(&by_cve, "intrusion-attempts"), "no");
     let by_report = about("cve = [\"CVE-2021-44228\"]\nreport = [\"event4_honeypot_http_scan\"]");
     assert_eq!(judged(&by_report, "intrusion-attempts"), "vulnerable");
+}
+
+/// A reason that no test expects is one that nobody would miss.
+#[test]
+fn every_reason_is_expected_by_a_test() {
+    let mut tests = String::new();
+    for file in ["decide.rs", "hold.rs", "nightly.rs"] {
+        tests += &std::fs::read_to_string(root().join("tests").join(file)).unwrap();
+    }
+    for folder in ["decide", "operator"] {
+        for entry in std::fs::read_dir(root().join("tests").join(folder)).unwrap() {
+            tests += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        }
+    }
+    let unexpected: Vec<&str> = Reason::ALL
+        .iter()
+        .filter(|reason| {
+            let (code, name) = (
+                format!("\"{}\"", reason.code()),
+                format!("Reason::{reason:?}"),
+            );
+            !tests.contains(&code) && !tests.contains(&name)
+        })
+        .map(|reason| reason.code())
+        .collect();
+    assert!(unexpected.is_empty(), "{unexpected:?}");
 }

@@ -313,3 +313,30 @@ fn a_reader_that_goes_away_is_no_failure() {
         "plan and check touch nothing"
     );
 }
+
+/// One letter that cannot be made, not even plainly, is held and stops nobody else's.
+#[test]
+fn a_letter_that_cannot_be_typeset_stops_no_other() {
+    let night = "2026-03-09";
+    let calm = Sandbox::small();
+    calm.run(night).ended_with(0);
+    let references = |sandbox: &Sandbox| -> Vec<String> {
+        let claims = sandbox.ledger("claim").into_iter();
+        claims
+            .map(|c| c["reference"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut others = references(&calm);
+    let broken = others.remove(0);
+    let sandbox = Sandbox::small();
+    for source in ["letter", "plain"] {
+        let path = sandbox.path(&format!("templates/letter/{source}.typ"));
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text += &format!("#if l.reference == \"{broken}\" {{ panic(\"no\") }}\n");
+        std::fs::write(path, text).unwrap();
+    }
+    sandbox.run(night).ended_with(1);
+    assert_eq!(references(&sandbox), others);
+    let explained = sandbox.call(&["explain", "--night", night, "--letter", &broken], &[]);
+    explained.says(&["held", "letter_impossible"]);
+}
