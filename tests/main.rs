@@ -12,6 +12,7 @@
 )]
 
 mod adhoc;
+mod approval;
 mod axe;
 mod bad_input;
 mod brakes;
