@@ -7,6 +7,14 @@
 
 use std::fmt;
 
+/// Foreign text as it may stand in a message: at most so many characters, and none that moves a
+/// terminal's cursor.
+#[must_use]
+pub fn plain(text: &str, most: usize) -> String {
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().take(most).map(shown).collect()
+}
+
 /// Who must act. The kind alone decides the exit code (DECISIONS, section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nachtwacht::brakes::Settings;
 use nachtwacht::brakes::approval::{NAMESPACE, Statement, standing};
-use nachtwacht::model::hold::Approval;
+use nachtwacht::model::hold::{Approval, Hold};
 use nachtwacht::model::ledger_record::{LedgerView, Numbered, Record};
 
 use crate::signing::Key;
@@ -133,7 +133,14 @@ fn an_approval_permits_its_own_plan_by_allowed_keys_and_until_it_expires() {
             last_seq: 1,
             records: records.collect(),
         };
-        let found = standing(&settings, &view, plan, now);
+        let hold = Hold {
+            night: plan.night,
+            revision: plan.revision,
+            plan_sha256: plan.plan_sha256.clone(),
+            letters: plan.letters,
+            pulled: Vec::new(),
+        };
+        let found = standing(&settings, &view, &hold, now);
         assert_eq!(found.is_enough(), is_enough, "{what}: {found:?}");
     }
 }

@@ -12,7 +12,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::Settings;
-use crate::model::hold::Approval;
+use crate::model::hold::{Approval, Hold};
 use crate::model::ledger_record::LedgerView;
 use crate::model::night::{Micros, Night};
 
@@ -195,7 +195,7 @@ impl Standing {
 
 /// Which approvals let this plan go at `now`: each signature is checked again.
 #[must_use]
-pub fn standing(settings: &Settings, view: &LedgerView, plan: &Statement, now: Micros) -> Standing {
+pub fn standing(settings: &Settings, view: &LedgerView, plan: &Hold, now: Micros) -> Standing {
     let mut found = Standing {
         needed: if plan.letters > settings.two_keys_above {
             2

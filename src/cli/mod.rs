@@ -82,6 +82,8 @@ fn explain(failure: &Failure) {
 
 fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
     let moment = Moment::read()?;
+    let has_bars = std::io::stderr().is_terminal() && args.log == LogForm::Text;
+    let progress = || bars::progress(has_bars);
     let call = |job: args::JobArgs| Call {
         job: job.job,
         base: job.base,
@@ -106,8 +108,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
                 until,
                 max_letters,
             };
-            let progress =
-                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+            let progress = progress();
             let outcome = night::run(&call(job), &ask, &moment, progress.as_ref())?;
             for earlier in &outcome.earlier {
                 say(&format!("{}\n", summary::text(earlier)))?;
@@ -166,8 +167,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
         }
         Command::Fetch(fetch::FetchCommand::SecurityTxt(ask)) => {
             let (job, ask) = ask.into_parts()?;
-            let progress =
-                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+            let progress = progress();
             let said = run::fetch::security_txt(&call(job), &ask, &moment, progress.as_ref())?;
             eprint!("{said}");
             Ok(0)
@@ -214,8 +214,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             Ok(code)
         }
         Command::Operator(command) => {
-            let progress =
-                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+            let progress = progress();
             let (text, code) = operator::answer(command, call, &moment, progress.as_ref())?;
             say(&text)?;
             Ok(code)
@@ -229,8 +228,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             revision,
             job,
         } => {
-            let progress =
-                bars::progress(std::io::stderr().is_terminal() && args.log == LogForm::Text);
+            let progress = progress();
             let call = call(job);
             say(&run::replay::replay(
                 &call,

@@ -1,6 +1,6 @@
 //! What the ledger says about findings: when each was written about, and since when it is open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
@@ -140,6 +140,12 @@ impl History {
     /// Where each finding was that a claim that arrived holds.
     pub(super) fn places(&self) -> impl Iterator<Item = (&FindingId, &Place)> {
         self.places.iter()
+    }
+
+    /// The registered values of these findings.
+    #[must_use]
+    pub fn assets(&self) -> BTreeSet<PartyRef> {
+        self.places.values().map(|place| place.asset).collect()
     }
 
     /// Where a finding was.

@@ -1,8 +1,9 @@
 //! Which column of a report means what. Columns are found by name, never by position.
 
 use super::personal::{is_dropped, is_known};
+use super::profile::MOST;
 use super::report_type::{ReportType, Subject};
-use crate::diag::Failure;
+use crate::diag::{Failure, plain};
 use crate::model::observation::HostnameSource;
 
 /// A yes in one of these columns is a CVE.
@@ -353,7 +354,7 @@ pub(super) fn names(header: &csv::ByteRecord, object: &str) -> Result<Vec<String
     if let Some(name) = doubled {
         return Err(Failure::fix_data(format!(
             "the column `{}` stands in the header more than once; expected each name once",
-            shown(name)
+            plain(name, MOST)
         ))
         .at(object, "")
         .hint("ask the sender which of them counts"));
@@ -372,7 +373,11 @@ pub(super) fn names(header: &csv::ByteRecord, object: &str) -> Result<Vec<String
 }
 
 pub(super) fn missing(object: &str, column: &str, names: &[String], expected: &str) -> Failure {
-    let found: Vec<String> = names.iter().take(40).map(|name| shown(name)).collect();
+    let found: Vec<String> = names
+        .iter()
+        .take(40)
+        .map(|name| plain(name, MOST))
+        .collect();
     let more = if names.len() > 40 { ", …" } else { "" };
     Failure::fix_data(format!(
         "the column is missing; expected {expected}; the file has `{}`{more}",
@@ -380,12 +385,4 @@ pub(super) fn missing(object: &str, column: &str, names: &[String], expected: &s
     ))
     .at(object, column)
     .hint("check that `--report` names the right report, or ask the sender for the column")
-}
-
-/// A column name as it may stand in a message.
-fn shown(name: &str) -> String {
-    name.chars()
-        .take(60)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }

@@ -6,6 +6,7 @@ use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
 use super::cell;
+use crate::diag::plain;
 use crate::model::address::parse_ip;
 use crate::model::company::text_enum;
 
@@ -37,6 +38,9 @@ pub struct Profile {
     /// Columns as delivered, in their order (JSON: sorted), with the kind of their cells.
     pub columns: Vec<(String, String)>,
 }
+
+/// Characters of a column's name that a message shows.
+pub(super) const MOST: usize = 60;
 
 /// Rows that are looked at: the first ones, and then one in so many.
 const FIRST_ROWS: u64 = 1_000;
@@ -134,10 +138,10 @@ pub enum Drift {
 impl std::fmt::Display for Drift {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Added(name) => write!(f, "`{}` is new; it is kept in `extra`", shown(name)),
-            Self::Missing(name) => write!(f, "`{}` is no longer there", shown(name)),
+            Self::Added(name) => write!(f, "`{}` is new; it is kept in `extra`", plain(name, MOST)),
+            Self::Missing(name) => write!(f, "`{}` is no longer there", plain(name, MOST)),
             Self::Retyped(name, before, now) => {
-                write!(f, "`{}` held {before} and holds {now}", shown(name))
+                write!(f, "`{}` held {before} and holds {now}", plain(name, MOST))
             }
             Self::Reordered => {
                 f.write_str("the columns stand in another order, which changes nothing")
@@ -145,11 +149,6 @@ impl std::fmt::Display for Drift {
             Self::Format(before, now) => write!(f, "the format was {before} and is {now}"),
         }
     }
-}
-
-fn shown(name: &str) -> String {
-    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    name.chars().take(60).map(plain).collect()
 }
 
 /// Compares a delivery with the one before it.

@@ -223,6 +223,15 @@ impl Ledger {
             .hint("nothing was sent; move a broken object away (never delete or edit one), then `nachtwacht ledger restore` takes what is missing from the copy")
     }
 
+    /// Appends those records that the ledger does not hold yet, see [`Ledger::append`].
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub fn append_missing(&mut self, records: Vec<Record>) -> Result<Appended, Failure> {
+        let records = self.view().missing(records);
+        self.append(records, &mut |view, records| view.missing(records))
+    }
+
     /// Appends records as the next object, durably, and to the copy.
     ///
     /// Where another writer took the number, the ledger is read on and `recheck` says which

@@ -247,6 +247,13 @@ pub struct LedgerView {
 }
 
 impl LedgerView {
+    /// Those of these records that it does not hold.
+    #[must_use]
+    pub fn missing(&self, mut records: Vec<Record>) -> Vec<Record> {
+        records.retain(|new| self.records.iter().all(|known| known.record != *new));
+        records
+    }
+
     /// The same ledger as it stood after object `seq`.
     #[must_use]
     pub fn as_of(&self, seq: u64) -> Self {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::outputs::{Again, Outputs, RenderedNight};
 use super::printed::PRINTER;
-use crate::decide::{self, history::History};
+use crate::decide;
 use crate::diag::Failure;
 use crate::model::identity::LetterId;
 use crate::model::ledger_record::{LedgerView, Receipt, ReceiptState};
@@ -45,21 +45,13 @@ pub(super) fn rendered(
     if refused.is_empty() {
         return Ok(Vec::new());
     }
-    let (history, facts) = (History::of(night.view), BTreeMap::new());
-    let (loaded, world) = (outputs.loaded, night.world);
+    let facts = BTreeMap::new();
+    let of_night = outputs.pin.night;
     let input = decide::Input {
-        settings: &loaded.job.policy,
-        night: outputs.pin.night,
         hits: &night.swept.hits,
-        companies: &world.companies,
-        contacts: &world.contacts,
-        published: &world.published,
-        threats: &loaded.catalogue.threats,
-        triggers: &loaded.catalogue.triggers,
-        history: &history,
-        facts: &facts,
-        verification_key: &loaded.secrets.verification,
-        party_key: &loaded.secrets.party,
+        ..night
+            .world
+            .input(outputs.loaded, of_night, &night.history, &facts)
     };
     let mut due = Vec::new();
     for drafted in night.decided.letters.iter().filter(|d| d.is_sendable) {

@@ -185,11 +185,8 @@ fn corrections(
 ) -> Result<(), Failure> {
     let world = world::read(loaded, place, night)?;
     let key = &loaded.secrets.party;
-    let company = world
-        .companies
-        .keys()
-        .find(|k| PartyRef::of(key, k) == said.party_ref);
-    let Some(company) = company else {
+    let by_party = world.by_party(key);
+    let Some(company) = by_party.get(&said.party_ref).map(|c| &c.key) else {
         text.push_str("the company is no longer in the register\n");
         return Ok(());
     };

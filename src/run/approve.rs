@@ -54,9 +54,9 @@ pub fn approve(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failur
     };
     let who = Holder::this_process(&moment.run_id);
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
-    let (_, hold) = held(ledger.view(), ask)?;
+    let hold = held(ledger.view(), ask)?.1.clone();
     let now = moment.now.as_microsecond();
-    let (statement, approval) = checked(&loaded, hold, signed, now)?;
+    let approval = checked(&loaded, &hold, signed, now)?;
     let is_new = |view: &LedgerView| view.approvals().all(|a| *a != approval);
     let mut records = vec![Record::Approval(approval.clone())];
     records.retain(|_| is_new(ledger.view()));
@@ -64,14 +64,14 @@ pub fn approve(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failur
         records.retain(|_| is_new(view) && held(view, ask).is_ok());
         records
     })?;
-    let standing = approval::standing(&loaded.job.brakes, ledger.view(), &statement, now);
+    let standing = approval::standing(&loaded.job.brakes, ledger.view(), &hold, now);
     let mut text = format!(
         "recorded: {} of {} keys approve plan {} of night {}, {} letters\n",
         standing.keys.len(),
         standing.needed,
         ask.plan,
         ask.night,
-        statement.letters
+        hold.letters
     );
     let _ = if standing.is_enough() {
         writeln!(
@@ -125,12 +125,7 @@ fn held<'v>(view: &'v LedgerView, ask: &Ask) -> Result<(&'v PinnedNight, &'v Hol
 }
 
 /// The approval in a signed file, checked in every respect.
-fn checked(
-    loaded: &Loaded,
-    hold: &Hold,
-    signed: &Path,
-    now: Micros,
-) -> Result<(Statement, Approval), Failure> {
+fn checked(loaded: &Loaded, hold: &Hold, signed: &Path, now: Micros) -> Result<Approval, Failure> {
     let shown = signed.display().to_string();
     let wrong = |message: String| Failure::fix_job(message).at(&shown, "");
     let text = read(signed)?;
@@ -163,16 +158,15 @@ fn checked(
             "sign with `ssh-keygen -Y sign -n {NAMESPACE} -f KEY {shown}`; whose keys may sign stands in `[brakes.signers]` of the job"
         ))
     })?;
-    let approval = Approval {
+    Ok(Approval {
         night: statement.night,
         revision: statement.revision,
-        plan_sha256: statement.plan_sha256.clone(),
+        plan_sha256: statement.plan_sha256,
         letters: statement.letters,
         expires_at: statement.expires_at,
         key: signer.key,
         signature,
-    };
-    Ok((statement, approval))
+    })
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

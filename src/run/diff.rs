@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use super::hold::{self, Gate};
 use super::load::{Call, Loaded, load};
@@ -15,7 +14,7 @@ use super::night::{self, Ask};
 use super::outputs::{Outputs, RenderedNight};
 use super::progress::Progress;
 use super::{Moment, in_workers, planning};
-use crate::diag::Failure;
+use crate::diag::{Failure, plain};
 use crate::ledger::Ledger;
 use crate::model::company::CompanyKey;
 use crate::model::decision::ItemKind;
@@ -23,7 +22,7 @@ use crate::model::identity::{FindingId, PartyRef};
 use crate::model::ledger_record::{Claim, LedgerView, PinnedNight, Record};
 use crate::model::night::Night;
 use crate::report::diff::{self, Difference, Entry, Spot};
-use crate::store::{self, Place};
+use crate::store::Place;
 
 /// What a night is held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,13 +196,13 @@ fn recomputed(
     let of_night = view.nights().filter(|pin| pin.night == asked.night);
     let revision = of_night.map(|pin| pin.revision).max().unwrap_or(0);
     let ask = Ask {
-        night: Some(asked.night),
         revision,
         until: night::Until::Plan,
-        max_letters: None,
+        ..Ask::default()
     };
     let fates = hold::fates(loaded, view, asked.night, revision, moment);
-    let plan = planning::plan_night(loaded, asked.place, &ask, moment, view, &fates.give_up)?;
+    let listing = planning::listing(loaded, asked.place)?;
+    let plan = planning::plan_night(loaded, &listing, asked.night, &ask, view, &fates.give_up)?;
     let found = night::gather(loaded, asked.place, plan, progress)?;
     let pin = match view.pinned(asked.night, revision) {
         Some(pin) => {
@@ -223,9 +222,7 @@ fn recomputed(
             inputs: Vec::new(),
         },
     };
-    let memory = Url::parse("memory:///")
-        .map_err(|e| Failure::our_bug(format!("a fixed URL is not one: {e}")))?;
-    let memory = Place::open(&memory, &store::Settings::default(), &BTreeMap::new())?;
+    let memory = Place::in_memory()?;
     let outputs = Outputs {
         loaded,
         place: &memory,
@@ -235,15 +232,10 @@ fn recomputed(
         erased: Vec::new(),
     };
     let as_of = view.as_of(pin.ledger_seq);
-    night::with_rendered(&outputs, found, &as_of, &Gate::Open, progress, |night| {
-        Ok((entries(&outputs, night), names(loaded, night)))
-    })
-}
-
-fn names(loaded: &Loaded, night: &RenderedNight<'_>) -> Names {
-    let keys = night.world.companies.keys();
-    keys.map(|k| (PartyRef::of(&loaded.secrets.party, k), k.clone()))
-        .collect()
+    let night = night::rendered(&outputs, found, &as_of, &Gate::Open, progress)?;
+    let by_party = night.world.by_party(&loaded.secrets.party);
+    let names = by_party.into_iter().map(|(p, c)| (p, c.key.clone()));
+    Ok((entries(&outputs, &night), names.collect()))
 }
 
 fn entries(outputs: &Outputs<'_>, night: &RenderedNight<'_>) -> Vec<Entry> {
@@ -273,10 +265,7 @@ fn entries(outputs: &Outputs<'_>, night: &RenderedNight<'_>) -> Vec<Entry> {
 
 /// Scan fields are hostile to terminals too.
 fn place_of(target: &str, port: Option<u16>) -> String {
-    let shown: String = target
-        .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
+    let shown = plain(target, usize::MAX);
     match port {
         Some(port) => format!("{shown} port {port}"),
         None => shown,

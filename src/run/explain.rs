@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use super::afterwards::told;
 use super::load::{Call, load};
 use super::why_not::why_not;
-use crate::diag::Failure;
+use crate::diag::{Failure, plain};
 use crate::ledger::Ledger;
 use crate::model::company::CompanyKey;
 use crate::model::decision::Reason;
@@ -281,7 +281,5 @@ fn or(text: String, otherwise: &str) -> String {
 
 /// Scan fields are hostile to terminals too.
 fn shown(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    plain(text, usize::MAX)
 }

@@ -395,17 +395,13 @@ pub(super) fn finish(
     if ledger.view().records.iter().any(|r| r.record == done) {
         return Ok(());
     }
-    let is_new = |view: &LedgerView, r: &Record| view.records.iter().all(|n| n.record != *r);
     let mut records: Vec<Record> = batches.into_iter().map(Record::PrintBatch).collect();
     records.extend([done, Record::Figures(night.figures.clone())]);
     let seen = &night.sightings;
     if !(seen.counts.is_empty() && seen.back.is_empty()) {
         records.push(Record::Sightings(seen.clone()));
     }
-    records.retain(|r| is_new(ledger.view(), r));
-    ledger.append(records, &mut |view, records| {
-        records.into_iter().filter(|r| is_new(view, r)).collect()
-    })?;
+    ledger.append_missing(records)?;
     crash::point("final");
     ledger.compact(true)?;
     Ok(())

@@ -25,7 +25,7 @@ impl Outputs<'_> {
             files.push((format!("held/{name}"), bytes));
         }
         let mut outputs = hashes(&files);
-        outputs.insert("letters.plan.json".into(), held.sha256.clone());
+        outputs.insert("letters.plan.json".into(), held.hold.plan_sha256.clone());
         for forms in &night.rendered.forms {
             outputs.extend(forms.clone());
         }
@@ -36,15 +36,15 @@ impl Outputs<'_> {
 
     /// What an operator reads of a hold: which brake, the figure, the limit, the next command.
     pub(super) fn hold_text(&self, held: &Held) -> String {
-        let (night, sha256) = (self.pin.night, &held.sha256);
-        let mut text = format!("HELD: {} letters wait, and none has left\n", held.letters);
-        for pulled in &held.pulled {
+        let (night, hold) = (self.pin.night, &held.hold);
+        let mut text = format!("HELD: {} letters wait, and none has left\n", hold.letters);
+        for pulled in &hold.pulled {
             let _ = writeln!(text, "  {:<22} {}", pulled.brake, pulled.text());
         }
         for why in &held.standing.refused {
             let _ = writeln!(text, "  an approval does not hold  {why}");
         }
-        let is = |brake| held.pulled.iter().any(|p| p.brake == brake);
+        let is = |brake| hold.pulled.iter().any(|p| p.brake == brake);
         text.push_str("\nnext: look at held/, then\n");
         if is(Brake::ClockOff) {
             text.push_str(
@@ -52,10 +52,14 @@ impl Outputs<'_> {
             );
             return text;
         }
-        if held.pulled.iter().all(|p| p.brake == Brake::FirstNight) {
+        if hold.pulled.iter().all(|p| p.brake == Brake::FirstNight) {
             text.push_str("  nachtwacht baseline\nand run the same command again; or approve this plan alone:\n");
         }
-        let _ = writeln!(text, "  nachtwacht approve {night} --plan {sha256}");
+        let _ = writeln!(
+            text,
+            "  nachtwacht approve {night} --plan {}",
+            hold.plan_sha256
+        );
         text
     }
 }

@@ -21,13 +21,13 @@ use crate::model::ledger_record::{LedgerView, PinnedNight, Record};
 use crate::model::night::{Micros, Night, local_date, local_midnight};
 
 /// Who decides whether a plan may go.
-pub(super) enum Gate {
+pub(super) enum Gate<'a> {
     /// Nobody: the night went before, and is only computed again.
     Open,
     /// Brakes, by the ledger as it is now.
     Guarded {
         /// The ledger now, not as of the night's pin: approvals come later.
-        ledger: LedgerView,
+        ledger: &'a LedgerView,
         /// The machine's clock.
         now: Micros,
         /// The store's clock.
@@ -39,12 +39,8 @@ pub(super) enum Gate {
 pub(super) struct Held {
     /// `letters.plan.json`, as it would leave.
     pub(super) plan: Vec<u8>,
-    /// Its SHA-256.
-    pub(super) sha256: String,
-    /// Letters in it.
-    pub(super) letters: u64,
-    /// What stopped it.
-    pub(super) pulled: Vec<Pulled>,
+    /// Its hash, its letters, and what stopped it.
+    pub(super) hold: Hold,
     /// Approvals that there are.
     pub(super) standing: approval::Standing,
 }
@@ -54,7 +50,7 @@ pub(super) fn tonight(
     outputs: &Outputs<'_>,
     found: &Gathered,
     decided: &Decided,
-    gate: &Gate,
+    gate: &Gate<'_>,
 ) -> Result<Tonight, Failure> {
     let (loaded, night) = (outputs.loaded, outputs.pin.night);
     let begins = local_midnight(night.date(), &loaded.job.zone)
@@ -122,7 +118,7 @@ pub(super) fn held(
     decided: &mut Decided,
     tonight: &Tonight,
     view: &LedgerView,
-    gate: &Gate,
+    gate: &Gate<'_>,
     progress: &dyn Progress,
 ) -> Result<Option<Held>, Failure> {
     let Gate::Guarded { ledger, now, .. } = gate else {
@@ -141,25 +137,23 @@ pub(super) fn held(
     let (plan, sha256) = outputs.letter_plan(decided, &rendered)?;
     let letters = u64::try_from(decided.letters.iter().filter(|d| d.is_sendable).count());
     let letters = letters.unwrap_or(u64::MAX);
-    let statement = approval::Statement {
+    let hold = Hold {
         night: outputs.pin.night,
         revision: outputs.pin.revision,
-        plan_sha256: sha256.clone(),
+        plan_sha256: sha256,
         letters,
-        expires_at: 0,
+        pulled,
     };
-    let standing = approval::standing(settings, ledger, &statement, *now);
+    let standing = approval::standing(settings, ledger, &hold, *now);
     // No signature mends a clock: letters would carry a wrong date.
     let is_clock = |p: &Pulled| p.brake == Brake::ClockOff;
-    if standing.is_enough() && !pulled.iter().any(is_clock) {
+    if standing.is_enough() && !hold.pulled.iter().any(is_clock) {
         return Ok(None);
     }
     mark(decided);
     Ok(Some(Held {
         plan,
-        sha256,
-        letters,
-        pulled,
+        hold,
         standing,
     }))
 }
@@ -189,25 +183,12 @@ fn has_begun(ledger: &LedgerView, pin: &PinnedNight) -> bool {
 
 /// Writes down that the night is held; once for each plan and reason.
 pub(super) fn write_down(
-    pin: &PinnedNight,
     held: &Held,
     figures: &Figures,
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
-    let hold = Record::Hold(Hold {
-        night: pin.night,
-        revision: pin.revision,
-        plan_sha256: held.sha256.clone(),
-        letters: held.letters,
-        pulled: held.pulled.clone(),
-    });
-    let records = vec![hold, Record::Figures(figures.clone())];
-    let missing = |view: &LedgerView, records: Vec<Record>| {
-        let is_new = |r: &Record| view.records.iter().all(|n| n.record != *r);
-        records.into_iter().filter(is_new).collect::<Vec<_>>()
-    };
-    let records = missing(ledger.view(), records);
-    ledger.append(records, &mut |view, records| missing(view, records))?;
+    let hold = Record::Hold(held.hold.clone());
+    ledger.append_missing(vec![hold, Record::Figures(figures.clone())])?;
     Ok(())
 }
 
@@ -252,13 +233,6 @@ fn is_approved(loaded: &Loaded, ledger: &LedgerView, pin: &PinnedNight, moment: 
     let Some(hold) = ledger.holds().filter(of_pin).last() else {
         return false;
     };
-    let plan = approval::Statement {
-        night: hold.night,
-        revision: hold.revision,
-        plan_sha256: hold.plan_sha256.clone(),
-        letters: hold.letters,
-        expires_at: 0,
-    };
     let now = moment.now.as_microsecond();
-    approval::standing(&loaded.job.brakes, ledger, &plan, now).is_enough()
+    approval::standing(&loaded.job.brakes, ledger, hold, now).is_enough()
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::spill::{Runs, Temporary};
 use super::where_to::{Door, open_folder};
-use crate::diag::{Failure, Kind, Problem};
+use crate::diag::{Failure, Kind, Problem, plain};
 use crate::ingest::{
     self, Format, Identified, Input, PROFILE_KEY, Profile, SnapshotWriter, Source, Summary,
 };
@@ -350,13 +350,8 @@ fn told(summary: &Summary, path: &str, state: &str, aside: Option<String>) -> St
     }
     let mut listed = |label: &str, names: &[String]| {
         if !names.is_empty() {
-            let plain = |name: &String| -> String {
-                name.chars()
-                    .take(60)
-                    .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-                    .collect()
-            };
-            let shown: Vec<String> = names.iter().take(40).map(plain).collect();
+            let shown = names.iter().take(40).map(|name| plain(name, 60));
+            let shown: Vec<String> = shown.collect();
             let _ = writeln!(said, "  {label}: {}", shown.join(", "));
         }
     };

@@ -50,6 +50,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 
+use crate::model::night::{Night, local_date};
+use crate::store::Place;
+
 /// The clock and the dice of the process: read here, handed down as values.
 #[derive(Clone, Debug)]
 pub struct Moment {
@@ -78,6 +81,22 @@ impl Moment {
             run_id: hex::encode(bytes),
         })
     }
+}
+
+impl Moment {
+    /// The calendar date in a zone; `None` outside the calendar.
+    fn today(&self, zone: &jiff::tz::TimeZone) -> Option<Night> {
+        local_date(self.now.as_microsecond(), zone).map(Night::new)
+    }
+}
+
+/// What all that one call does has.
+struct House<'a> {
+    call: &'a load::Call,
+    loaded: &'a load::Loaded,
+    place: &'a Place,
+    moment: &'a Moment,
+    progress: &'a dyn progress::Progress,
 }
 
 /// Stack of a thread that typesets, bytes: the typesetter recurses deeper than the two MiB that a

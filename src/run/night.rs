@@ -3,11 +3,13 @@
 use super::hold::{self, Gate};
 use super::load::{Call, Loaded, load};
 use super::outputs::{Again, Outputs, Pass, RenderedNight};
+use super::planning::Listing;
 use super::progress::Progress;
 use super::sweep::{OpenSnapshot, Swept, sweep};
 use super::world::World;
 use super::{
-    Moment, again, erase, hand_over, in_workers, outboxes, planning, sightings, status, world,
+    House, Moment, again, erase, hand_over, in_workers, outboxes, planning, sightings, status,
+    world,
 };
 use crate::brakes;
 use crate::decide::{self, Decided, history::History};
@@ -76,13 +78,10 @@ pub fn preview(call: &Call, ask: &Ask, moment: &Moment) -> Result<Preview, Failu
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
     let view = Ledger::read_only(&place, &loaded.job.ledger)?;
-    let night = planning::night_of(&loaded, &place, ask, moment)?;
+    let listing = planning::listing(&loaded, &place)?;
+    let night = planning::night_of(&loaded, &place, &listing, ask, moment)?;
     let fates = hold::fates(&loaded, &view, night, ask.revision, moment);
-    let ask = Ask {
-        night: Some(night),
-        ..ask.clone()
-    };
-    let plan = planning::plan_night(&loaded, &place, &ask, moment, &view, &fates.give_up)?;
+    let plan = planning::plan_night(&loaded, &listing, night, ask, &view, &fates.give_up)?;
     let open = planning::open_all(&loaded, &place, &plan)?;
     let mut world = world::read(&loaded, &place, plan.night)?;
     world
@@ -157,37 +156,24 @@ fn nights(house: &House<'_>, ledger: &mut Ledger, ask: &Ask) -> Result<Outcome, 
         moment,
         ..
     } = *house;
-    let night = planning::night_of(loaded, place, ask, moment)?;
+    let listing = planning::listing(loaded, place)?;
+    let night = planning::night_of(loaded, place, &listing, ask, moment)?;
     let fates = hold::fates(loaded, ledger.view(), night, ask.revision, moment);
     let mut earlier = Vec::new();
     let mut exit_code = 0;
     for (night, revision) in &fates.finish {
         let before = Ask {
-            night: Some(*night),
             revision: *revision,
             ..Ask::default()
         };
-        let ended = one_night(house, ledger, &before, &[])?;
+        let ended = one_night(house, ledger, &listing, *night, &before, &[])?;
         exit_code = exit_code.max(ended.exit_code);
         earlier.push(ended.summary);
     }
-    let ask = Ask {
-        night: Some(night),
-        ..ask.clone()
-    };
-    let mut outcome = one_night(house, ledger, &ask, &fates.give_up)?;
+    let mut outcome = one_night(house, ledger, &listing, night, ask, &fates.give_up)?;
     outcome.earlier = earlier;
     outcome.exit_code = outcome.exit_code.max(exit_code);
     Ok(outcome)
-}
-
-/// What every night of one call has.
-struct House<'a> {
-    call: &'a Call,
-    loaded: &'a Loaded,
-    place: &'a Place,
-    moment: &'a Moment,
-    progress: &'a dyn Progress,
 }
 
 /// One night, from its plan to its end, or until a brake holds it. `given_up` are the open plans
@@ -195,6 +181,8 @@ struct House<'a> {
 fn one_night(
     house: &House<'_>,
     ledger: &mut Ledger,
+    listing: &Listing,
+    night: Night,
     ask: &Ask,
     given_up: &[Superseded],
 ) -> Result<Outcome, Failure> {
@@ -205,7 +193,7 @@ fn one_night(
         progress,
         ..
     } = *house;
-    let plan = planning::plan_night(loaded, place, ask, moment, ledger.view(), given_up)?;
+    let plan = planning::plan_night(loaded, listing, night, ask, ledger.view(), given_up)?;
     let found = gather(loaded, place, plan, progress)?;
     let pin = planning::pin(loaded, &found, ask, given_up, ledger, moment)?;
     crash::point("pinned");
@@ -221,30 +209,29 @@ fn one_night(
     place.remove_unfinished(&outputs.folder)?;
     let view = ledger.view().as_of(pin.ledger_seq);
     let gate = Gate::Guarded {
-        ledger: ledger.view().clone(),
+        ledger: ledger.view(),
         now: moment.now.as_microsecond(),
         store: ledger.opened_at(),
     };
-    with_rendered(&outputs, found, &view, &gate, progress, |night| {
-        if let Some(held) = &night.held {
-            outputs.write_held(night, held)?;
-            hold::write_down(&pin, held, &night.figures, ledger)?;
-            return Ok(outcome(&outputs, night, hand_over::Handed::default()));
-        }
-        outputs.write_plan(night)?;
-        crash::point("planned");
-        if ask.until == Until::Plan {
-            return Ok(outcome(&outputs, night, hand_over::Handed::default()));
-        }
-        let (again, handed) = send(house, &outputs, night, ledger)?;
-        let batches = outputs.write_results(night, &again, ledger.view(), progress)?;
-        if let Some(newest) = newest {
-            erase::expired(loaded, place, ledger, newest)?;
-        }
-        hand_over::finish(&outputs, batches, night, ledger)?;
-        crash::point("before_release");
-        Ok(outcome(&outputs, night, handed))
-    })
+    let night = &rendered(&outputs, found, &view, &gate, progress)?;
+    if let Some(held) = &night.held {
+        outputs.write_held(night, held)?;
+        hold::write_down(held, &night.figures, ledger)?;
+        return Ok(outcome(&outputs, night, hand_over::Handed::default()));
+    }
+    outputs.write_plan(night)?;
+    crash::point("planned");
+    if ask.until == Until::Plan {
+        return Ok(outcome(&outputs, night, hand_over::Handed::default()));
+    }
+    let (again, handed) = send(house, &outputs, night, ledger)?;
+    let batches = outputs.write_results(night, &again, ledger.view(), progress)?;
+    if let Some(newest) = newest {
+        erase::expired(loaded, place, ledger, newest)?;
+    }
+    hand_over::finish(&outputs, batches, night, ledger)?;
+    crash::point("before_release");
+    Ok(outcome(&outputs, night, handed))
 }
 
 /// Claims and hands over; a refused letter goes to its company's next contact.
@@ -313,22 +300,22 @@ pub(super) fn gather(
     })
 }
 
-/// Decides and renders a night as the ledger `view` lets it, and hands the result to `then`.
-pub(super) fn with_rendered<T>(
+/// Decides and renders a night as the ledger `view` lets it.
+pub(super) fn rendered<'v>(
     outputs: &Outputs<'_>,
     mut found: Gathered,
-    view: &LedgerView,
-    gate: &Gate,
+    view: &'v LedgerView,
+    gate: &Gate<'_>,
     progress: &dyn Progress,
-    then: impl FnOnce(&RenderedNight<'_>) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+) -> Result<RenderedNight<'v>, Failure> {
     let night = found.plan.night;
-    let mut decided = decide_night(outputs, night, &found.world, &found.swept, view)?;
+    let history = History::of(view);
+    let mut decided = decide_night(outputs, &found.world, &found.swept, &history)?;
     let tonight = hold::tonight(outputs, &found, &decided, gate)?;
     let n_nights = outputs.loaded.job.brakes.history_nights;
     let figures = tonight.figures(&brakes::History::of(view, night, n_nights));
     let held = hold::held(outputs, &mut decided, &tonight, view, gate, progress)?;
-    let sightings = sightings::sightings(outputs.loaded, &found, &decided, &History::of(view));
+    let sightings = sightings::sightings(outputs.loaded, &found, &decided, &history);
     let rendered = outputs.render_letters(&mut decided, Pass::Write, progress)?;
     crash::point("letters_written");
     let of_decisions = report::close_sums(&mut found.swept.counts, &decided.decisions)?;
@@ -337,13 +324,14 @@ pub(super) fn with_rendered<T>(
         .iter()
         .map(|o| (o.object.listed.path.clone(), o.n_rows))
         .collect();
-    then(&RenderedNight {
-        world: &found.world,
-        swept: &found.swept,
-        decided: &decided,
+    Ok(RenderedNight {
+        world: found.world,
+        swept: found.swept,
+        decided,
         of_decisions,
         rendered,
         view,
+        history,
         rows_of,
         held,
         figures,
@@ -366,10 +354,9 @@ fn outcome(outputs: &Outputs<'_>, night: &RenderedNight<'_>, handed: hand_over::
 
 fn decide_night(
     outputs: &Outputs<'_>,
-    night: Night,
     world: &World,
     swept: &Swept,
-    view: &LedgerView,
+    history: &History,
 ) -> Result<Decided, Failure> {
     let cves = swept
         .hits
@@ -387,17 +374,8 @@ fn decide_night(
     settings.max_letters = outputs.pin.max_letters.or(settings.max_letters);
     Ok(decide::decide(&decide::Input {
         settings: &settings,
-        night,
         hits: &swept.hits,
-        companies: &world.companies,
-        contacts: &world.contacts,
-        published: &world.published,
-        threats: &loaded.catalogue.threats,
-        triggers: &loaded.catalogue.triggers,
-        history: &History::of(view),
-        facts: &facts,
-        verification_key: &loaded.secrets.verification,
-        party_key: &loaded.secrets.party,
+        ..world.input(loaded, outputs.pin.night, history, &facts)
     }))
 }
 

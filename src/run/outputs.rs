@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::sweep::Swept;
 use super::world::World;
 use super::{Moment, side_by_side};
-use crate::decide::{Decided, Drafted};
+use crate::decide::{Decided, Drafted, history::History};
 use crate::diag::{Failure, Reject};
 use crate::ledger::crash;
 use crate::model::aftermath::PrintBatch;
@@ -31,12 +31,14 @@ use crate::store::{Created, Place};
 
 /// A night that is decided and rendered.
 pub struct RenderedNight<'a> {
-    pub(super) world: &'a World,
-    pub(super) swept: &'a Swept,
-    pub(super) decided: &'a Decided,
+    pub(super) world: World,
+    pub(super) swept: Swept,
+    pub(super) decided: Decided,
     pub(super) of_decisions: Outcomes,
     pub(super) rendered: Rendered,
     pub(super) view: &'a LedgerView,
+    /// What `view` says of findings.
+    pub(super) history: History,
     pub(super) rows_of: BTreeMap<String, u64>,
     /// Where a brake holds the night.
     pub(super) held: Option<Held>,
@@ -222,7 +224,7 @@ impl Outputs<'_> {
 
     /// Writes `letters.plan.json` and `manifest.planned.json`: what would leave, before it does.
     pub(super) fn write_plan(&self, night: &RenderedNight<'_>) -> Result<(), Failure> {
-        let (bytes, sha256) = self.letter_plan(night.decided, &night.rendered)?;
+        let (bytes, sha256) = self.letter_plan(&night.decided, &night.rendered)?;
         self.write("letters.plan.json", &bytes)?;
         crash::point("letter_plan_written");
         let outputs = BTreeMap::from([("letters.plan.json".to_owned(), sha256)]);
@@ -359,7 +361,7 @@ impl Outputs<'_> {
             (
                 "statistics/security-txt.csv".into(),
                 crate::contacts::adoption_csv(
-                    &super::adoption::rows(night.world, self.pin.night),
+                    &super::adoption::rows(&night.world, self.pin.night),
                     statistics::INTERNAL,
                     &self.pin.night.to_string(),
                     self.loaded.job.csv_separator,

@@ -12,39 +12,42 @@ use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::Ledger;
 use crate::model::hold::Superseded;
 use crate::model::ledger_record::{LedgerView, PinnedNight, PinnedObject, Record};
-use crate::model::night::{Night, local_date};
+use crate::model::night::Night;
 use crate::plan::{self, Plan};
 use crate::scan;
 use crate::store::Place;
 
-type Listing = (Vec<plan::SnapshotObject>, Vec<String>);
+/// The snapshots in the store, and what else lies there. A call lists them once: years of them
+/// are many.
+pub(super) struct Listing {
+    snapshots: Vec<plan::SnapshotObject>,
+    ignored: Vec<String>,
+}
 
-fn snapshots_of(loaded: &Loaded, place: &Place) -> Result<Listing, Failure> {
+pub(super) fn listing(loaded: &Loaded, place: &Place) -> Result<Listing, Failure> {
     let folder = &loaded.job.inputs.snapshots;
-    Ok(plan::snapshots(&listed(place, folder)?, folder))
+    let (snapshots, ignored) = plan::snapshots(&listed(place, folder)?, folder);
+    Ok(Listing { snapshots, ignored })
 }
 
 /// The night that is meant: the caller's, or the one of the job's rule.
 pub(super) fn night_of(
     loaded: &Loaded,
     place: &Place,
+    listing: &Listing,
     ask: &Ask,
     moment: &Moment,
 ) -> Result<Night, Failure> {
     let job = &loaded.job;
     Ok(match (ask.night, job.night) {
         (Some(night), _) => night,
-        (None, NightRule::Newest) => {
-            plan::newest(&snapshots_of(loaded, place)?.0).ok_or_else(|| {
-                Failure::fix_data(
-                    "no snapshot was found; expected `<date>/<feed>/<report>.parquet`",
-                )
+        (None, NightRule::Newest) => plan::newest(&listing.snapshots).ok_or_else(|| {
+            Failure::fix_data("no snapshot was found; expected `<date>/<feed>/<report>.parquet`")
                 .at(place.display(&job.inputs.snapshots), "")
                 .hint("deliver a snapshot, or mend `inputs.snapshots` in the job")
-            })?
-        }
-        (None, NightRule::Today) => local_date(moment.now.as_microsecond(), &job.zone)
-            .map(Night::new)
+        })?,
+        (None, NightRule::Today) => moment
+            .today(&job.zone)
             .ok_or_else(|| Failure::fix_job("today's date lies outside the calendar"))?,
     })
 }
@@ -52,18 +55,18 @@ pub(super) fn night_of(
 /// What the night reads: its pinned plan, or a new one that takes over from `given_up`.
 pub(super) fn plan_night(
     loaded: &Loaded,
-    place: &Place,
+    listing: &Listing,
+    night: Night,
     ask: &Ask,
-    moment: &Moment,
     view: &LedgerView,
     given_up: &[Superseded],
 ) -> Result<Plan, Failure> {
-    let night = night_of(loaded, place, ask, moment)?;
-    let (snapshots, ignored) = snapshots_of(loaded, place)?;
+    let snapshots = &listing.snapshots;
+    let ignored = listing.ignored.clone();
     if let Some(pin) = view.pinned(night, ask.revision) {
         not_given_up(pin, view)?;
         same_limit(pin, ask)?;
-        return resume(pin, &snapshots, ignored, loaded);
+        return resume(pin, snapshots, ignored, loaded);
     }
     let ages = loaded
         .job
@@ -73,7 +76,7 @@ pub(super) fn plan_night(
         .collect();
     let given_up = given_up.iter().map(|s| (s.night, s.revision)).collect();
     let revision = ask.revision;
-    plan::plan(&snapshots, ignored, &ages, night, revision, view, &given_up)
+    plan::plan(snapshots, ignored, &ages, night, revision, view, &given_up)
 }
 
 /// A night whose findings another one planned anew can never go on.

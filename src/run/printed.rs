@@ -69,10 +69,7 @@ pub fn report(
     })?;
     let told = rows(&bytes, &shown, &known)?;
     let records = records(ledger.view(), &known, &told);
-    ledger.append(records, &mut |view, records| {
-        let is_new = |r: &Record| view.records.iter().all(|n| n.record != *r);
-        records.into_iter().filter(is_new).collect()
-    })?;
+    ledger.append(records, &mut |view, records| view.missing(records))?;
     Ok((said(&known, ledger.view()), 0))
 }
 

@@ -20,16 +20,16 @@ use super::load::{Call, Loaded, fix_job, load};
 use super::outputs::{Again, Outputs};
 use super::progress::Progress;
 use super::world::World;
-use super::{Moment, hand_over, in_workers, outboxes, world};
+use super::{House, Moment, hand_over, in_workers, outboxes, world};
 use crate::config;
 use crate::decide::{self, Drafted, Wrong, history::History};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger};
 use crate::model::aftermath::Correction;
 use crate::model::company::Channel;
-use crate::model::identity::{LetterId, PartyRef, Reference};
+use crate::model::identity::{LetterId, Reference};
 use crate::model::ledger_record::{Claim, LedgerView, PinnedNight, Receipt, ReceiptState, Record};
-use crate::model::night::{Night, local_date};
+use crate::model::night::Night;
 use crate::model::threat::Threat;
 use crate::render::merge;
 use crate::report::verification;
@@ -105,14 +105,14 @@ fn rectify_here(
         ..Said::default()
     };
     if !due.is_empty() {
-        let run = Run {
+        let house = House {
             loaded: &loaded,
             place: &place,
             call,
             moment,
             progress,
         };
-        run.corrected(&pin, &threat, &reason, &round, due, &mut ledger, &mut said)?;
+        house.corrected(&pin, &threat, &reason, &round, due, &mut ledger, &mut said)?;
     }
     Ok((said.text(ask, &pin), said.exit_code()))
 }
@@ -256,8 +256,8 @@ fn pinned(
         .at(ask.reason.display().to_string(), "")
         .hint("give the same file as then: letters with its words have left"));
     }
-    let dated = local_date(moment.now.as_microsecond(), &loaded.job.zone)
-        .map(Night::new)
+    let dated = moment
+        .today(&loaded.job.zone)
         .ok_or_else(|| Failure::fix_job("today's date lies outside the calendar"))?;
     if dated < ask.night {
         return Err(Failure::fix_job(format!(
@@ -278,7 +278,6 @@ fn pinned(
 
 /// From now on `verify` says so.
 fn withdraw(letters: &[Claim], ledger: &mut Ledger) -> Result<(), Failure> {
-    let is_new = |view: &LedgerView, r: &Record| view.records.iter().all(|n| n.record != *r);
     let receipts = letters.iter().map(|claim| {
         Record::Receipt(Receipt {
             letter_id: claim.letter_id,
@@ -299,9 +298,7 @@ fn withdraw(letters: &[Claim], ledger: &mut Ledger) -> Result<(), Failure> {
         _ => true,
     });
     let receipts: Vec<Record> = receipts.collect();
-    ledger.append(receipts, &mut |view, records| {
-        records.into_iter().filter(|r| is_new(view, r)).collect()
-    })?;
+    ledger.append(receipts, &mut |view, records| view.missing(records))?;
     Ok(())
 }
 
@@ -402,16 +399,7 @@ impl Said {
     }
 }
 
-/// What one round works with.
-struct Run<'a> {
-    loaded: &'a Loaded,
-    place: &'a Place,
-    call: &'a Call,
-    moment: &'a Moment,
-    progress: &'a dyn Progress,
-}
-
-impl Run<'_> {
+impl House<'_> {
     #[expect(clippy::too_many_arguments, reason = "one round, told once")]
     fn corrected(
         &self,
@@ -471,10 +459,7 @@ impl Run<'_> {
         said: &mut Said,
     ) -> Vec<Drafted> {
         let loaded = self.loaded;
-        let key = &loaded.secrets.party;
-        let companies = world.companies.values();
-        let by_party: BTreeMap<PartyRef, _> =
-            companies.map(|c| (PartyRef::of(key, &c.key), c)).collect();
+        let by_party = world.by_party(&loaded.secrets.party);
         let mut wrong = Vec::new();
         for claim in due {
             match by_party.get(&claim.party_ref) {
@@ -486,20 +471,7 @@ impl Run<'_> {
             }
         }
         let (history, facts) = (History::of(view), BTreeMap::new());
-        let input = decide::Input {
-            settings: &loaded.job.policy,
-            night: pin.dated,
-            hits: &[],
-            companies: &world.companies,
-            contacts: &world.contacts,
-            published: &world.published,
-            threats: &loaded.catalogue.threats,
-            triggers: &loaded.catalogue.triggers,
-            history: &history,
-            facts: &facts,
-            verification_key: &loaded.secrets.verification,
-            party_key: key,
-        };
+        let input = world.input(loaded, pin.dated, &history, &facts);
         let drafts = decide::corrections(&input, threat, reason, &wrong);
         let (sendable, rest): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|d| d.is_sendable);
         let unsent = rest.iter().filter_map(|d| d.letter.correction.as_ref());
@@ -569,12 +541,7 @@ fn finish(
         verification::list(pin.dated, key, &references)?,
     ));
     outputs.write_all(files)?;
-    let records = batches.into_iter().map(Record::PrintBatch);
-    let is_new = |view: &LedgerView, r: &Record| view.records.iter().all(|n| n.record != *r);
-    let records: Vec<Record> = records.filter(|r| is_new(ledger.view(), r)).collect();
-    ledger.append(records, &mut |view, records| {
-        records.into_iter().filter(|r| is_new(view, r)).collect()
-    })?;
+    ledger.append_missing(batches.into_iter().map(Record::PrintBatch).collect())?;
     let told: Vec<Value> = letters
         .iter()
         .filter_map(|a| {

@@ -9,12 +9,15 @@ use jiff::civil::Date;
 use super::Moment;
 use super::load::{Call, Loaded, load};
 use super::world::listed;
-use crate::diag::{Failure, mask};
-use crate::model::night::{Night, local_date};
+use crate::diag::{Failure, mask, plain};
+use crate::model::night::Night;
 use crate::plan;
 use crate::reference::{self, Checked, Difference, Kind};
 use crate::report::summary::grouped;
 use crate::store::Place;
+
+/// Characters of foreign text that a line shows.
+const MOST: usize = 200;
 
 /// What to import.
 #[derive(Clone, Debug)]
@@ -173,7 +176,7 @@ fn told(
                     said,
                     "  {label:<8} {} {}{more}",
                     names.len(),
-                    plain(&shown.join(", "))
+                    plain(&shown.join(", "), MOST)
                 );
             }
         }
@@ -182,17 +185,15 @@ fn told(
     if !checked.aside.is_empty() {
         let _ = writeln!(said, "  aside    {} files or entries", checked.aside.len());
         for (what, why) in checked.aside.iter().take(4 * SHOWN) {
-            let _ = writeln!(said, "           {}: {}", plain(what), plain(why));
+            let _ = writeln!(
+                said,
+                "           {}: {}",
+                plain(what, SHOWN),
+                plain(why, SHOWN)
+            );
         }
     }
     said
-}
-
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .take(200)
-        .collect()
 }
 
 /// Every stored day of every kind, and the one that a night would use.
@@ -202,9 +203,8 @@ fn plain(text: &str) -> String {
 pub fn list(call: &Call, night: Option<Night>, moment: &Moment) -> Result<String, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
-    let today = || local_date(moment.now.as_microsecond(), &loaded.job.zone).map(Night::new);
     let night = night
-        .or_else(today)
+        .or_else(|| moment.today(&loaded.job.zone))
         .ok_or_else(|| Failure::fix_job("no night"))?;
     let mut said = format!("reference data; * is what night {night} uses\n");
     for kind in Kind::ALL {

@@ -14,7 +14,6 @@ use super::Moment;
 use super::load::{Call, Loaded, load};
 use super::world::listed;
 use crate::diag::{Failure, Kind as Who, Reject};
-use crate::model::night::{Night, local_date};
 use crate::plan;
 use crate::register::{self, Change, Checked, Current, Kind, SuffixList, Table};
 use crate::scan;
@@ -102,7 +101,7 @@ fn tables(file: &Path) -> Result<Vec<Table>, Failure> {
 /// The newest Public Suffix List of the job.
 fn suffixes(loaded: &Loaded, place: &Place, moment: &Moment) -> Result<SuffixList, Failure> {
     let folder = &loaded.job.references.public_suffixes;
-    let today = local_date(moment.now.as_microsecond(), &loaded.job.zone).map(Night::new);
+    let today = moment.today(&loaded.job.zone);
     let listing = listed(place, folder)?;
     let found = today.and_then(|today| plan::dated(&listing, today));
     let (found, _) = found.ok_or_else(|| {

@@ -8,7 +8,6 @@ use std::fmt::Write;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use super::hold::Gate;
 use super::load::{Call, Loaded, load};
@@ -20,7 +19,7 @@ use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::Ledger;
 use crate::model::ledger_record::{LedgerView, PinnedNight};
 use crate::model::night::Night;
-use crate::store::{self, Place};
+use crate::store::Place;
 
 /// Recomputes a night and proves that it is the same.
 ///
@@ -54,16 +53,14 @@ fn replay_here(
         .hint("`nachtwacht run JOB --night D` runs a night; replay proves one that was run")
     })?;
     let folder = format!("{}{}/{}/", loaded.job.runs, pin.night, pin.run_id);
-    let memory = Url::parse("memory:///")
-        .map_err(|e| Failure::our_bug(format!("a fixed URL is not one: {e}")))?;
-    let memory = Place::open(&memory, &store::Settings::default(), &BTreeMap::new())?;
+    let memory = Place::in_memory()?;
     let ask = Ask {
-        night: Some(night),
         revision,
         until: night::Until::Plan,
-        max_letters: None,
+        ..Ask::default()
     };
-    let plan = planning::plan_night(&loaded, &place, &ask, moment, &view, &[])?;
+    let listing = planning::listing(&loaded, &place)?;
+    let plan = planning::plan_night(&loaded, &listing, night, &ask, &view, &[])?;
     let found = night::gather(&loaded, &place, plan, progress)?;
     planning::check_pin(&pin, &found)?;
     let outputs = Outputs {
@@ -75,13 +72,10 @@ fn replay_here(
         erased: Vec::new(),
     };
     let as_of = view.as_of(pin.ledger_seq);
-    night::with_rendered(&outputs, found, &as_of, &Gate::Open, progress, |night| {
-        outputs.write_plan(night)?;
-        let again = again::all(&outputs, night, &view)?;
-        outputs
-            .write_results(night, &again, &view, progress)
-            .map(|_| ())
-    })?;
+    let again_night = night::rendered(&outputs, found, &as_of, &Gate::Open, progress)?;
+    outputs.write_plan(&again_night)?;
+    let again = again::all(&outputs, &again_night, &view)?;
+    outputs.write_results(&again_night, &again, &view, progress)?;
     compare(&loaded, &place, &memory, &view, &pin, &folder)
 }
 

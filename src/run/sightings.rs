@@ -135,8 +135,14 @@ pub(super) fn sightings(
     let key = &loaded.secrets.party;
     let mut parties = BTreeMap::new();
     let mut register: BTreeMap<PartyRef, Registered> = BTreeMap::new();
-    for asset in &found.world.assets {
+    let meant = history.assets();
+    // On a first night the ledger speaks of none: nothing has to be hashed.
+    let assets = found.world.assets.iter().filter(|_| !meant.is_empty());
+    for asset in assets {
         let named = PartyRef(key.hmac(asset.canonical.as_bytes()));
+        if !meant.contains(&named) {
+            continue;
+        }
         let party = parties
             .entry(&asset.company)
             .or_insert_with(|| PartyRef::of(key, &asset.company));

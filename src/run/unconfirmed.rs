@@ -47,8 +47,7 @@ pub fn unconfirmed(call: &Call, ask: &Ask, moment: &Moment) -> Result<Answer, Fa
     let place = loaded.place(&call.env)?;
     let zone = &loaded.job.zone;
     let calendar = || Failure::fix_job("the date lies outside the calendar").at("", "--on");
-    let today = local_date(moment.now.as_microsecond(), zone).map(Night::new);
-    let on = ask.on.or(today).ok_or_else(calendar)?;
+    let on = ask.on.or_else(|| moment.today(zone)).ok_or_else(calendar)?;
     let world = super::world::read(&loaded, &place, on)?;
     let span = jiff::Span::new().try_days(i64::from(ask.days));
     let limit = span.and_then(|span| on.date().checked_sub(span));
@@ -97,18 +96,22 @@ fn letters(
     let lines = super::side_by_side(&found, |(key, of_company)| {
         letter(loaded, world, key, of_company, night, place)
     })?;
-    let lines: Vec<String> = lines.into_iter().collect::<Result<_, _>>()?;
-    let n_silent = lines.iter().filter(|line| line.contains(",,,")).count();
-    let list = format!(
-        "company_key,channel,to,language,pages,file\n{}",
-        lines.concat()
-    );
-    put(place, "letters.csv", list.as_bytes())?;
-    let mut said = format!(
-        "{} letters in {}\n",
-        lines.len() - n_silent,
-        place.display("")
-    );
+    let bug = |e: String| Failure::our_bug(format!("writing the list of letters: {e}"));
+    let mut list = csv::Writer::from_writer(Vec::new());
+    let header = ["company_key", "channel", "to", "language", "pages", "file"];
+    list.write_record(header).map_err(|e| bug(e.to_string()))?;
+    let mut n_letters = 0;
+    for ((key, _), line) in found.iter().zip(lines) {
+        let line = line?;
+        n_letters += usize::from(line.is_some());
+        let cells = line.unwrap_or_default();
+        let cells = std::iter::once(key.to_string()).chain(cells);
+        list.write_record(cells).map_err(|e| bug(e.to_string()))?;
+    }
+    let list = list.into_inner().map_err(|e| bug(e.to_string()))?;
+    put(place, "letters.csv", &list)?;
+    let mut said = format!("{n_letters} letters in {}\n", place.display(""));
+    let n_silent = found.len() - n_letters;
     if n_silent > 0 {
         let _ = writeln!(
             said,
@@ -118,7 +121,7 @@ fn letters(
     Ok(said)
 }
 
-/// One letter; its line in the list.
+/// One letter; its line in the list, but for the key. `None` where nobody can be reached.
 fn letter(
     loaded: &Loaded,
     world: &World,
@@ -126,7 +129,7 @@ fn letter(
     of_company: &Unconfirmed<'_>,
     night: Night,
     place: &Place,
-) -> Result<String, Failure> {
+) -> Result<Option<[String; 5]>, Failure> {
     let contacts = world
         .contacts
         .get(key)
@@ -137,7 +140,7 @@ fn letter(
         .get(key)
         .and_then(|company| Some((company, way_to(company, contacts)?)));
     let Some((company, (channel, to))) = reached else {
-        return Ok(format!("{key},,,,,\n"));
+        return Ok(None);
     };
     let ask = Confirmation {
         company,
@@ -155,11 +158,13 @@ fn letter(
     ] {
         put(place, &format!("{name}.{extension}"), bytes)?;
     }
-    let (channel, language) = (channel.as_str(), company.language);
-    Ok(format!(
-        "{key},{channel},{to},{language},{},{name}\n",
-        done.pages
-    ))
+    Ok(Some([
+        channel.to_string(),
+        to.to_owned(),
+        company.language.to_string(),
+        done.pages.to_string(),
+        name,
+    ]))
 }
 
 /// Writes a file, or finds the very same there.

@@ -9,12 +9,15 @@ use sha2::{Digest, Sha256};
 use super::load::Loaded;
 use crate::config::References;
 use crate::contacts::{self, Lookup};
+use crate::decide::{self, history::History};
 use crate::diag::{Failure, Reject};
 use crate::enrich::{self, Epss, Kev, Remedies};
 use crate::matching::{self, Index, PrefixTable, Shared};
 use crate::model::asset::Asset;
 use crate::model::company::{Company, CompanyKey, Contact};
+use crate::model::identity::{PartyRef, Secret};
 use crate::model::ledger_record::PinnedObject;
+use crate::model::letter::Fact;
 use crate::model::night::{Night, local_midnight};
 use crate::model::published::Published;
 use crate::plan::{self, Listed};
@@ -47,6 +50,40 @@ pub struct World {
     pub tables: Vec<(&'static str, u64, u64)>,
     /// What was read, sorted by path.
     pub inputs: Vec<PinnedObject>,
+}
+
+impl World {
+    /// What a decision on a night reads of it; without hits.
+    pub(super) fn input<'a>(
+        &'a self,
+        loaded: &'a Loaded,
+        night: Night,
+        history: &'a History,
+        facts: &'a BTreeMap<String, Vec<Fact>>,
+    ) -> decide::Input<'a> {
+        decide::Input {
+            settings: &loaded.job.policy,
+            night,
+            hits: &[],
+            companies: &self.companies,
+            contacts: &self.contacts,
+            published: &self.published,
+            threats: &loaded.catalogue.threats,
+            triggers: &loaded.catalogue.triggers,
+            history,
+            facts,
+            verification_key: &loaded.secrets.verification,
+            party_key: &loaded.secrets.party,
+        }
+    }
+
+    /// Companies by the keyed hash under which the ledger has them.
+    pub(super) fn by_party(&self, key: &Secret) -> BTreeMap<PartyRef, &Arc<Company>> {
+        let companies = self.companies.values();
+        companies
+            .map(|company| (PartyRef::of(key, &company.key), company))
+            .collect()
+    }
 }
 
 /// Reads register and references as of a night.

@@ -21,30 +21,30 @@ pub(super) fn is_temporary(path: &str) -> bool {
 ///
 /// A crash leaves a temporary file at most, which no listing shows.
 pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
-    let folder = folder_of(path)?;
-    create_folders(folder)?;
-    let temporary = temporary(folder);
-    let written = write_durably(&temporary, bytes)
-        .and_then(|()| link(&temporary, path).map_err(|e| if_taken_away(e, &temporary)));
-    // The link is a second name of the same file; without it the file goes.
-    let _ = fs::remove_file(&temporary);
-    let created = written?;
-    File::open(folder)?.sync_all()?;
-    Ok(created)
+    through_temporary(path, bytes, link)
 }
 
 /// Writes a file in the place of one that may be there.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    through_temporary(path, bytes, |temporary, path| fs::rename(temporary, path))
+}
+
+/// Writes an unfinished file, gives it its name by `publish`, and makes that durable.
+fn through_temporary<T>(
+    path: &Path,
+    bytes: &[u8],
+    publish: impl FnOnce(&Path, &Path) -> io::Result<T>,
+) -> io::Result<T> {
     let folder = folder_of(path)?;
     create_folders(folder)?;
     let temporary = temporary(folder);
-    let written = write_durably(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, path).map_err(|e| if_taken_away(e, &temporary)));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written?;
-    File::open(folder)?.sync_all()
+    let published = write_durably(&temporary, bytes)
+        .and_then(|()| publish(&temporary, path).map_err(|e| if_taken_away(e, &temporary)));
+    // A link is a second name of the same file, a renamed file has this one no longer.
+    let _ = fs::remove_file(&temporary);
+    let published = published?;
+    File::open(folder)?.sync_all()?;
+    Ok(published)
 }
 
 /// A run that was silent for long finds its unfinished files gone: its successor took them away.

@@ -85,6 +85,16 @@ pub struct Place {
 }
 
 impl Place {
+    /// A place of its own in memory: what is written there goes with it.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    pub fn in_memory() -> Result<Self, Failure> {
+        let base = Url::parse("memory:///")
+            .map_err(|e| Failure::our_bug(format!("a fixed URL is not one: {e}")))?;
+        Self::open(&base, &Settings::default(), &BTreeMap::new())
+    }
+
     /// Opens a base: `file:///…/`, `s3://bucket/prefix/`, `gs://…`, `az://…`, `memory:///`.
     /// `env` holds the credentials under the names that each cloud's own tools use.
     ///

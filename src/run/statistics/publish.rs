@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::version::{self, Version};
+use super::version::{self, Version, VersionV1};
 use super::{Counted, Files};
 use crate::config::Publish;
 use crate::diag::{Failure, Kind, Problem};
@@ -95,16 +95,16 @@ pub(super) fn publish(counted: &Counted, settings: &Publish) -> Result<Published
         let earlier = counted.earlier.clone();
         guard::before(earlier, &draft, &counted.with_earlier, &settings.rules)
     };
-    if let Some(published) = stands_already(counted, settings, &before)? {
+    let newest = version::newest(&counted.place, &settings.folder, span)?;
+    if let Some(published) = stands_already(counted, settings, &before, newest.as_ref()) {
         return Ok(published);
     }
     let done = guard::protect(&draft, &before, &settings.rules)
         .map_err(|targets| refused(&targets, &before))?;
-    let number =
-        version::newest(&counted.place, &settings.folder, span)?.map_or(0, |v| v.version) + 1;
+    let number = version::after(newest.as_ref());
     let files = files(counted, settings, &done, number)?;
     Ok(Published {
-        version: version::write(counted, &settings.folder, span, files)?,
+        version: version::write(counted, &settings.folder, span, number, files)?,
         n_cells: done.publication.cells.len(),
         n_secret: done.publication.n_secret(),
         n_earlier,
@@ -116,33 +116,27 @@ fn stands_already(
     counted: &Counted,
     settings: &Publish,
     before: &Before,
-) -> Result<Option<Published>, Failure> {
+    newest: Option<&VersionV1>,
+) -> Option<Published> {
     let span = counted.facts.span();
-    let newest = version::newest(&counted.place, &settings.folder, span)?;
-    let Some(newest) = newest.filter(|v| v.is_provisional == counted.facts.is_unfinished()) else {
-        return Ok(None);
-    };
+    let newest = newest.filter(|v| v.is_provisional == counted.facts.is_unfinished())?;
     let tables = with_margins(&settings.tables);
-    let position = before.publications.iter().rposition(|p| p.span == span);
-    let Some((position, publication)) =
-        position.and_then(|p| Some((p, before.publications.get(p)?)))
-    else {
-        return Ok(None);
-    };
+    let position = before.publications.iter().rposition(|p| p.span == span)?;
+    let publication = before.publications.get(position)?;
     let ours = before.publications.len();
     let has_same_letters = before
         .slices
         .iter()
         .all(|slice| slice.get(position) == slice.get(ours));
     if !has_same_letters || publication.tables != tables {
-        return Ok(None);
+        return None;
     }
-    Ok(Some(Published {
-        version: version::unchanged(&settings.folder, span, &newest),
+    Some(Published {
+        version: version::unchanged(&settings.folder, span, newest),
         n_cells: publication.cells.len(),
         n_secret: publication.n_secret(),
         n_earlier: before.publications.len(),
-    }))
+    })
 }
 
 /// Every form of the publication, by file name.

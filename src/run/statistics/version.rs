@@ -41,17 +41,27 @@ pub(super) fn write_if_new(
     files: Files,
 ) -> Result<Version, Failure> {
     let newest = newest(&counted.place, prefix, span)?;
+    let number = after(newest.as_ref());
     let outputs = hashes(&files);
     match newest.filter(|v| v.outputs_sha256 == outputs) {
         Some(newest) => Ok(unchanged(prefix, span, &newest)),
-        None => write(counted, prefix, span, files),
+        None => write(counted, prefix, span, number, files),
     }
+}
+
+/// The number of the version that comes next.
+pub(super) fn after(newest: Option<&VersionV1>) -> u32 {
+    newest.map_or(0, |v| v.version) + 1
+}
+
+fn folder(prefix: &str, span: Span, number: u32) -> String {
+    format!("{prefix}{}/v{number}/", span.label())
 }
 
 /// The version that stands already.
 pub(super) fn unchanged(prefix: &str, span: Span, newest: &VersionV1) -> Version {
     Version {
-        folder: format!("{prefix}{}/v{}/", span.label(), newest.version),
+        folder: folder(prefix, span, newest.version),
         is_new: false,
     }
 }
@@ -61,18 +71,17 @@ fn hashes(files: &Files) -> BTreeMap<String, String> {
     files.iter().map(|(n, b)| (n.clone(), sha256(b))).collect()
 }
 
-/// Writes the files as the next version.
+/// Writes the files as version `number`, the next one.
 pub(super) fn write(
     counted: &Counted,
     prefix: &str,
     span: Span,
+    number: u32,
     files: Files,
 ) -> Result<Version, Failure> {
     let place = &counted.place;
-    let of_period = format!("{prefix}{}/", span.label());
     let outputs = hashes(&files);
-    let number = newest(place, prefix, span)?.map_or(0, |v| v.version) + 1;
-    let folder = format!("{of_period}v{number}/");
+    let folder = folder(prefix, span, number);
     let version = VersionV1 {
         nachtwacht_statistics: 1,
         version: number,
@@ -124,7 +133,7 @@ pub(super) fn newest(
         .collect();
     numbers.sort_unstable();
     for number in numbers.into_iter().rev() {
-        let path = format!("{of_period}v{number}/version.json");
+        let path = format!("{}version.json", folder(prefix, span, number));
         if let Some(bytes) = place.get_if(&path)? {
             let version = serde_json::from_slice(&bytes).map_err(|e| {
                 Failure::fix_data(format!("the version cannot be read: {e}"))
