@@ -19,6 +19,7 @@ use nachtwacht::statistics::{
 use proptest::prelude::*;
 
 mod annex;
+mod axe;
 mod elimination;
 mod exposure;
 mod forms;
@@ -447,6 +448,21 @@ fn every_output_says_that_it_is_internal() {
             .as_primitive::<UInt64Type>();
         let want: Vec<u64> = cells.iter().map(|c| c.counts.values()[index]).collect();
         assert_eq!(column.values().as_ref(), want, "{name}");
+    }
+}
+
+#[test]
+fn no_sign_of_a_registration_begins_a_formula() {
+    for sign in ["=", "\t=", "\n=", "＝", "＋", "－", "＠", "  @", "\u{a0}="] {
+        let (mut ledger, _) = history(&[one(0, 0, vec![(0, 0, 0, 0)])]);
+        let place = format!("{sign}cmd");
+        if let Record::Claim(claim) = &mut ledger.records[0].record {
+            claim.frozen.province.clone_from(&place);
+        }
+        let text = String::from_utf8(csv(&count(&ledger, &[]), b';').unwrap()).unwrap();
+        let marked = format!("'{place}");
+        assert_eq!(text.matches(&marked).count(), 6, "{sign:?}: {text}");
+        assert_eq!(text.matches(&place).count(), 6, "{sign:?}: {text}");
     }
 }
 

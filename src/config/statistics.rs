@@ -149,7 +149,7 @@ fn tables(root: &Section<'_, '_>, key: &'static str) -> Vec<Vec<Axis>> {
                 key,
                 format!("a table is split by `{found}`; expected one axis, or two different ones"),
             );
-        } else if !seen.insert(sorted) {
+        } else if axes.len() == names.len() && !seen.insert(sorted) {
             root.problem(
                 key,
                 format!("the table `{}` is there twice", names.join(", ")),
@@ -158,4 +158,32 @@ fn tables(root: &Section<'_, '_>, key: &'static str) -> Vec<Vec<Axis>> {
         tables.push(axes);
     }
     tables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_with_unknown_names_are_not_called_twice_there() {
+        let job = |tables: &str| {
+            let text = format!("schema = 1\nnightly = \"nightly.toml\"\ntables = {tables}\n");
+            let problems = statistics_job("statistics.toml", &text).unwrap_err();
+            let messages = problems.into_iter().map(|p| p.message);
+            messages.collect::<Vec<_>>()
+        };
+        for tables in [
+            r#"[["thraet"], ["sektor"]]"#,
+            r#"[["feed"], ["feed", "sektor"], ["feed", "thraet"]]"#,
+        ] {
+            let found = job(tables);
+            assert_eq!(found.len(), 2, "{found:?}");
+            assert!(
+                found.iter().all(|m| m.contains("is not one of")),
+                "{found:?}"
+            );
+        }
+        let found = job(r#"[["feed", "sector"], ["sector", "feed"]]"#);
+        assert_eq!(found, ["the table `sector, feed` is there twice"]);
+    }
 }

@@ -18,6 +18,7 @@ pub mod net;
 pub mod night;
 pub mod observation;
 pub mod published;
+pub mod shown;
 pub mod sighting;
 pub mod suffix;
 pub mod table;

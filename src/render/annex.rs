@@ -5,10 +5,11 @@
 
 use serde::Serialize;
 
-use super::visible::{Limit, formula_safe, visible};
+use super::visible::{Limit, visible};
 use crate::diag::Failure;
 use crate::model::company::{Channel, PartyKind};
 use crate::model::letter::{Letter, LetterFinding, LetterSection};
+use crate::model::shown::formula_safe;
 
 /// Rows that a table shows in the letter; with more there is an annex.
 const ROWS: usize = 100;

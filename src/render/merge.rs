@@ -2,11 +2,12 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
-use super::visible::{Limit, formula_safe, visible};
+use super::visible::{Limit, visible};
 use super::{Look, subject};
 use crate::diag::Failure;
 use crate::model::letter::Letter;
 use crate::model::night::Night;
+use crate::model::shown::formula_safe;
 use crate::model::threat::Urgency;
 
 /// A letter with the pages of its PDF.

@@ -62,22 +62,6 @@ pub(super) fn value(text: &str) -> String {
         .join(" ")
 }
 
-/// A text that no spreadsheet takes for a formula: an apostrophe before what would begin one
-/// (OWASP, CSV injection), also behind blanks and in the full-width forms.
-pub(super) fn formula_safe(text: &str) -> String {
-    let begins = |c: char| {
-        matches!(
-            c,
-            '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'
-        )
-    };
-    if text.trim_start().starts_with(begins) || text.starts_with(begins) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
-}
-
 /// `a.example` or `a.example/x`: letters after the last dot of the first part.
 fn looks_like_host(word: &str) -> bool {
     let first = word.split(['/', ':', '?']).next().unwrap_or_default();

@@ -84,10 +84,6 @@ pub struct Difference {
 /// Compares two sides, each with its name for a person.
 #[must_use]
 pub fn difference(before: (&str, &[Entry]), after: (&str, &[Entry])) -> Difference {
-    let by_party = |entries: &[Entry]| -> BTreeMap<PartyRef, Entry> {
-        let pairs = entries.iter().map(|e| (e.party, e.clone()));
-        pairs.collect()
-    };
     let (old, new) = (by_party(before.1), by_party(after.1));
     let mut found = Difference {
         nachtwacht_diff: 1,
@@ -114,6 +110,10 @@ pub fn difference(before: (&str, &[Entry]), after: (&str, &[Entry])) -> Differen
     found.gone.sort_by(|a, b| a.company.cmp(&b.company));
     found.changed.sort_by(|a, b| a.company.cmp(&b.company));
     found
+}
+
+fn by_party(entries: &[Entry]) -> BTreeMap<PartyRef, &Entry> {
+    entries.iter().map(|e| (e.party, e)).collect()
 }
 
 fn shown(entry: &Entry) -> Shown {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::status::{Status, todos};
 use super::summary::Summary;
+use crate::model::shown;
 
 /// Columns of a plain mail (RFC 3676 advises 78 at most).
 const COLUMNS: usize = 72;
@@ -60,7 +61,7 @@ pub fn text(s: &Summary, status: &Status) -> String {
 
 /// A number with points between thousands: plain ASCII.
 fn dotted(n: u64) -> String {
-    super::summary::grouped(n).replace('\u{202f}', ".")
+    shown::grouped(n, '.')
 }
 
 /// Cuts what is too wide or too long; what was cut is said.

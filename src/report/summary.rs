@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::counts::{Outcomes, RowCounts};
+use crate::model::shown;
 
 /// The figures of a run.
 #[derive(Clone, Debug, Default)]
@@ -144,13 +145,5 @@ fn channels(s: &Summary) -> String {
 /// A number with a blank between thousands.
 #[must_use]
 pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push('\u{202f}');
-        }
-        out.push(digit);
-    }
-    out
+    shown::grouped(n, '\u{202f}')
 }

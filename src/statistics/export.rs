@@ -13,6 +13,7 @@ use parquet::file::properties::WriterProperties;
 use super::{Cell, Counts, INTERNAL};
 use crate::diag::Failure;
 use crate::model::observation::SCHEMA_KEY;
+use crate::model::shown::formula_safe;
 
 /// Version of the table `statistics`.
 const SCHEMA_VERSION: &str = "statistics/1";
@@ -129,20 +130,12 @@ pub fn csv(cells: &[Cell], separator: u8) -> Result<Vec<u8>, Failure> {
             cell.period.from.to_string(),
             cell.period.until.to_string(),
             cell.dimension.to_string(),
-            not_a_formula(&cell.value),
-            not_a_formula(&cell.label),
+            formula_safe(&cell.value),
+            formula_safe(&cell.label),
         ];
         row.extend(cell.counts.values().iter().map(u64::to_string));
         row.push(cell.is_small().to_string());
         writer.write_record(&row).map_err(|e| bug(e.to_string()))?;
     }
     writer.into_inner().map_err(|e| bug(e.to_string()))
-}
-
-pub(super) fn not_a_formula(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
 }

@@ -1,13 +1,30 @@
-//! Values for a Dutch reader.
+//! Values for a reader, in Dutch and English.
 
 use std::collections::BTreeMap;
 
 use super::group::Frame;
 use super::{Dimension, sector};
+use crate::model::company::Language;
 
 const UNKNOWN: &str = "onbekend";
 
-/// The label of a value.
+/// The months in Dutch.
+pub(super) const MONTHS_NL: [&str; 12] = [
+    "januari",
+    "februari",
+    "maart",
+    "april",
+    "mei",
+    "juni",
+    "juli",
+    "augustus",
+    "september",
+    "oktober",
+    "november",
+    "december",
+];
+
+/// The Dutch label of a value.
 pub(super) fn of(
     dimension: Dimension,
     value: &str,
@@ -22,46 +39,67 @@ pub(super) fn of(
             .threat_of(value)
             .and_then(threat)
             .map(|title| format!("{title} ({value})")),
-        Dimension::Sector => sector::title(value).map(|title| {
-            let letter = value.rsplit(':').next().unwrap_or(value);
-            format!("{letter} {title}")
-        }),
-        Dimension::SizeClass => size_class(value),
+        Dimension::Sector => section(value),
+        Dimension::SizeClass => size_class(value, Language::Nl),
         Dimension::PartyKind
         | Dimension::Participation
         | Dimension::Urgency
-        | Dimension::Channel => word(value).map(str::to_owned),
+        | Dimension::Channel => word(value, Language::Nl),
         Dimension::SectorCode | Dimension::Province | Dimension::Feed => None,
     };
     known.unwrap_or_else(|| if value.is_empty() { UNKNOWN } else { value }.to_owned())
 }
 
-fn word(value: &str) -> Option<&'static str> {
-    Some(match value {
-        "participant" => "deelnemer",
-        "registered" => "bedrijf uit het handelsregister",
-        "unregistered" => "bedrijf zonder registratie",
-        "network_owner" => "beheerder van een netwerk",
-        "other" => "geen deelnemer",
-        "urgent" => "dringend",
-        "normal" => "normaal",
-        "email" => "e-mail",
-        "post" => "post",
-        "phone" => "telefoon",
-        _ => return None,
-    })
+/// A section with its letter. Statistics Netherlands publishes the titles in Dutch; the letter is
+/// international.
+pub(super) fn section(value: &str) -> Option<String> {
+    let letter = value.rsplit(':').next().unwrap_or(value);
+    sector::title(value).map(|title| format!("{letter} {title}"))
 }
 
-/// `10-49` becomes `10 tot en met 49 werkzame personen`.
-pub(super) fn size_class(value: &str) -> Option<String> {
+/// A value out of a closed list of ours; never for what others name, such as feeds.
+pub(super) fn word(value: &str, language: Language) -> Option<String> {
+    let (nl, en) = match value {
+        "participant" => ("deelnemer", "participant"),
+        "registered" => ("bedrijf uit het handelsregister", "registered company"),
+        "unregistered" => ("bedrijf zonder registratie", "company without registration"),
+        "network_owner" => ("beheerder van een netwerk", "owner of a network"),
+        "other" => ("geen deelnemer", "no participant"),
+        "urgent" => ("dringend", "urgent"),
+        "normal" => ("normaal", "normal"),
+        "email" => ("e-mail", "e-mail"),
+        "post" => ("post", "post"),
+        "phone" => ("telefoon", "telephone"),
+        "first" => ("eerste waarschuwing", "first warning"),
+        "relapse" => ("terugval", "relapse"),
+        "escalation" => ("opschaling", "escalation"),
+        "reminder" => ("herinnering", "reminder"),
+        "correction" => ("rectificatie", "correction"),
+        "repeated" => ("herhaalde verzending", "repeated hand-over"),
+        _ => return None,
+    };
+    Some(in_language(nl, en, language).to_owned())
+}
+
+/// `10-49` becomes `10 tot en met 49 werkzame personen`; `None` for what is no class.
+pub(super) fn size_class(value: &str, language: Language) -> Option<String> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let persons = in_language("werkzame personen", "persons employed", language);
     if value == "1" {
-        return Some("1 werkzame persoon".into());
+        return Some(in_language("1 werkzame persoon", "1 person employed", language).into());
     }
     if let Some(least) = value.strip_suffix('+').filter(|n| is_number(n)) {
-        return Some(format!("{least} of meer werkzame personen"));
+        let or_more = in_language("of meer", "or more", language);
+        return Some(format!("{least} {or_more} {persons}"));
     }
     let (first, last) = value.split_once('-')?;
-    (is_number(first) && is_number(last))
-        .then(|| format!("{first} tot en met {last} werkzame personen"))
+    let to = in_language("tot en met", "to", language);
+    (is_number(first) && is_number(last)).then(|| format!("{first} {to} {last} {persons}"))
+}
+
+const fn in_language<'t>(nl: &'t str, en: &'t str, language: Language) -> &'t str {
+    match language {
+        Language::Nl => nl,
+        Language::En => en,
+    }
 }

@@ -9,10 +9,12 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::chart::{Chart, chart};
+use super::label::MONTHS_NL;
 use super::terms::{FIVE_COUNTS, OTHER_COUNTS, Term};
 use super::{Cell, Counts, Dimension, INTERNAL, PeriodKind, SMALL_BELOW};
 use crate::diag::Failure;
 use crate::model::night::Night;
+use crate::model::shown;
 
 /// Dimension, anchor, heading, what one row is, whether its own order says more than its size.
 const SECTIONS: &[(Dimension, &str, &str, &str, bool)] = &[
@@ -351,15 +353,7 @@ fn sentence(lines: &[Line<'_>], n_companies: u64, year: &str) -> String {
 
 /// A number as it is written in Dutch: `1.378`.
 pub(super) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push('.');
-        }
-        text.push(digit);
-    }
-    text
+    shown::grouped(value, '.')
 }
 
 /// For classes such as `10-49` and `250+`; `urgent` comes before `normal`: texts run backwards.
@@ -372,23 +366,9 @@ fn leading_number(value: &str) -> (u64, Reverse<String>) {
 }
 
 fn month(date: Date) -> &'static str {
-    const MONTHS: [&str; 12] = [
-        "januari",
-        "februari",
-        "maart",
-        "april",
-        "mei",
-        "juni",
-        "juli",
-        "augustus",
-        "september",
-        "oktober",
-        "november",
-        "december",
-    ];
     usize::try_from(date.month() - 1)
         .ok()
-        .and_then(|i| MONTHS.get(i))
+        .and_then(|i| MONTHS_NL.get(i))
         .copied()
         .unwrap_or_default()
 }
@@ -402,15 +382,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_labels_are_dutch() {
-        for (value, want) in [
-            (0, "0"),
-            (999, "999"),
-            (1_378, "1.378"),
-            (1_000_000, "1.000.000"),
-        ] {
-            assert_eq!(number(value), want);
-        }
+    fn months_are_dutch() {
         assert_eq!(day_and_month(jiff::civil::date(2026, 3, 1)), "1 maart");
     }
 

@@ -142,6 +142,30 @@ fn a_try_after_the_period_began_knows_the_letter_before_it() {
 }
 
 #[test]
+fn a_second_reminder_with_the_same_id_is_a_letter_although_its_first_try_was_refused() {
+    let before = one(1, 12, vec![(0, 0, 1, 0)]); // 28 February
+    let refused = Sketch {
+        days_ago: 5,
+        handed_over: false,
+        ..before.clone()
+    };
+    let taken = Sketch {
+        attempt: 2,
+        days_ago: 5,
+        ..before.clone()
+    };
+    let (ledger, _) = history(&[before, refused, taken]);
+    let counts = count(&facts(&ledger.records, "2022-03"), &[])
+        .remove(0)
+        .figures
+        .counts;
+    assert_eq!((counts.letters, counts.attempts), (1, 0));
+    assert_eq!((counts.reminders, counts.companies), (1, 1));
+    let of_night = super::total(&of_night(&ledger, &[]), PeriodKind::Month);
+    assert_eq!(counts, of_night);
+}
+
+#[test]
 fn a_company_stands_in_the_row_of_its_newest_letter() {
     let sketches = [
         one(1, 40, vec![(0, 0, 0, 0)]),

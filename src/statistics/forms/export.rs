@@ -11,7 +11,8 @@ use super::words;
 use super::{About, Sheet};
 use crate::diag::Failure;
 use crate::model::company::Language;
-use crate::statistics::export::{not_a_formula, written};
+use crate::model::shown::formula_safe;
+use crate::statistics::export::written;
 use crate::statistics::guard::Measure;
 use crate::statistics::period::axis_name;
 
@@ -38,9 +39,9 @@ pub fn csv_of(sheet: &Sheet, about: &About<'_>) -> Result<Vec<u8>, Failure> {
         let nl = row.labels(&sheet.axes, Language::Nl, about.titles);
         let en = row.labels(&sheet.axes, Language::En, about.titles);
         for ((code, nl), en) in row.key.iter().zip(nl).zip(en) {
-            fields.push(not_a_formula(code.as_deref().unwrap_or(TOTAL)));
-            fields.push(not_a_formula(&nl));
-            fields.push(not_a_formula(&en));
+            fields.push(formula_safe(code.as_deref().unwrap_or(TOTAL)));
+            fields.push(formula_safe(&nl));
+            fields.push(formula_safe(&en));
         }
         for i in 0..Measure::ALL.len() {
             let value = row.values.and_then(|v| v.get(i).copied());

@@ -2,6 +2,7 @@
 
 use super::About;
 use crate::model::company::Language;
+use crate::model::shown::grouped;
 use crate::statistics::guard::Measure;
 
 /// Name and meaning of a measure.
@@ -64,11 +65,11 @@ pub(super) fn notes(about: &About<'_>, language: Language) -> Vec<String> {
 
 /// A number as it is written in the language: `1.378` and `1,378`.
 pub(super) fn number(value: u64, language: Language) -> String {
-    let dutch = crate::statistics::page::number(value);
-    match language {
-        Language::Nl => dutch,
-        Language::En => dutch.replace('.', ","),
-    }
+    let mark = match language {
+        Language::Nl => '.',
+        Language::En => ',',
+    };
+    grouped(value, mark)
 }
 
 /// A figure, or the sign for a secret one.

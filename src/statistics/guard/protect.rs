@@ -66,8 +66,6 @@ pub struct Protected {
     pub publication: Publication,
     /// Everything that the attacker must not work out.
     pub targets: Vec<Target>,
-    /// Cells that are secret in themselves.
-    pub n_primary: usize,
     /// Cells that are hidden for their sake.
     pub n_secondary: usize,
 }
@@ -116,7 +114,6 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         .collect();
     match publications.into_iter().next_back() {
         Some(publication) if left.is_empty() => Ok(Protected {
-            n_primary: primary.len(),
             n_secondary: search.secret.len() - primary.len(),
             publication,
             targets: all,

@@ -10,7 +10,8 @@ use super::label::{Titles, value_label};
 use super::{Axis, Row, Span};
 use crate::diag::Failure;
 use crate::model::company::Language;
-use crate::statistics::export::{not_a_formula, written};
+use crate::model::shown::formula_safe;
+use crate::statistics::export::written;
 use crate::statistics::{Counts, INTERNAL, SMALL_BELOW};
 
 /// A counted table.
@@ -155,7 +156,7 @@ pub fn period_csv(
         let hours = |of: fn((u32, u32)) -> u32| {
             figures.hours.map(|h| of(h).to_string()).unwrap_or_default()
         };
-        let mut fields: Vec<String> = line.texts.iter().map(|t| not_a_formula(t)).collect();
+        let mut fields: Vec<String> = line.texts.iter().map(|t| formula_safe(t)).collect();
         fields.extend(figures.counts.values().iter().map(u64::to_string));
         fields.push(figures.bounced.to_string());
         fields.push(hours(|h| h.0));
@@ -188,7 +189,7 @@ pub fn small_csv(
         .write_record(header)
         .map_err(|e| bug(e.to_string()))?;
     for (name, values) in rows {
-        let mut fields = vec![INTERNAL.to_owned(), not_a_formula(name)];
+        let mut fields = vec![INTERNAL.to_owned(), formula_safe(name)];
         fields.extend(values.iter().map(u64::to_string));
         writer
             .write_record(&fields)

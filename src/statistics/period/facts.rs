@@ -186,7 +186,10 @@ impl Gather {
         let is_again = claim.attempt > 1;
         let number = u32::try_from(self.letters.len()).unwrap_or(NONE);
         let previous = self.last_try.insert(letter, number).filter(|_| is_again);
-        let was_handed_over = is_again && self.before.get(&letter).copied().unwrap_or_default();
+        // The first try of a later letter with the same id ends what came before the period.
+        let is_of_earlier = is_again && previous.is_none();
+        let was_handed_over =
+            is_of_earlier && self.before.get(&letter).copied().unwrap_or_default();
         let first_item = self.items.len();
         let end = self.end_of(claim.night);
         for item in &claim.items {
@@ -331,12 +334,6 @@ impl Letter {
 }
 
 impl Facts {
-    /// Items in letters of the period: the rows that are counted.
-    #[must_use]
-    pub const fn n_rows(&self) -> usize {
-        self.items.len()
-    }
-
     /// The span.
     #[must_use]
     pub const fn span(&self) -> Span {

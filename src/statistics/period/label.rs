@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Axis;
 use crate::model::company::Language;
-use crate::statistics::{label, sector};
+use crate::statistics::label;
 
 /// Titles of threats by id: Dutch, English.
 pub type Titles = BTreeMap<String, (String, String)>;
@@ -43,39 +43,24 @@ pub fn value_label(axis: Axis, value: &str, language: Language, titles: &Titles)
         .map(|(nl, en)| if is_nl { nl.clone() } else { en.clone() });
     let known = match axis {
         Axis::Threat => title,
-        Axis::Sector => sector::title(value).map(|title| {
-            let letter = value.rsplit(':').next().unwrap_or(value);
-            // Statistics Netherlands publishes the titles in Dutch; the letter is international.
-            format!("{letter} {title}")
-        }),
-        Axis::SizeClass if is_nl => label::size_class(value),
-        Axis::SizeClass => size_class_en(value),
+        Axis::Sector => label::section(value),
+        Axis::SizeClass => label::size_class(value, language),
         Axis::Month => value.split_once('-').and_then(|(year, month)| {
             let n: usize = month.parse().ok()?;
-            let names = if is_nl { MONTHS_NL } else { MONTHS_EN };
+            let names = if is_nl { label::MONTHS_NL } else { MONTHS_EN };
             Some(format!("{} {year}", names.get(n.checked_sub(1)?)?))
         }),
         Axis::Warnings => Some(value.replace('-', "–")),
-        _ => word(value).map(|(nl, en)| if is_nl { nl } else { en }.to_owned()),
+        Axis::Urgency | Axis::PartyKind | Axis::Participation | Axis::Channel | Axis::Kind => {
+            label::word(value, language)
+        }
+        // Named by others: a feed may be called `post`.
+        Axis::Trigger | Axis::SectorCode | Axis::Province | Axis::Feed => None,
     };
     let unknown = if is_nl { "onbekend" } else { "unknown" };
     known.unwrap_or_else(|| if value.is_empty() { unknown } else { value }.to_owned())
 }
 
-const MONTHS_NL: [&str; 12] = [
-    "januari",
-    "februari",
-    "maart",
-    "april",
-    "mei",
-    "juni",
-    "juli",
-    "augustus",
-    "september",
-    "oktober",
-    "november",
-    "december",
-];
 const MONTHS_EN: [&str; 12] = [
     "January",
     "February",
@@ -90,39 +75,6 @@ const MONTHS_EN: [&str; 12] = [
     "November",
     "December",
 ];
-
-fn word(value: &str) -> Option<(&'static str, &'static str)> {
-    Some(match value {
-        "participant" => ("deelnemer", "participant"),
-        "registered" => ("bedrijf uit het handelsregister", "registered company"),
-        "unregistered" => ("bedrijf zonder registratie", "company without registration"),
-        "network_owner" => ("beheerder van een netwerk", "owner of a network"),
-        "other" => ("geen deelnemer", "no participant"),
-        "urgent" => ("dringend", "urgent"),
-        "normal" => ("normaal", "normal"),
-        "email" => ("e-mail", "e-mail"),
-        "post" => ("post", "post"),
-        "phone" => ("telefoon", "telephone"),
-        "first" => ("eerste waarschuwing", "first warning"),
-        "relapse" => ("terugval", "relapse"),
-        "escalation" => ("opschaling", "escalation"),
-        "reminder" => ("herinnering", "reminder"),
-        "correction" => ("rectificatie", "correction"),
-        "repeated" => ("herhaalde verzending", "repeated hand-over"),
-        _ => return None,
-    })
-}
-
-fn size_class_en(value: &str) -> Option<String> {
-    if value == "1" {
-        return Some("1 person employed".into());
-    }
-    if let Some(least) = value.strip_suffix('+') {
-        return Some(format!("{least} or more persons employed"));
-    }
-    let (first, last) = value.split_once('-')?;
-    Some(format!("{first} to {last} persons employed"))
-}
 
 #[cfg(test)]
 mod tests {
@@ -144,5 +96,43 @@ mod tests {
         );
         assert_eq!(of(Axis::Kind, "reminder"), ["herinnering", "reminder"]);
         assert_eq!(of(Axis::Warnings, "3-5"), ["3–5", "3–5"]);
+    }
+
+    #[test]
+    fn what_others_name_keeps_its_name() {
+        let titles = Titles::new();
+        let of = |axis, value| {
+            [Language::Nl, Language::En].map(|l| value_label(axis, value, l, &titles))
+        };
+        for axis in [Axis::Trigger, Axis::SectorCode, Axis::Province, Axis::Feed] {
+            for name in ["other", "post", "first"] {
+                assert_eq!(of(axis, name), [name, name], "{axis}");
+            }
+            assert_eq!(of(axis, ""), ["onbekend", "unknown"]);
+        }
+        assert_eq!(of(Axis::Channel, "post"), ["post", "post"]);
+        assert_eq!(
+            of(Axis::Participation, "other"),
+            ["geen deelnemer", "no participant"]
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_no_size_class_stays_as_it_is() {
+        let titles = Titles::new();
+        let of = |value| {
+            [Language::Nl, Language::En].map(|l| value_label(Axis::SizeClass, value, l, &titles))
+        };
+        for text in ["niet-bekend", "zzp+", "-", "+", "10-"] {
+            assert_eq!(of(text), [text, text]);
+        }
+        assert_eq!(of("1"), ["1 werkzame persoon", "1 person employed"]);
+        assert_eq!(
+            of("10-49"),
+            [
+                "10 tot en met 49 werkzame personen",
+                "10 to 49 persons employed"
+            ]
+        );
     }
 }
