@@ -117,6 +117,7 @@ impl Service {
             rows,
             sha256: format!("{:016x}", self.dice.next()),
             newest_seen_on: date.yesterday().ok(),
+            is_complete: true,
         }
     }
 
@@ -485,6 +486,13 @@ const ANOMALIES: &[(&str, Brake, Harm)] = &[
         },
     ),
     (
+        "a scan that stopped halfway, by what its feed says",
+        Brake::IncompleteScan,
+        |_, t| {
+            t.snapshots[0].is_complete = false;
+        },
+    ),
+    (
         "this machine's clock is a day ahead",
         Brake::ClockOff,
         |_, t| {
@@ -540,6 +548,30 @@ fn every_named_anomaly_is_held_and_names_its_brake() {
         Brake::ALL.len(),
         "every brake has an anomaly"
     );
+}
+
+/// Files without a row are all alike: a report that found nothing for days repeats nothing.
+#[test]
+fn empty_days_of_one_report_repeat_nothing_and_the_same_rows_do() {
+    let of_days = |n_rows: u64| {
+        let mut service = after(7, 48);
+        service.baseline(Some("webscan"));
+        [2, 1].map(|n_days| {
+            let days: Vec<_> = (0..n_days).map(|_| service.next_day()).collect();
+            let mut tonight = service.ordinary(&days);
+            for day in days {
+                let mut same = service.snapshot("webscan", "web_shell", n_rows, day);
+                same.sha256 = "the same footer".into();
+                tonight.snapshots.push(same);
+            }
+            let pulled = judge(&Settings::default(), &tonight, &service.view);
+            service.end(&tonight);
+            pulled.iter().map(|p| p.brake).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(of_days(0), [vec![], vec![]]);
+    let repeated = || vec![Brake::RepeatedSnapshot];
+    assert_eq!(of_days(1), [repeated(), repeated()]);
 }
 
 /// A held night says nothing to the medians until it is approved and ends.

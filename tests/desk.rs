@@ -253,6 +253,51 @@ fn erasing_a_company_takes_it_away_and_keeps_the_counts() {
     assert_eq!(sandbox.ledger("erased").len(), 1);
 }
 
+/// While a night waits its tables stand in `held/`: `explain` reads them, erasure reaches them.
+#[test]
+fn a_held_night_is_explained_and_erased_like_any_other() {
+    let sandbox = Sandbox::small();
+    let job = "jobs/nightly.toml";
+    sandbox.edit(job, "max_letters = 1000 ", "max_letters = 1 ");
+    sandbox.run(FIRST).ended_with(2).says(&["HELD:"]);
+    let plan: Value = serde_json::from_slice(&sandbox.outputs(FIRST)["letters.plan.json"]).unwrap();
+    let reference = plan["letters"][0]["reference"].as_str().unwrap();
+    let ask = |args: &[&str]| {
+        let args = [&["explain", "--night", FIRST], args].concat();
+        sandbox.call(&args, &[]).ended_with(0)
+    };
+    let json = ask(&["--letter", reference, "--json"]).out;
+    let row: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (row["outcome"].as_str(), row["reason"].as_str()),
+        (Some("held"), Some("brake"))
+    );
+    let company = row["company_key"].as_str().unwrap();
+    ask(&["--company", company]).says(&[company, reference, "held"]);
+
+    let number = company.split(':').next_back().unwrap();
+    let texts = || {
+        let mut texts = sandbox.outputs(FIRST);
+        texts.retain(|name, _| !name.ends_with(".pdf"));
+        texts
+    };
+    assert!(
+        holding(&texts(), number).is_empty(),
+        "tables are compressed"
+    );
+    let erase = || sandbox.call(&["erase", company], &[]).ended_with(0);
+    erase().says(&["objects were erased"]);
+    let left = texts();
+    assert!(!left.contains_key("held/decisions.parquet"));
+    assert!(!left.keys().any(|name| name.contains(reference)));
+    assert!(left.contains_key("held/manifest.json"));
+    assert!(left.contains_key("held/statistics/statistics.csv"));
+    // Held again, the night brings nothing back.
+    sandbox.run(FIRST).ended_with(2);
+    assert!(left.keys().eq(texts().keys()));
+    erase().says(&["nothing under"]);
+}
+
 #[test]
 fn what_is_older_than_the_retention_goes_with_the_next_night() {
     let sandbox = Sandbox::new(&[6, 9, 10, 12]);

@@ -82,5 +82,5 @@ fn a_question_that_cannot_be_read_is_answered_with_what_was_expected() {
     }
     let ran = sandbox.call(&["explain", "--company", "kvk:00000001"], &[]);
     ran.ended_with(2)
-        .says(&["no finished run is there", "nachtwacht run"]);
+        .says(&["no run that ended or is held is there", "nachtwacht run"]);
 }

@@ -275,6 +275,18 @@ fn a_night_that_died_before_its_first_claim_is_taken_over() {
     assert_eq!(n_findings(&sandbox), n_findings(&calm));
 }
 
+/// A plan that was given up can never go on, so nobody is told to run it again.
+#[test]
+fn letters_of_unknown_fate_name_only_nights_that_can_go_on() {
+    let sandbox = two_nights();
+    sandbox.crash(FIRST, "planned");
+    sandbox.crash(SECOND, "claimed");
+    assert_eq!(sandbox.ledger("superseded").len(), 1);
+    let ran = sandbox.call(&["ledger", "unknown"], &[]).ended_with(1);
+    ran.says(&["night 2026-03-10 is not finished: run it again first"]);
+    assert!(!ran.out.contains(FIRST), "{}", ran.out);
+}
+
 #[test]
 fn a_first_night_waits_for_a_baseline_and_a_backlog_is_drained() {
     let sandbox = nights(&[6, 9, 10, 11]);

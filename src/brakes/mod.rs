@@ -40,6 +40,8 @@ pub struct Settings {
     pub max_observed_age_days: u64,
     /// Hold where a snapshot is an earlier one under another date.
     pub hold_repeated: bool,
+    /// Hold where the feed says that a scan did not come to its end.
+    pub hold_incomplete: bool,
     /// The machine's clock may differ from the store's by this, and lie before the night by this.
     pub max_clock_minutes: u64,
     /// Nights that the medians are taken over.
@@ -71,6 +73,7 @@ impl Default for Settings {
             max_rows_percent: 400,
             max_observed_age_days: 7,
             hold_repeated: true,
+            hold_incomplete: true,
             max_clock_minutes: 10,
             history_nights: 14,
             min_history: 5,
@@ -109,6 +112,8 @@ pub struct SnapshotFacts {
     pub sha256: String,
     /// UTC day of the newest row that met an asset; `None` where none did.
     pub newest_seen_on: Option<Date>,
+    /// Its scan came to its end, or nobody says otherwise.
+    pub is_complete: bool,
 }
 
 /// Two clocks, UTC microseconds.
@@ -289,11 +294,16 @@ fn snapshots(settings: &Settings, tonight: &Tonight, view: &LedgerView, pull: &m
         .filter(|o| tonight.snapshots.iter().all(|s| s.path != o.path))
         .map(|o| o.sha256.as_str())
         .collect();
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for s in &tonight.snapshots {
-        let twice = seen.insert(s.sha256.as_str(), &s.path).is_some();
-        if settings.hold_repeated && (twice || earlier.contains(s.sha256.as_str())) {
+        // Files without a row are all alike; an empty day repeats nothing.
+        let twice = s.rows > 0 && !seen.insert(s.sha256.as_str());
+        let again = twice || s.rows > 0 && earlier.contains(s.sha256.as_str());
+        if settings.hold_repeated && again {
             pull(Brake::RepeatedSnapshot, &s.path, 1, 0);
+        }
+        if settings.hold_incomplete && !s.is_complete {
+            pull(Brake::IncompleteScan, &s.path, 1, 0);
         }
         let age = s.newest_seen_on.map_or(0, |day| {
             u64::try_from(Night::new(s.date).days_since(day)).unwrap_or(0)

@@ -34,6 +34,7 @@ pub(super) fn brakes(section: Option<Section<'_, '_>>) -> Settings {
     s.history_nights = section.number_or("history_nights", s.history_nights, nights);
     s.min_history = section.number_or("min_history", s.min_history, nights);
     s.hold_repeated = section.bool_or("hold_repeated", s.hold_repeated);
+    s.hold_incomplete = section.bool_or("hold_incomplete", s.hold_incomplete);
     s.stop = section.text_or("stop", &s.stop);
     s.folder_sends_first_night =
         section.bool_or("folder_sends_first_night", s.folder_sends_first_night);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
+use super::feeds::{Feed, feeds};
 use super::operations::{Operations, operations};
 use super::section::{Section, Source};
 use crate::decide::priority::UrgentRule;
@@ -11,8 +12,6 @@ use crate::diag::Problem;
 use crate::model::company::PartyKind;
 use crate::model::decision::ContactStep;
 use crate::model::letter::Sender;
-use crate::model::observation::OBSERVATIONS;
-use crate::plan::{Band, Contract};
 use crate::reference::Kind;
 use crate::{brakes, decide, deliver, ledger, matching, register, render, store};
 
@@ -86,17 +85,6 @@ impl References {
             other => self.others.get(&other).map(String::as_str),
         }
     }
-}
-
-/// What the job says about a feed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Feed {
-    /// The newest snapshot may be this many days older than the night.
-    pub max_age_days: u32,
-    /// What its deliveries must be like.
-    pub contract: Contract,
-    /// Foreign column name → ours.
-    pub columns: BTreeMap<String, String>,
 }
 
 /// Where a secret comes from: the environment first, then a file. Never the job itself.
@@ -323,65 +311,6 @@ fn references(section: Section<'_, '_>) -> Option<References> {
     };
     section.finish();
     Some(references)
-}
-
-fn feeds(section: Section<'_, '_>) -> BTreeMap<String, Feed> {
-    let mut feeds = BTreeMap::new();
-    for (name, feed) in section.named() {
-        let max_age_days = feed.number("max_age_days", "a number of days");
-        let columns = feed.section_if("columns").map(|c| c.named_texts());
-        let contract = contract(&feed, max_age_days.unwrap_or(0));
-        feed.finish();
-        let feed = Feed {
-            max_age_days: max_age_days.unwrap_or(0),
-            contract,
-            columns: columns.unwrap_or_default().into_iter().collect(),
-        };
-        feeds.insert(name, feed);
-    }
-    feeds
-}
-
-fn contract(feed: &Section<'_, '_>, max_age_days: u32) -> Contract {
-    let required_columns = feed.texts("required_columns");
-    for name in &required_columns {
-        if OBSERVATIONS.field_with_name(name).is_err() {
-            let message = format!("`{name}` is no column of the table of observations");
-            feed.problem("required_columns", message);
-        }
-    }
-    let reports = feed.section_if("reports").map(|reports| {
-        let bands = reports.named().into_iter();
-        let bands = bands.map(|(name, section)| {
-            let band = band(&section);
-            section.finish();
-            (name, band)
-        });
-        bands.collect()
-    });
-    Contract {
-        max_age_days,
-        required_columns,
-        rows: band(feed),
-        reports: reports.unwrap_or_default(),
-        max_rejects_percent: feed.number_if("max_rejects_percent", "a percentage from 0 to 100"),
-    }
-}
-
-fn band(section: &Section<'_, '_>) -> Band {
-    let band = Band {
-        min_rows: section.number_if("min_rows", "a number of rows"),
-        max_rows: section.number_if("max_rows", "a number of rows"),
-    };
-    if let (Some(least), Some(most)) = (band.min_rows, band.max_rows)
-        && least > most
-    {
-        section.problem(
-            "min_rows",
-            format!("{least} is more than `max_rows`, {most}"),
-        );
-    }
-    band
 }
 
 fn registrations(section: Option<Section<'_, '_>>) -> (register::Settings, matching::Settings) {

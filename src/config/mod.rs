@@ -6,6 +6,7 @@
 mod brakes;
 mod catalogue;
 mod delivery;
+mod feeds;
 mod job;
 mod operations;
 mod reason;
@@ -14,7 +15,8 @@ mod statistics;
 mod threat;
 
 pub use catalogue::{Catalogue, catalogue};
-pub use job::{Feed, Inputs, Job, NightRule, References, SecretPlace, job};
+pub use feeds::Feed;
+pub use job::{Inputs, Job, NightRule, References, SecretPlace, job};
 pub use operations::Operations;
 pub use reason::reason;
 pub use statistics::{Publish, StatisticsJob, statistics_job};

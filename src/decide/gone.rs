@@ -34,8 +34,7 @@ pub struct Tonight<'a> {
 
 /// What changed, and the counts of everything that is not seen.
 ///
-/// # Errors
-/// None: where nobody says what was scanned, the answer is `not_scanned`, never `fixed`.
+/// Where nobody says what was scanned, the answer is `not_scanned`, never `fixed`.
 #[must_use]
 pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
     let mut found = Sightings {
@@ -43,7 +42,10 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
         gone: Vec::new(),
         back: Vec::new(),
         counts: BTreeMap::new(),
+        assumed: Vec::new(),
     };
+    let scans = Scans::of(tonight.coverage);
+    let mut assumed = BTreeSet::new();
     for (finding, place) in history.places() {
         if tonight.seen.contains(finding) {
             if place.gone.is_some() && !tonight.waiting.contains(finding) {
@@ -53,36 +55,56 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
         }
         let how = match place.gone {
             Some((_, how)) => how,
-            None => why(place, tonight),
+            None => scans.why(place, tonight.register, &mut assumed),
         };
         *found.counts.entry(how).or_insert(0) += 1;
         if place.gone.is_none() && how != Gone::NotScanned {
             found.gone.push((*finding, how));
         }
     }
+    found.assumed = assumed.into_iter().collect();
     found
 }
 
-fn why(place: &Place, tonight: &Tonight<'_>) -> Gone {
-    let registered = tonight.register.get(&place.asset);
-    let Some(registered) = registered.filter(|r| r.parties.contains(&place.party)) else {
-        return Gone::MovedOwner;
-    };
-    let Some(report) = &place.evidence.report else {
-        return Gone::NotScanned;
-    };
-    let mut rows = tonight
-        .coverage
-        .iter()
-        .filter(|c| c.feed == place.feed && c.report == *report)
-        .peekable();
-    if rows.peek().is_none() {
-        return Gone::NotScanned;
+/// What was scanned, by feed and report.
+struct Scans<'c>(BTreeMap<(&'c str, &'c str), Vec<&'c Coverage>>);
+
+impl<'c> Scans<'c> {
+    fn of(coverage: &'c [Coverage]) -> Self {
+        let mut scans: BTreeMap<_, Vec<&Coverage>> = BTreeMap::new();
+        for c in coverage {
+            let of_report = scans.entry((c.feed.as_str(), c.report.as_str()));
+            of_report.or_default().push(c);
+        }
+        Self(scans)
     }
-    let port = place.evidence.port;
-    if rows.any(|c| c.covers(&registered.nets, port, place.observed_at)) {
-        Gone::Fixed
-    } else {
-        Gone::NotSeen
+
+    /// Why a place is not seen; notes the scan where the answer rests on an assumption.
+    fn why(
+        &self,
+        place: &Place,
+        register: &BTreeMap<PartyRef, Registered>,
+        assumed: &mut BTreeSet<String>,
+    ) -> Gone {
+        let registered = register.get(&place.asset);
+        let Some(registered) = registered.filter(|r| r.parties.contains(&place.party)) else {
+            return Gone::MovedOwner;
+        };
+        let Some(report) = &place.evidence.report else {
+            return Gone::NotScanned;
+        };
+        let Some(scans) = self.0.get(&(place.feed.as_str(), report.as_str())) else {
+            return Gone::NotScanned;
+        };
+        if scans.iter().all(|c| c.is_assumed) {
+            assumed.insert(format!("{}/{report}", place.feed));
+        }
+        let port = place.evidence.port;
+        let covers = |c: &&Coverage| c.covers(&registered.nets, port, place.observed_at);
+        if scans.iter().any(covers) {
+            Gone::Fixed
+        } else {
+            Gone::NotSeen
+        }
     }
 }

@@ -239,6 +239,8 @@ pub(super) struct SightingsLine {
     gone: Vec<(String, String)>,
     back: Vec<String>,
     counts: BTreeMap<String, u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    assumed: Vec<String>,
 }
 
 impl From<&Sightings> for SightingsLine {
@@ -249,6 +251,7 @@ impl From<&Sightings> for SightingsLine {
             gone: s.gone.iter().map(text).collect(),
             back: s.back.iter().map(ToString::to_string).collect(),
             counts: s.counts.iter().map(|(g, n)| (g.to_string(), *n)).collect(),
+            assumed: s.assumed.clone(),
         }
     }
 }
@@ -265,6 +268,7 @@ impl SightingsLine {
             gone: gone.collect::<Result<_, &'static str>>()?,
             back: back.collect::<Result<_, _>>()?,
             counts: counts.collect::<Result<_, &'static str>>()?,
+            assumed: self.assumed,
         })
     }
 }

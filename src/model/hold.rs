@@ -1,6 +1,6 @@
 //! What the ledger holds about nights that were stopped: figures, holds, approvals, baselines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
@@ -29,6 +29,8 @@ text_enum! {
         MissingReport = "missing_report",
         /// A snapshot's newest row is old.
         StaleSnapshot = "stale_snapshot",
+        /// A snapshot is of a scan that did not come to its end.
+        IncompleteScan = "incomplete_scan",
         /// A snapshot is an earlier one under another date.
         RepeatedSnapshot = "repeated_snapshot",
         /// The machine's clock differs from the store's, or the night lies ahead of it.
@@ -80,6 +82,9 @@ impl Pulled {
             Brake::StaleSnapshot => format!(
                 "the newest row of `{subject}` is {figure} days older than its snapshot; the job allows {limit}"
             ),
+            Brake::IncompleteScan => {
+                format!("`{subject}` is of a scan that did not come to its end")
+            }
             Brake::RepeatedSnapshot => {
                 format!("`{subject}` holds the same content as an earlier snapshot")
             }
@@ -217,13 +222,16 @@ impl LedgerView {
         })
     }
 
-    /// The night that took over from this one, if one did.
+    /// Each plan that was given up, with the night that took over.
     #[must_use]
-    pub fn superseded_by(&self, night: Night, revision: u32) -> Option<Night> {
-        self.records.iter().find_map(|r| match &r.record {
-            Record::Superseded(s) if (s.night, s.revision) == (night, revision) => Some(s.by),
-            _ => None,
-        })
+    pub fn superseded(&self) -> BTreeMap<(Night, u32), Night> {
+        let mut by = BTreeMap::new();
+        for r in &self.records {
+            if let Record::Superseded(s) = &r.record {
+                by.entry((s.night, s.revision)).or_insert(s.by);
+            }
+        }
+        by
     }
 
     /// Nights that were planned, did not end and were not given up, in order. One at most, but
@@ -231,18 +239,11 @@ impl LedgerView {
     #[must_use]
     pub fn open_nights(&self) -> Vec<&PinnedNight> {
         let ended = self.ended();
-        let superseded: BTreeSet<(Night, u32)> = self
-            .records
-            .iter()
-            .filter_map(|r| match &r.record {
-                Record::Superseded(s) => Some((s.night, s.revision)),
-                _ => None,
-            })
-            .collect();
+        let superseded = self.superseded();
         self.nights()
             .filter(|pin| {
                 let run = (pin.night, pin.revision, pin.run_id.as_str());
-                !ended.contains(&run) && !superseded.contains(&(pin.night, pin.revision))
+                !ended.contains(&run) && !superseded.contains_key(&(pin.night, pin.revision))
             })
             .collect()
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::company::text_enum;
 use super::identity::FindingId;
 use super::ledger_record::{LedgerView, Record};
-use super::night::{Micros, Night};
+use super::night::{Micros, Night, local_midnight};
 
 text_enum! {
     /// Why a finding that was warned about is not among tonight's rows.
@@ -34,6 +36,9 @@ pub struct Sightings {
     pub back: Vec<FindingId>,
     /// How many of those that were warned about are not seen tonight, by why.
     pub counts: BTreeMap<Gone, u64>,
+    /// `feed/report` of scans that the job assumes, sorted: what is fixed by these is so by an
+    /// assumption.
+    pub assumed: Vec<String>,
 }
 
 /// What a scan looked at: a row of the table `coverage`.
@@ -43,6 +48,8 @@ pub struct Coverage {
     pub feed: String,
     /// Report type.
     pub report: String,
+    /// Date of the snapshot that holds what the scan saw.
+    pub day: Date,
     /// When the scan began.
     pub scanned_from: Micros,
     /// The network; `None` for everything.
@@ -51,6 +58,46 @@ pub struct Coverage {
     pub ports: Vec<(u16, u16)>,
     /// Did the scan come to its end?
     pub is_complete: bool,
+    /// The job says so, not the feed.
+    pub is_assumed: bool,
+}
+
+/// What the job takes a report to scan each time, where its feed does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assumption {
+    /// Report type.
+    pub report: String,
+    /// The networks; empty for everything.
+    pub networks: Vec<IpNet>,
+    /// The ports; empty for every port.
+    pub ports: Vec<u16>,
+}
+
+impl Assumption {
+    /// Rows of the table `coverage` for one snapshot. The scan is taken to have begun at 00:00 UTC
+    /// of the day before the snapshot's date, so that nothing of that snapshot itself is covered.
+    #[must_use]
+    pub fn coverage(&self, feed: &str, day: Date) -> Vec<Coverage> {
+        let eve = day.yesterday().ok();
+        let began = eve.and_then(|d| local_midnight(d, &TimeZone::UTC).ok());
+        let Some(began) = began else {
+            return Vec::new(); // the first day of the calendar
+        };
+        let row = |network: Option<IpNet>| Coverage {
+            feed: feed.to_owned(),
+            report: self.report.clone(),
+            day,
+            scanned_from: began,
+            network,
+            ports: self.ports.iter().map(|p| (*p, *p)).collect(),
+            is_complete: true,
+            is_assumed: true,
+        };
+        if self.networks.is_empty() {
+            return vec![row(None)];
+        }
+        self.networks.iter().copied().map(Some).map(row).collect()
+    }
 }
 
 impl Coverage {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::diag::{Failure, Kind, Problem};
-use crate::model::ledger_record::{LedgerView, PinnedNight};
+use crate::model::ledger_record::LedgerView;
 use crate::model::night::Night;
 
 pub use contract::{Band, Contract, Delivered};
@@ -113,10 +113,10 @@ pub fn plan(
     if let Some(failure) = Failure::from_problems(Kind::FixData, problems) {
         return Err(failure);
     }
+    let unconsumed = unconsumed(ledger, given_up);
     let consumed: BTreeSet<&str> = ledger
         .nights()
-        .filter(|pin| pin.night < night && has_consumed(pin, ledger))
-        .filter(|pin| !given_up.contains(&(pin.night, pin.revision)))
+        .filter(|pin| pin.night < night && !unconsumed.contains(&(pin.night, pin.revision)))
         .flat_map(|pin| pin.snapshots.iter().map(|o| o.path.as_str()))
         .collect();
     let n_due = due.len();
@@ -133,15 +133,19 @@ pub fn plan(
     })
 }
 
-/// A night whose plan was given up consumed nothing. One that left letters for later did not
-/// finish with its snapshots: they are read again, and who was written to stays quiet.
-fn has_consumed(pin: &PinnedNight, ledger: &LedgerView) -> bool {
-    let left_over = ledger
+/// Nights whose snapshots are read again: one whose plan was given up consumed nothing, and one that
+/// left letters for later did not finish with its snapshots (who was written to stays quiet).
+fn unconsumed(ledger: &LedgerView, given_up: &BTreeSet<(Night, u32)>) -> BTreeSet<(Night, u32)> {
+    let left_over: BTreeMap<(Night, u32), u64> = ledger
         .figures()
-        .filter(|f| (f.night, f.revision) == (pin.night, pin.revision))
-        .last()
-        .map_or(0, |f| f.left_over);
-    left_over == 0 && ledger.superseded_by(pin.night, pin.revision).is_none()
+        .map(|f| ((f.night, f.revision), f.left_over))
+        .collect();
+    let drained = left_over.into_iter().filter(|(_, n)| *n > 0);
+    drained
+        .map(|(night, _)| night)
+        .chain(ledger.superseded().into_keys())
+        .chain(given_up.iter().copied())
+        .collect()
 }
 
 fn forward_only(night: Night, revision: u32, ledger: &LedgerView) -> Result<(), Failure> {
@@ -219,6 +223,7 @@ pub fn dated(listing: &[Listed], night: Night) -> Option<(&Listed, Date)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ledger_record::PinnedNight;
     use crate::model::ledger_record::{Numbered, PinnedObject, Record};
 
     fn listed(path: &str) -> Listed {

@@ -41,6 +41,8 @@ pub struct Content<'a> {
     pub reject_reasons: BTreeMap<&'static str, u64>,
     /// Findings that were warned about before and are not among the rows, by why.
     pub gone: BTreeMap<&'static str, u64>,
+    /// Scans (`feed/report`) that the job assumes and these counts rest on.
+    pub assumed: &'a [String],
     /// Letters that the night's plan sends.
     pub letters: u64,
     /// Letters that are held.
@@ -93,6 +95,8 @@ struct ContentV1 {
     register_counts: BTreeMap<&'static str, RegisterV1>,
     reject_reasons: BTreeMap<&'static str, u64>,
     findings_gone: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    assumed_coverage: Vec<String>,
     letters: LettersV1,
     outputs_sha256: BTreeMap<String, String>,
 }
@@ -218,6 +222,7 @@ fn content_v1(c: &Content<'_>) -> ContentV1 {
             .collect(),
         reject_reasons: c.reject_reasons.clone(),
         findings_gone: c.gone.clone(),
+        assumed_coverage: c.assumed.to_vec(),
         letters: LettersV1 {
             sent: c.letters,
             held: c.letters_held,

@@ -126,11 +126,12 @@ pub fn status(input: &Input<'_>) -> Status {
     };
     let texts = |nights: Vec<&Night>| nights.into_iter().map(Night::to_string).collect();
     let missing: Vec<String> = texts(input.due.iter().filter(is_missing).collect());
+    let holds = view.open_holds();
     let open: Vec<OpenNight> = view
         .open_nights()
         .into_iter()
         .filter(|pin| last.is_none_or(|l| pin.night >= l))
-        .map(|pin| open_night(view, pin))
+        .map(|pin| open_night(&holds, pin))
         .collect();
     let unknown: Vec<UnknownLetter> = view.unknown().into_iter().map(unknown_letter).collect();
     let needs_a_person = !missing.is_empty() || open.iter().any(|n| n.is_held);
@@ -160,8 +161,7 @@ pub fn status(input: &Input<'_>) -> Status {
     }
 }
 
-fn open_night(view: &LedgerView, pin: &PinnedNight) -> OpenNight {
-    let holds = view.open_holds();
+fn open_night(holds: &[&Hold], pin: &PinnedNight) -> OpenNight {
     let of_pin = |h: &&&Hold| (h.night, h.revision) == (pin.night, pin.revision);
     let hold = holds.iter().find(of_pin);
     OpenNight {

@@ -1,5 +1,6 @@
 //! The last thing that an operator reads: what happened, and where to look next.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::model::counts::{Outcomes, RowCounts};
@@ -38,6 +39,10 @@ pub struct Summary {
     pub rejects_tolerated: u64,
     /// Rejects in all.
     pub rejects: u64,
+    /// Findings that were warned about and are not among the rows, by why.
+    pub gone: BTreeMap<&'static str, u64>,
+    /// Scans (`feed/report`) that the job assumes and these counts rest on.
+    pub assumed: Vec<String>,
     /// Where a brake holds the night: why, and what to do.
     pub hold: Option<String>,
 }
@@ -100,6 +105,17 @@ pub fn text(s: &Summary) -> String {
             "claimed, but without receipt",
         );
     }
+    let gone: u64 = s.gone.values().sum();
+    if gone > 0 {
+        line("not seen now", gone, &gone_by(s));
+    }
+    if !s.assumed.is_empty() {
+        let _ = writeln!(
+            out,
+            "  by an assumption of the job, not by the feed: {}",
+            s.assumed.join(", ")
+        );
+    }
     let mut text = format!("Night {}\n\n{out}\n", s.night);
     let _ = writeln!(text, "{} new letters", grouped(s.new_letters));
     if let Some(hold) = &s.hold {
@@ -131,6 +147,15 @@ pub fn text(s: &Summary) -> String {
         );
     }
     text
+}
+
+/// What was warned about before: how many of it are fixed, …
+fn gone_by(s: &Summary) -> String {
+    let some = s.gone.iter().filter(|(_, n)| **n > 0);
+    let parts: Vec<String> = some
+        .map(|(how, n)| format!("{} {}", grouped(*n), how.replace('_', " ")))
+        .collect();
+    format!("of what was warned about: {}", parts.join(", "))
 }
 
 fn channels(s: &Summary) -> String {

@@ -14,7 +14,7 @@ use super::{Moment, planning};
 use crate::brakes::approval::{self, NAMESPACE, Statement};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger};
-use crate::model::hold::{Approval, Hold};
+use crate::model::hold::{Approval, Figures, Hold};
 use crate::model::ledger_record::{LedgerView, PinnedNight, Record};
 use crate::model::night::{Micros, Night};
 use crate::store::Place;
@@ -240,13 +240,12 @@ fn overview(view: &LedgerView, hold: &Hold, plan: &Value) -> String {
         let _ = writeln!(text, "  {:<22} {}", pulled.brake, pulled.text());
     }
     let mut all: Vec<Shown> = letters(plan);
-    let figures =
-        |f: &&crate::model::hold::Figures| (f.night, f.revision) == (hold.night, hold.revision);
+    let figures = |f: &&Figures| (f.night, f.revision) == (hold.night, hold.revision);
     let tonight = view.figures().filter(figures).last();
-    let before = view
-        .figures()
-        .filter(|f| f.night < hold.night && view.superseded_by(f.night, f.revision).is_none())
-        .last();
+    let given_up = view.superseded();
+    let is_kept = |f: &&Figures| !given_up.contains_key(&(f.night, f.revision));
+    let earlier = view.figures().filter(|f| f.night < hold.night);
+    let before = earlier.filter(is_kept).last();
     if let Some(f) = tonight {
         let _ = writeln!(
             text,

@@ -55,7 +55,7 @@ pub fn unknown(call: &Call) -> Result<(String, usize), Failure> {
         "\n{} claimed letters have no receipt: nobody knows whether they left, and the machine never sends them again",
         unknown.len()
     );
-    for pin in view.nights().filter(|pin| !view.is_final(pin)) {
+    for pin in view.open_nights() {
         let _ = writeln!(
             text,
             "night {} is not finished: run it again first, it asks the outbox about each letter",

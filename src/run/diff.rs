@@ -100,7 +100,8 @@ fn earlier(view: &LedgerView, night: Night, against: &Against) -> Result<Night, 
     if let Against::Night(earlier) = against {
         return Ok(*earlier);
     }
-    let is_kept = |pin: &&PinnedNight| view.superseded_by(pin.night, pin.revision).is_none();
+    let given_up = view.superseded();
+    let is_kept = |pin: &&PinnedNight| !given_up.contains_key(&(pin.night, pin.revision));
     let planned = view.nights().filter(|pin| pin.night < night);
     let kept = planned.filter(is_kept).map(|pin| pin.night);
     kept.max().ok_or_else(|| {

@@ -22,18 +22,23 @@ use crate::store::Place;
 
 /// What stays of a run: sums, hashes, statistics, and the releases and salted references that
 /// name nobody. The rest of its folder holds persons.
-const STAYS: [&str; 7] = [
+const STAYS: [&str; 9] = [
     "manifest.planned.json",
     "manifest.json",
     "letters.plan.json",
     "correction.json",
     "statistics",
+    "held/manifest.json",
+    "held/statistics",
     "outbox",
     "verification",
 ];
 
 /// Tables in which several companies stand; such an object goes as a whole.
-const SHARED: [&str; 2] = ["decisions.parquet", "mail-merge/"];
+const SHARED: [&str; 3] = [DECISIONS[0], DECISIONS[1], "mail-merge/"];
+
+/// The decisions of a night that went, and of one that is held or was: both may be there.
+const DECISIONS: [&str; 2] = ["decisions.parquet", "held/decisions.parquet"];
 
 /// Takes away what is known of a company: its entry in the map of parties, its letters, and the
 /// tables of runs that hold rows of it.
@@ -90,9 +95,9 @@ fn of_company(
     for (folder, names) in runs(place, &loaded.job.runs, nights)? {
         let mut references = claimed.clone();
         let mut is_in_tables = false;
-        if names.contains("decisions.parquet") {
-            let decided = references_of(place, &format!("{folder}decisions.parquet"), company)?;
-            is_in_tables = decided.is_some();
+        for table in DECISIONS.iter().filter(|t| names.contains(**t)) {
+            let decided = references_of(place, &format!("{folder}{table}"), company)?;
+            is_in_tables |= decided.is_some();
             references.extend(decided.unwrap_or_default());
         }
         let is_of = |name: &&String| {
@@ -162,9 +167,11 @@ pub(super) fn expired(
     for (folder, names) in runs(place, prefix, nights)? {
         for name in names {
             if !STAYS.iter().any(|s| is_below(&name, s)) {
-                let top = name
-                    .split_once('/')
-                    .map_or(name.clone(), |(top, _)| format!("{top}/"));
+                // A folder goes as one, but for `held/`, of which some stays.
+                let top = match name.split_once('/') {
+                    Some((top, _)) if top != "held" => format!("{top}/"),
+                    _ => name,
+                };
                 objects.insert(format!("{folder}{top}"));
             }
         }

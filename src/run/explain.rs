@@ -1,5 +1,5 @@
 //! `explain`: why a company, a letter, an address or a name got what it got, out of
-//! `decisions.parquet` of a finished run.
+//! `decisions.parquet` of a run that ended, or is held.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -23,6 +23,9 @@ use crate::report::{CONTACT_TRAIL, DECISION_COLUMNS};
 use crate::scan;
 use crate::store::Place;
 
+/// Where the tables of a night stand while it waits.
+const HELD: &str = "held/";
+
 /// What is asked.
 #[derive(Clone, Debug)]
 pub enum Question {
@@ -39,7 +42,7 @@ pub enum Question {
 /// The answer, for people or as JSON lines.
 ///
 /// # Errors
-/// `FixJob` where the job is wrong or no finished run of the night is there; `FixData` where
+/// `FixJob` where the job is wrong or no run of the night that ended or is held is there; `FixData` where
 /// its table cannot be read.
 pub fn explain(
     call: &Call,
@@ -49,8 +52,8 @@ pub fn explain(
 ) -> Result<String, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
-    let folder = newest_run(&place, &loaded.job.runs, night)?;
-    let (batches, _) = scan::read_table(&place, &format!("{folder}decisions.parquet"))?;
+    let (folder, tables) = newest_run(&place, &loaded.job.runs, night)?;
+    let (batches, _) = scan::read_table(&place, &format!("{folder}{tables}decisions.parquet"))?;
     let mut answer = String::new();
     let mut n = 0;
     for batch in &batches {
@@ -86,16 +89,27 @@ fn night_of(folder: &str, runs: &str) -> Option<Night> {
     folder.strip_prefix(runs)?.split('/').next()?.parse().ok()
 }
 
-/// The newest finished run: one whose final manifest is there.
-fn newest_run(place: &Place, runs: &str, night: Option<Night>) -> Result<String, Failure> {
+/// The folder of the newest run that ended or is held, and where in it the tables are: `held/` as
+/// long as it waits.
+fn newest_run(
+    place: &Place,
+    runs: &str,
+    night: Option<Night>,
+) -> Result<(String, &'static str), Failure> {
     let prefix = night.map_or_else(|| runs.to_owned(), |n| format!("{runs}{n}/"));
     let listing = place.list(&prefix)?;
-    let newest = listing
-        .iter()
-        .filter_map(|o| o.path.strip_suffix("manifest.json"))
-        .max();
-    newest.map(str::to_owned).ok_or_else(|| {
-        Failure::fix_job("no finished run is there")
+    let of_run = |path: &str| {
+        let folder = path.strip_suffix("manifest.json")?;
+        // A run that was held and went since has both: its own tables tell.
+        Some(match folder.strip_suffix("held/") {
+            Some(run) => (run.to_owned(), false),
+            None => (folder.to_owned(), true),
+        })
+    };
+    let newest = listing.iter().filter_map(|o| of_run(&o.path)).max();
+    let tables = |(folder, has_ended)| (folder, if has_ended { "" } else { HELD });
+    newest.map(tables).ok_or_else(|| {
+        Failure::fix_job("no run that ended or is held is there")
             .at(place.display(&prefix), "")
             .hint("run the night first: `nachtwacht run JOB --night D`")
     })

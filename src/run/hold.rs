@@ -99,6 +99,12 @@ fn snapshots(found: &Gathered) -> Vec<SnapshotFacts> {
         *at = (*at).max(o.observed_at);
     }
     let seen_on = |path: &str| -> Option<Date> { local_date(*newest.get(path)?, &TimeZone::UTC) };
+    let halves: BTreeSet<(Date, &str, &str)> = found
+        .coverage
+        .iter()
+        .filter(|c| !c.is_complete)
+        .map(|c| (c.day, c.feed.as_str(), c.report.as_str()))
+        .collect();
     let facts = found.open.iter().map(|o| SnapshotFacts {
         path: o.object.listed.path.clone(),
         feed: o.object.feed.clone(),
@@ -107,6 +113,7 @@ fn snapshots(found: &Gathered) -> Vec<SnapshotFacts> {
         rows: o.n_rows,
         sha256: o.footer_sha256.clone(),
         newest_seen_on: seen_on(&o.object.listed.path),
+        is_complete: !halves.contains(&(o.object.date, &o.object.feed, &o.object.report)),
     });
     facts.collect()
 }

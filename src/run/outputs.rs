@@ -476,6 +476,7 @@ impl Outputs<'_> {
             register: night.world.tables.clone(),
             reject_reasons,
             gone: gone_counts(night),
+            assumed: &night.sightings.assumed,
             letters: n_sent,
             letters_held: count(night.decided.letters.iter().filter(|d| !d.is_sendable)),
             companies: n_sent,
@@ -515,6 +516,8 @@ impl Outputs<'_> {
                 .map(|d| format!("letters/{}.pdf", d.letter.name())),
             rejects_tolerated: self.loaded.job.rejects_tolerated,
             rejects: count(rejects(night)),
+            gone: gone_counts(night),
+            assumed: night.sightings.assumed.clone(),
             hold: night.held.as_ref().map(|held| self.hold_text(held)),
         }
     }

@@ -81,7 +81,7 @@ pub(super) fn plan_night(
 
 /// A night whose findings another one planned anew can never go on.
 pub(super) fn not_given_up(pin: &PinnedNight, view: &LedgerView) -> Result<(), Failure> {
-    let Some(by) = view.superseded_by(pin.night, pin.revision) else {
+    let Some(by) = view.superseded().remove(&(pin.night, pin.revision)) else {
         return Ok(());
     };
     let message = format!(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
+use jiff::civil::Date;
 
 use super::load::Loaded;
 use super::night::Gathered;
@@ -38,6 +39,31 @@ pub(super) fn coverage(
     place: &Place,
     plan: &Plan,
 ) -> Result<(Vec<Coverage>, Vec<PinnedObject>), Failure> {
+    let (mut rows, objects) = delivered(loaded, place, plan)?;
+    let said: BTreeSet<(Date, String, String)> = rows
+        .iter()
+        .map(|c| (c.day, c.feed.clone(), c.report.clone()))
+        .collect();
+    // What a feed says itself goes before what the job assumes.
+    for s in &plan.snapshots {
+        if said.contains(&(s.date, s.feed.clone(), s.report.clone())) {
+            continue;
+        }
+        let of_feed = loaded.job.feeds.get(&s.feed).into_iter();
+        let of_report = of_feed
+            .flat_map(|f| &f.assumed)
+            .filter(|a| a.report == s.report);
+        rows.extend(of_report.flat_map(|a| a.coverage(&s.feed, s.date)));
+    }
+    Ok((rows, objects))
+}
+
+/// What the feeds say themselves, in the table `coverage`.
+fn delivered(
+    loaded: &Loaded,
+    place: &Place,
+    plan: &Plan,
+) -> Result<(Vec<Coverage>, Vec<PinnedObject>), Failure> {
     let (mut rows, mut objects) = (Vec::new(), Vec::new());
     let Some(folder) = &loaded.job.inputs.coverage else {
         return Ok((rows, objects));
@@ -46,12 +72,12 @@ pub(super) fn coverage(
     for found in listed(place, folder)? {
         let name = found.path.rsplit('/').next().unwrap_or_default();
         let day: Option<Night> = name.strip_suffix(".parquet").and_then(|d| d.parse().ok());
-        if !day.is_some_and(|day| days.contains(&day)) {
+        let Some(day) = day.filter(|day| days.contains(day)) else {
             continue;
-        }
+        };
         let (batches, info) = scan::read_table(place, &found.path)?;
         for batch in &batches {
-            rows.extend(rows_of(batch, &place.display(&found.path))?);
+            rows.extend(rows_of(batch, day.date(), &place.display(&found.path))?);
         }
         objects.push(PinnedObject {
             path: found.path.clone(),
@@ -62,7 +88,7 @@ pub(super) fn coverage(
     Ok((rows, objects))
 }
 
-fn rows_of(batch: &RecordBatch, object: &str) -> Result<Vec<Coverage>, Failure> {
+fn rows_of(batch: &RecordBatch, day: Date, object: &str) -> Result<Vec<Coverage>, Failure> {
     let table = canonical(batch, COLUMNS, object)?.batch;
     let column = |name: &str| {
         table
@@ -99,6 +125,7 @@ fn rows_of(batch: &RecordBatch, object: &str) -> Result<Vec<Coverage>, Failure> 
         rows.push(Coverage {
             feed: text("feed", row)?,
             report: text("report", row)?,
+            day,
             scanned_from: began.value(row),
             network: match network.as_str() {
                 "" => None,
@@ -110,6 +137,7 @@ fn rows_of(batch: &RecordBatch, object: &str) -> Result<Vec<Coverage>, Failure> 
                 wrong("ports", &ports, "ports such as `443,8000-8100`, or nothing")
             })?,
             is_complete: complete.value(row),
+            is_assumed: false,
         });
     }
     Ok(rows)

@@ -93,10 +93,12 @@ fn everything(day: i64) -> Coverage {
     Coverage {
         feed: "shadowserver".into(),
         report: "rdp".into(),
+        day: "2026-03-11".parse().unwrap(),
         scanned_from: MARCH + day * DAY + 1,
         network: None,
         ports: Vec::new(),
         is_complete: true,
+        is_assumed: false,
     }
 }
 

@@ -11,7 +11,7 @@ use nachtwacht::model::identity::{FindingId, PartyRef};
 use nachtwacht::model::ledger_record::{LedgerView, Numbered, Record};
 use nachtwacht::model::letter::Fact;
 use nachtwacht::model::night::Night;
-use nachtwacht::model::sighting::{Coverage, Gone, Sightings};
+use nachtwacht::model::sighting::{Assumption, Coverage, Gone, Sightings};
 
 use super::{DAY, House, MARCH, hit, reasons};
 
@@ -129,10 +129,12 @@ fn scan(network: &str, ports: &[(u16, u16)], is_complete: bool) -> Coverage {
     Coverage {
         feed: "shadowserver".into(),
         report: "rdp".into(),
+        day: "2026-03-11".parse().unwrap(),
         scanned_from: MARCH + 10 * DAY,
         network: (!network.is_empty()).then(|| network.parse().unwrap()),
         ports: ports.to_vec(),
         is_complete,
+        is_assumed: false,
     }
 }
 
@@ -275,6 +277,59 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
     assert!(found.gone.is_empty() && found.back.is_empty() && found.counts.is_empty());
 }
 
+/// What the job assumes counts as a scan, from the day before its snapshot on, and is said.
+#[test]
+fn an_assumed_scan_covers_from_the_day_before_and_is_named() {
+    let (house, decided) = written(&[hit(9, 1, "rdp", 3389, &[])]);
+    let (finding, ours) = register(&decided);
+    let assumption = |networks: &[&str], ports: &[u16]| Assumption {
+        report: "rdp".into(),
+        networks: networks.iter().map(|n| n.parse().unwrap()).collect(),
+        ports: ports.to_vec(),
+    };
+    let table = [
+        ("its own snapshot", 11, assumption(&[], &[]), Gone::NotSeen),
+        ("the next day's", 12, assumption(&[], &[]), Gone::Fixed),
+        ("its port", 12, assumption(&[], &[22, 3389]), Gone::Fixed),
+        ("another port", 12, assumption(&[], &[22]), Gone::NotSeen),
+        (
+            "one of two networks",
+            12,
+            assumption(&["198.51.100.0/24", "192.0.2.0/24"], &[]),
+            Gone::Fixed,
+        ),
+        (
+            "another network",
+            12,
+            assumption(&["198.51.100.0/24"], &[]),
+            Gone::NotSeen,
+        ),
+    ];
+    for (name, day, assumption, want) in table {
+        let day = format!("2026-03-{day}").parse().unwrap();
+        let assumed = assumption.coverage("shadowserver", day);
+        let none = BTreeSet::new();
+        let of = |coverage: &[Coverage]| {
+            let tonight = Tonight {
+                night: Night::new(day),
+                seen: &none,
+                waiting: &none,
+                coverage,
+                register: &ours,
+            };
+            sightings(&house.history, &tonight)
+        };
+        let found = of(&assumed);
+        assert_eq!(found.gone, [(finding, want)], "{name}");
+        assert_eq!(found.assumed, ["shadowserver/rdp"], "{name}");
+        let mut said = assumed;
+        for c in &mut said {
+            c.is_assumed = false;
+        }
+        assert!(of(&said).assumed.is_empty(), "{name}");
+    }
+}
+
 #[test]
 fn gone_for_the_relapse_days_and_back_is_a_relapse() {
     let row = || hit(9, 1, "rdp", 3389, &[]);
@@ -291,6 +346,7 @@ fn gone_for_the_relapse_days_and_back_is_a_relapse() {
                 vec![]
             },
             counts: BTreeMap::new(),
+            assumed: vec![],
         })
     };
     let mut after = |changes: Vec<Record>, at: &str| {

@@ -2,6 +2,8 @@
 //! Plan, decisions, brakes and sums are the real ones; store and clock are not needed for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -129,6 +131,7 @@ impl Year {
                     rows: n_rows,
                     sha256: s.listed.path.clone(),
                     newest_seen_on: None,
+                    is_complete: true,
                 })
                 .collect(),
             read: n_rows,
@@ -251,6 +254,9 @@ fn a_year_of_nights_loses_nothing_and_says_nothing_twice() {
         if n == 182 {
             half = year.view.records.len();
         }
+        if n % 91 == 0 {
+            say_memory(n);
+        }
     }
     if !year.view.open_nights().is_empty() {
         let last = first.checked_add(365.days()).unwrap();
@@ -273,6 +279,43 @@ fn a_year_of_nights_loses_nothing_and_says_nothing_twice() {
         (whole - half).abs_diff(half) * 5 < whole,
         "{half} of {whole} records"
     );
+}
+
+/// Peak memory so far, where the test below asks for it.
+fn say_memory(night: i64) {
+    if std::env::var_os(ASKED).is_some() {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        println!("{MEMORY} {night} {}", peak.unwrap().trim());
+    }
+}
+
+const ASKED: &str = "NACHTWACHT_TEST_MEMORY";
+const MEMORY: &str = "night, peak memory:";
+
+/// The year once more in a process of its own: each quarter takes as much memory as another.
+#[test]
+fn a_year_takes_memory_that_grows_no_faster_than_its_nights() {
+    if !crate::harness::needs("/proc", Path::new("/proc/self/status").exists()) {
+        return;
+    }
+    let year = "decide::year::a_year_of_nights_loses_nothing_and_says_nothing_twice";
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", year, "--nocapture", "--test-threads=1"])
+        .env(ASKED, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(child.stdout).unwrap();
+    let peaks: Vec<u64> = said
+        .lines()
+        .filter_map(|l| l.split_once(MEMORY))
+        .map(|(_, l)| l.split_whitespace().nth(1).unwrap().parse().unwrap())
+        .collect();
+    assert!(child.status.success() && peaks.len() == 5, "{said}");
+    // KiB; the allocator takes its memory in steps.
+    let (first, second) = (peaks[2] - peaks[0], peaks[4] - peaks[2]);
+    assert!(second <= first * 3 / 2 + 4096, "{peaks:?} KiB");
+    assert!(peaks[4] < 256 * 1024, "{peaks:?} KiB");
 }
 
 /// Every place that a consumed snapshot showed was written about; first letters are unique, and

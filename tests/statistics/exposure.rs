@@ -146,6 +146,7 @@ impl Ledger {
                 gone: gone.iter().map(|(n, how)| (finding(*n), *how)).collect(),
                 back: back.iter().map(|n| finding(*n)).collect(),
                 counts,
+                assumed: vec![],
             }));
         }
     }
