@@ -28,6 +28,7 @@ use nachtwacht::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy}
 use nachtwacht::model::night::{Night, Validity};
 use nachtwacht::model::published::Published;
 use nachtwacht::model::threat::{Threat, Trigger};
+use nachtwacht::report;
 
 use crate::harness::root;
 
@@ -158,7 +159,11 @@ impl House {
     }
 
     fn decide(&self, hits: &[Hit]) -> Decided {
-        decide::decide(&decide::Input {
+        self.decided_by(decide::decide, hits)
+    }
+
+    fn decided_by(&self, decide: fn(&decide::Input<'_>) -> Decided, hits: &[Hit]) -> Decided {
+        decide(&decide::Input {
             settings: &self.settings,
             night: self.night,
             hits,
@@ -483,6 +488,51 @@ fn the_order_of_hits_within_a_row_changes_nothing() {
     let two = house.decide(&hits);
     let ids = |d: &Decided| d.letters.iter().map(|l| l.letter.id).collect::<Vec<_>>();
     assert_eq!(ids(&one), ids(&two));
+}
+
+/// A threat in shadow is decided as if it were active, by every rule, and nothing of it leaves.
+#[test]
+fn what_a_threat_in_shadow_would_have_done_is_known_and_does_not_leave() {
+    let mut house = House::new();
+    let hits = [
+        hit(1, 1, "shadowy", 1, &[]),
+        hit(2, 1, "shadowy", 2, &[("severity", "info")]),
+        hit(3, 1, "rdp", 1, &[]),
+        hit(4, 2, "shadowy", 1, &[]),
+    ];
+    let rehearsed = house.decided_by(decide::rehearse, &hits);
+    assert!(rehearsed.letters.iter().all(|d| !d.is_sendable));
+    assert_eq!(
+        reasons(&rehearsed),
+        ["first_warning", "low_severity", "first_warning"]
+    );
+    let real = house.decide(&hits);
+    assert_eq!(
+        reasons(&real),
+        [
+            "threat_shadow",
+            "threat_shadow",
+            "first_warning",
+            "threat_shadow"
+        ]
+    );
+    let told = real.letters.iter().map(|d| &d.letter.company.key);
+    let rows = report::shadow_rows(&rehearsed.decisions, &told.collect());
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!(row.threat_id, "shadowy");
+    assert_eq!((row.findings, row.companies, row.more_letters), (2, 2, 1));
+    assert_eq!(
+        (row.decisions.in_letters, row.decisions.below_policy),
+        (2, 1)
+    );
+    house.threats.retain(|t| t.id != "shadowy");
+    assert!(
+        house
+            .decided_by(decide::rehearse, &hits)
+            .decisions
+            .is_empty()
+    );
 }
 
 /// What a machine attacks others with is not what is wrong with it.

@@ -1,6 +1,7 @@
 //! What a person asks of the ledger, with the real binary: unknown letters, verification, the
 //! restore drill of the README, replay, erasure, retention, the clock.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use jiff::Timestamp;
@@ -296,6 +297,35 @@ fn a_held_night_is_explained_and_erased_like_any_other() {
     sandbox.run(FIRST).ended_with(2);
     assert!(left.keys().eq(texts().keys()));
     erase().says(&["nothing under"]);
+}
+
+/// A threat in shadow writes to nobody, and the night's statistics say whom it would have told.
+#[test]
+fn a_threat_in_shadow_shows_what_it_would_have_done() {
+    let (shadow, active) = (Sandbox::small(), Sandbox::small());
+    let threat = "jobs/threats/exposed-rdp.toml";
+    shadow.edit(threat, "state = \"active\"", "state = \"shadow\"");
+    shadow
+        .run(FIRST)
+        .ended_with(0)
+        .says(&["in shadow, not sent: `exposed-rdp`"]);
+    active.run(FIRST).ended_with(0);
+    let about = |sandbox: &Sandbox| -> BTreeSet<String> {
+        let claims = sandbox.ledger("claim");
+        let is_about = |c: &&Value| c["items"].to_string().contains("\"exposed-rdp\"");
+        let told = claims.iter().filter(is_about);
+        told.map(|c| c["party_ref"].to_string()).collect()
+    };
+    assert!(about(&shadow).is_empty() && !about(&active).is_empty());
+    let outputs = shadow.outputs(FIRST);
+    let csv = String::from_utf8(outputs["statistics/shadow.csv"].clone()).unwrap();
+    let line = csv.lines().nth(1).unwrap();
+    let fields: Vec<&str> = line.split(';').collect();
+    assert_eq!(fields[2], "exposed-rdp");
+    assert_eq!(fields[9], about(&active).len().to_string(), "{csv}");
+    assert!(outputs.contains_key("shadow/decisions.parquet"));
+    replay(&shadow).ended_with(0).says(&["same"]);
+    assert!(!active.outputs(FIRST).contains_key("statistics/shadow.csv"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod gone;
 pub mod history;
 pub mod priority;
 pub mod rule;
+mod shadow;
 mod version;
 mod weigh;
 
@@ -29,6 +30,7 @@ use crate::model::threat::{Threat, Trigger};
 pub use compose::{Refused, to_next_contacts};
 pub use correct::{Wrong, corrections};
 use history::History;
+pub use shadow::rehearse;
 
 /// What the job says about policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,7 @@ impl Default for Settings {
 }
 
 /// Everything that a night's decisions are a function of.
+#[derive(Clone, Copy)]
 pub struct Input<'a> {
     /// Policy of the job.
     pub settings: &'a Settings,
@@ -107,8 +110,7 @@ pub struct Decided {
 
 /// Decides a night.
 ///
-/// # Errors
-/// None: what cannot be sent becomes a decision with a reason, and is counted.
+/// What cannot be sent becomes a decision with a reason, and is counted.
 #[must_use]
 pub fn decide(input: &Input<'_>) -> Decided {
     let mut decisions = weigh::weigh(input);

@@ -9,6 +9,7 @@ pub mod manifest;
 mod matches;
 pub mod night_mail;
 mod rejects;
+mod shadow;
 pub mod status;
 pub mod summary;
 mod table;
@@ -17,6 +18,7 @@ pub mod verification;
 pub use decisions::{COLUMNS as DECISION_COLUMNS, CONTACT_TRAIL, decisions_parquet};
 pub use matches::{MatchRow, matches_csv, matches_json_lines, matches_parquet};
 pub use rejects::rejects_parquet;
+pub use shadow::{ShadowRow, shadow_csv, shadow_rows};
 
 use std::collections::BTreeMap;
 

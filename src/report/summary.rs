@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::shadow::ShadowRow;
 use crate::model::counts::{Outcomes, RowCounts};
 use crate::model::shown;
 
@@ -43,6 +44,8 @@ pub struct Summary {
     pub gone: BTreeMap<&'static str, u64>,
     /// Scans (`feed/report`) that the job assumes and these counts rest on.
     pub assumed: Vec<String>,
+    /// What threats in shadow would have done.
+    pub shadow: Vec<ShadowRow>,
     /// Where a brake holds the night: why, and what to do.
     pub hold: Option<String>,
 }
@@ -114,6 +117,15 @@ pub fn text(s: &Summary) -> String {
             out,
             "  by an assumption of the job, not by the feed: {}",
             s.assumed.join(", ")
+        );
+    }
+    for row in &s.shadow {
+        let _ = writeln!(
+            out,
+            "  in shadow, not sent: `{}` for {} companies, {} letters more",
+            row.threat_id,
+            grouped(row.companies),
+            grouped(row.more_letters)
         );
     }
     let mut text = format!("Night {}\n\n{out}\n", s.night);

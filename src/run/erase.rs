@@ -35,10 +35,22 @@ const STAYS: [&str; 9] = [
 ];
 
 /// Tables in which several companies stand; such an object goes as a whole.
-const SHARED: [&str; 3] = [DECISIONS[0], DECISIONS[1], "mail-merge/"];
+const SHARED: [&str; 5] = [
+    DECISIONS[0],
+    DECISIONS[1],
+    DECISIONS[2],
+    DECISIONS[3],
+    "mail-merge/",
+];
 
-/// The decisions of a night that went, and of one that is held or was: both may be there.
-const DECISIONS: [&str; 2] = ["decisions.parquet", "held/decisions.parquet"];
+/// The decisions of a night that went, and of one that is held or was: both may be there; and what
+/// threats in shadow would have done.
+const DECISIONS: [&str; 4] = [
+    "decisions.parquet",
+    "shadow/decisions.parquet",
+    "held/decisions.parquet",
+    "held/shadow/decisions.parquet",
+];
 
 /// Takes away what is known of a company: its entry in the map of parties, its letters, and the
 /// tables of runs that hold rows of it.

@@ -21,7 +21,11 @@ impl Outputs<'_> {
             ("held/decisions.parquet".into(), decisions),
             ("held/rejects.parquet".into(), rejects),
         ];
-        for (name, bytes) in self.statistics(night)? {
+        for (name, bytes) in self
+            .statistics(night)?
+            .into_iter()
+            .chain(self.shadow(night)?)
+        {
             files.push((format!("held/{name}"), bytes));
         }
         let mut outputs = hashes(&files);

@@ -35,6 +35,7 @@ pub mod rectify;
 pub mod reference;
 pub mod register;
 pub mod replay;
+mod shadow;
 mod sightings;
 mod spill;
 pub mod statistics;

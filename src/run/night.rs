@@ -310,7 +310,7 @@ pub(super) fn rendered<'v>(
 ) -> Result<RenderedNight<'v>, Failure> {
     let night = found.plan.night;
     let history = History::of(view);
-    let mut decided = decide_night(outputs, &found.world, &found.swept, &history)?;
+    let [mut decided, rehearsed] = decide_night(outputs, &found.world, &found.swept, &history)?;
     let tonight = hold::tonight(outputs, &found, &decided, gate)?;
     let n_nights = outputs.loaded.job.brakes.history_nights;
     let figures = tonight.figures(&brakes::History::of(view, night, n_nights));
@@ -328,6 +328,7 @@ pub(super) fn rendered<'v>(
         world: found.world,
         swept: found.swept,
         decided,
+        rehearsed,
         of_decisions,
         rendered,
         view,
@@ -352,12 +353,13 @@ fn outcome(outputs: &Outputs<'_>, night: &RenderedNight<'_>, handed: hand_over::
     }
 }
 
+/// What leaves, and what threats in shadow would have added.
 fn decide_night(
     outputs: &Outputs<'_>,
     world: &World,
     swept: &Swept,
     history: &History,
-) -> Result<Decided, Failure> {
+) -> Result<[Decided; 2], Failure> {
     let cves = swept
         .hits
         .iter()
@@ -372,11 +374,12 @@ fn decide_night(
     let loaded = outputs.loaded;
     let mut settings = loaded.job.policy.clone();
     settings.max_letters = outputs.pin.max_letters.or(settings.max_letters);
-    Ok(decide::decide(&decide::Input {
+    let input = decide::Input {
         settings: &settings,
         hits: &swept.hits,
         ..world.input(loaded, outputs.pin.night, history, &facts)
-    }))
+    };
+    Ok([decide::decide(&input), decide::rehearse(&input)])
 }
 
 fn len(n: usize) -> u64 {

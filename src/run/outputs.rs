@@ -11,7 +11,7 @@ use super::load::Loaded;
 use super::progress::Progress;
 use super::sweep::Swept;
 use super::world::World;
-use super::{Moment, side_by_side};
+use super::{Moment, shadow, side_by_side};
 use crate::decide::{Decided, Drafted, history::History};
 use crate::diag::{Failure, Reject};
 use crate::ledger::crash;
@@ -34,6 +34,8 @@ pub struct RenderedNight<'a> {
     pub(super) world: World,
     pub(super) swept: Swept,
     pub(super) decided: Decided,
+    /// What the threats in shadow would have done; nothing of it leaves.
+    pub(super) rehearsed: Decided,
     pub(super) of_decisions: Outcomes,
     pub(super) rendered: Rendered,
     pub(super) view: &'a LedgerView,
@@ -285,6 +287,7 @@ impl Outputs<'_> {
                 report::rejects_parquet(rejects(night))?,
             ),
         ];
+        files.extend(self.shadow(night)?);
         progress.advance(1);
         let (merge, batches) = self.mail_merge(night, again)?;
         files.extend(merge);
@@ -518,6 +521,7 @@ impl Outputs<'_> {
             rejects: count(rejects(night)),
             gone: gone_counts(night),
             assumed: night.sightings.assumed.clone(),
+            shadow: shadow::rows(night),
             hold: night.held.as_ref().map(|held| self.hold_text(held)),
         }
     }
