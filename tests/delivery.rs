@@ -5,6 +5,7 @@ mod mailbox;
 mod night;
 mod phases;
 mod postfix;
+mod secured;
 mod server;
 
 use std::collections::BTreeMap;
@@ -71,6 +72,7 @@ pub fn settings(port: u16) -> SmtpSettings {
         host: "127.0.0.1".into(),
         port: NonZeroU16::new(port).unwrap(),
         tls: Tls::None,
+        ca_file: None,
         auth_env: None,
         return_path: "bounces@nachtwacht.example".into(),
         hello: "localhost".into(),
@@ -84,6 +86,6 @@ pub fn settings(port: u16) -> SmtpSettings {
 }
 
 pub fn smtp(place: &Place, settings: SmtpSettings) -> Journal<Smtp> {
-    let carrier = Smtp::new(settings, None).unwrap();
+    let carrier = Smtp::new(settings, None, None).unwrap();
     Journal::new(place.clone(), FOLDER.into(), carrier)
 }

@@ -52,6 +52,10 @@ fn smtp(section: Section<'_, '_>) -> Option<SmtpSettings> {
     if tls == Tls::None && host.as_deref().is_some_and(|host| !is_here(host)) {
         section.problem("tls", "`none` is for a server on this machine only");
     }
+    let ca_file = section.text_if("ca_file");
+    if tls == Tls::None && ca_file.is_some() {
+        section.problem("ca_file", "`tls = \"none\"` asks for no certificate");
+    }
     let port = section.number_or("port", standard_port(tls), "a port from 1 to 65535");
     let (user, password) = (section.text_if("user_env"), section.text_if("password_env"));
     let auth_env = match (user, password) {
@@ -85,6 +89,7 @@ fn smtp(section: Section<'_, '_>) -> Option<SmtpSettings> {
         host: host?,
         port: NonZeroU16::new(port)?,
         tls,
+        ca_file,
         auth_env,
         return_path: return_path?,
         hello,

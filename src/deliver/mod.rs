@@ -13,6 +13,7 @@ mod session;
 mod settings;
 mod smtp;
 mod stop;
+mod tls;
 
 pub use by_channel::ByChannel;
 pub use files::Files;
@@ -21,6 +22,7 @@ pub use maildir::Maildir;
 pub use settings::{MailOutbox, Settings, SmtpSettings, Tls};
 pub use smtp::{Credentials, Smtp};
 pub use stop::{Guarded, Stop};
+pub use tls::Authorities;
 
 use std::collections::BTreeMap;
 

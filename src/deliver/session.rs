@@ -10,9 +10,10 @@ use mail_send::{Error, SmtpClient, SmtpClientBuilder};
 use smtp_proto::EXT_DSN;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use super::settings::{SmtpSettings, Tls};
-use super::{Mail, Sent};
+use super::{Mail, Sent, tls};
 use crate::diag::Failure;
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -46,9 +47,10 @@ impl Session {
     pub(super) async fn open(
         settings: &SmtpSettings,
         credentials: Option<&(String, String)>,
+        tls: &TlsConnector,
     ) -> Result<Self, NoSession> {
-        let mut builder = SmtpClientBuilder::new(settings.host.clone(), settings.port.get())
-            .map_err(|e| NoSession::Never(Failure::fix_job(format!("no TLS: {e}"))))?
+        let (host, port) = (settings.host.clone(), settings.port.get());
+        let mut builder = SmtpClientBuilder::new_with_tls_connector(host, port, tls.clone())
             .implicit_tls(settings.tls == Tls::Implicit)
             .helo_host(settings.hello.clone())
             .timeout(settings.timeout);
@@ -192,9 +194,23 @@ fn no_session(e: &Error, settings: &SmtpSettings) -> NoSession {
             "the mail server offers no STARTTLS".into(),
             "ask its owner; `tls = \"implicit\"` is the other secure way",
         ),
-        Error::Tls(_) | Error::InvalidTLSName => never(
-            format!("the connection cannot be secured: {e}"),
-            "the certificate must bear the name in `delivery.smtp.host` and be signed by an authority that this machine trusts",
+        Error::Tls(e) => never(
+            format!(
+                "the connection to the mail server cannot be secured: {}; nothing was sent",
+                tls::why(e, &settings.host)
+            ),
+            match settings.ca_file {
+                Some(_) => {
+                    "the certificate must bear the name in `delivery.smtp.host` and be signed by an authority in `ca_file`"
+                }
+                None => {
+                    "the certificate must bear the name in `delivery.smtp.host` and be signed by an authority that this machine trusts; name one of your own with `ca_file`"
+                }
+            },
+        ),
+        Error::InvalidTLSName => never(
+            format!("`{}` is no name that a certificate can bear", settings.host),
+            "see `delivery.smtp.host` in the job",
         ),
         e => NoSession::NotNow(words(e)),
     }

@@ -57,6 +57,8 @@ pub struct SmtpSettings {
     pub port: NonZeroU16,
     /// TLS.
     pub tls: Tls,
+    /// Authorities that count instead of the machine's: a PEM file, relative to the job.
+    pub ca_file: Option<String>,
     /// Environment variables that hold user and password; none: no authentication.
     pub auth_env: Option<(String, String)>,
     /// Where bounces go: the envelope's sender. Its mailbox is what `bounces` reads.

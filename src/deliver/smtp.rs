@@ -5,10 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsConnector;
 
 use super::pace::Pace;
 use super::session::{NoSession, Session, Turn};
 use super::settings::SmtpSettings;
+use super::tls::{Authorities, connector};
 use super::{Carrier, Mail, Sent};
 use crate::diag::Failure;
 
@@ -22,17 +24,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 pub struct Smtp {
     settings: SmtpSettings,
     credentials: Option<Credentials>,
+    tls: TlsConnector,
     runtime: Runtime,
     idle: Mutex<Vec<Session>>,
     pace: Pace,
 }
 
 impl Smtp {
-    /// Opens nothing yet.
+    /// Opens nothing yet. `authorities` count instead of those that the machine trusts.
     ///
     /// # Errors
-    /// `TryLater` where the system has no threads.
-    pub fn new(settings: SmtpSettings, credentials: Option<Credentials>) -> Result<Self, Failure> {
+    /// `TryLater` where the system has no threads, `FixJob` where it trusts nobody.
+    pub fn new(
+        settings: SmtpSettings,
+        credentials: Option<Credentials>,
+        authorities: Option<&Authorities>,
+    ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -40,6 +47,7 @@ impl Smtp {
             .map_err(|e| Failure::try_later(format!("no runtime for the mail server: {e}")))?;
         Ok(Self {
             pace: Pace::new(settings.per_domain_per_minute),
+            tls: connector(authorities)?,
             settings,
             credentials,
             runtime,
@@ -66,7 +74,7 @@ impl Smtp {
                 return Ok(session);
             }
         }
-        Session::open(&self.settings, self.credentials.as_ref()).await
+        Session::open(&self.settings, self.credentials.as_ref(), &self.tls).await
     }
 
     /// One try. A connection on which a mail was decided is kept.

@@ -1,10 +1,11 @@
 //! The letter that asks a company whether its registrations still hold: no warning, the same form.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::content::{Content, Frame, RowText, SectionText, Voice, frame};
 use super::look::Look;
 use super::visible::{Limit, host, value, visible};
+use super::words::Glossary;
 use super::{Mark, RenderError, Rendered, forms};
 use crate::model::asset::{Asset, AssetKind, AssetValue};
 use crate::model::company::{Channel, Company, Contact};
@@ -49,7 +50,7 @@ fn content(ask: &Confirmation<'_>, look: &Look) -> Content {
     let contact = of.contact(look.sender());
     let company = visible(&ask.company.name, Limit::Line);
     let mut content = frame(&of, look, Mark::None);
-    use_headers(&mut content.words, &voice);
+    content.words = Arc::new(with_headers(&voice));
     content.subject = voice.say("subject_confirm", &[]);
     content.intro = vec![
         voice.say("confirm_intro", &[("company", &company)]),
@@ -63,7 +64,8 @@ fn content(ask: &Confirmation<'_>, look: &Look) -> Content {
 }
 
 /// The table's headers speak of registrations here, not of what a scan saw.
-fn use_headers(words: &mut BTreeMap<String, String>, voice: &Voice<'_>) {
+fn with_headers(voice: &Voice<'_>) -> Glossary {
+    let mut words = voice.words.words.words.clone();
     for (header, of_registrations) in [
         ("where_", "confirm_where"),
         ("what_seen", "confirm_what"),
@@ -74,6 +76,7 @@ fn use_headers(words: &mut BTreeMap<String, String>, voice: &Voice<'_>) {
     ] {
         words.insert(header.to_owned(), voice.word(of_registrations));
     }
+    Glossary::new(words)
 }
 
 fn section(

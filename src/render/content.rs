@@ -1,13 +1,13 @@
 //! One tree of finished sentences for a letter; every form lays out this tree.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::look::Look;
 use super::visible::{Limit, host, value, visible};
-use super::words::Words;
+use super::words::{Glossary, Words};
 use super::{Mark, annex, correction};
 use crate::model::company::{Company, Language};
 use crate::model::decision::{ContactReason, ItemKind};
@@ -23,7 +23,9 @@ pub(super) struct Content {
     concept: bool,
     concept_note: String,
     pub(super) night: DateParts,
-    pub(super) words: BTreeMap<String, String>,
+    /// Added by whoever makes this into a value: most of it is the same in every letter.
+    #[serde(skip)]
+    pub(super) words: Arc<Glossary>,
     sender: SenderText,
     tagline: String,
     pub(super) address: Vec<String>,
@@ -40,6 +42,25 @@ pub(super) struct Content {
     legal: String,
     /// The letter as plain text; empty but for the fallback.
     pub(super) plain: String,
+}
+
+impl Content {
+    /// As the templates of text and HTML take it.
+    pub(super) fn context(&self) -> Result<tera::Context, tera::Error> {
+        let mut context = tera::Context::from_serialize(self)?;
+        context.insert_value("words", self.words.value.clone());
+        Ok(context)
+    }
+
+    /// As the typesetter takes it.
+    pub(super) fn json(&self) -> Result<serde_json::Value, String> {
+        let mut json = serde_json::to_value(self).map_err(|e| e.to_string())?;
+        let words = serde_json::to_value(&self.words.words).map_err(|e| e.to_string())?;
+        if let Some(map) = json.as_object_mut() {
+            map.insert("words".into(), words);
+        }
+        Ok(json)
+    }
 }
 
 #[derive(Serialize)]
@@ -93,8 +114,8 @@ impl Voice<'_> {
     }
 
     pub(super) fn word(&self, key: &str) -> String {
-        self.words
-            .words
+        let words = &self.words.words.words;
+        words
             .get(key)
             .cloned()
             .unwrap_or_else(|| format!("[{key}]"))
@@ -165,7 +186,7 @@ pub(super) fn frame(of: &Frame<'_>, look: &Look, mark: Mark) -> Content {
             month: date.month(),
             day: date.day(),
         },
-        words: words.words.clone(),
+        words: Arc::clone(&words.words),
         sender: SenderText {
             name: sender.name.clone(),
             accent: sender.accent.clone(),

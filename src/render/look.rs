@@ -117,7 +117,8 @@ impl Look {
                     ));
                 }
                 for (form, name) in [(Form::Text, TEXT), (Form::Html, HTML)] {
-                    if let Err(e) = self.tera(form, &content) {
+                    let context = content.context().map_err(|e| said(form, &e));
+                    if let Err(e) = context.and_then(|context| self.tera(form, &context)) {
                         problems.push(Problem::new(name, "", e.message));
                     }
                 }
@@ -168,14 +169,19 @@ impl Look {
         &self.sample
     }
 
-    pub(super) fn tera(&self, form: Form, content: &Content) -> Result<String, RenderError> {
+    /// Text and HTML.
+    pub(super) fn texts(&self, content: &Content) -> Result<[String; 2], RenderError> {
+        let context = content.context().map_err(|e| said(Form::Text, &e))?;
+        Ok([
+            self.tera(Form::Text, &context)?,
+            self.tera(Form::Html, &context)?,
+        ])
+    }
+
+    fn tera(&self, form: Form, context: &Context) -> Result<String, RenderError> {
         let name = if form == Form::Html { HTML } else { TEXT };
-        let error = |e: tera::Error| RenderError {
-            form,
-            message: first_line(&e.to_string()),
-        };
-        let context = Context::from_serialize(content).map_err(error)?;
-        self.tera.render(name, &context).map_err(error)
+        let done = self.tera.render(name, context);
+        done.map_err(|e| said(form, &e))
     }
 
     /// Letters with their pages, one after the other, as one document.
@@ -192,19 +198,21 @@ impl Look {
         let (first, _) = letters
             .first()
             .ok_or_else(|| error("an empty batch".into()))?;
+        let mut in_batch = Vec::with_capacity(letters.len());
+        for (content, pages) in letters {
+            let mut letter = content.json().map_err(error)?;
+            if let Some(map) = letter.as_object_mut() {
+                map.insert("pages".into(), (*pages).into());
+            }
+            in_batch.push(letter);
+        }
         let batch = Batch {
             title,
             sender: &self.sender.name,
             font: self.font(),
             night: &first.night,
             is_duplex,
-            letters: letters
-                .iter()
-                .map(|(content, pages)| InBatch {
-                    content,
-                    pages: *pages,
-                })
-                .collect(),
+            letters: in_batch,
         };
         let mut json = serde_json::to_value(&batch).map_err(|e| error(e.to_string()))?;
         self.fonts.show_only_known(&mut json);
@@ -230,7 +238,7 @@ impl Look {
 
     /// What the typesetter reads of a letter, as JSON.
     pub(super) fn data(&self, content: &Content, plain: &str) -> Result<Vec<u8>, String> {
-        let mut json = serde_json::to_value(content).map_err(|e| e.to_string())?;
+        let mut json = content.json()?;
         if let Some(map) = json.as_object_mut() {
             map.insert("plain".into(), plain.into());
         }
@@ -246,14 +254,7 @@ struct Batch<'a> {
     font: &'a str,
     night: &'a content::DateParts,
     is_duplex: bool,
-    letters: Vec<InBatch<'a>>,
-}
-
-#[derive(Serialize)]
-struct InBatch<'a> {
-    #[serde(flatten)]
-    content: &'a Content,
-    pages: u32,
+    letters: Vec<serde_json::Value>,
 }
 
 /// The sentences of a long letter to a network owner, by mail and by post.
@@ -298,7 +299,7 @@ fn unsaid(content: &Content) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    if let Ok(json) = serde_json::to_value(content) {
+    if let Ok(json) = content.json() {
         walk(&json, &mut found);
     }
     found.sort();
@@ -324,6 +325,7 @@ fn words(files: &Files<'_>, code: &str, problems: &mut Vec<Problem>) -> Option<W
 
 fn tera_of(files: &Files<'_>, problems: &mut Vec<Problem>) -> Option<Tera> {
     let mut tera = Tera::new();
+    tera.set_escape_fn(text_filters::escape_html);
     tera.register_filter("wrap", text_filters::wrap);
     tera.register_filter("pad", text_filters::pad);
     tera.register_filter("ordinal", text_filters::ordinal);
@@ -337,6 +339,13 @@ fn tera_of(files: &Files<'_>, problems: &mut Vec<Problem>) -> Option<Tera> {
         }
     }
     problems.is_empty().then_some(tera)
+}
+
+fn said(form: Form, e: &tera::Error) -> RenderError {
+    RenderError {
+        form,
+        message: first_line(&e.to_string()),
+    }
 }
 
 fn failure(problems: Vec<Problem>) -> Failure {

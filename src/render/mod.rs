@@ -14,6 +14,7 @@ pub mod merge;
 mod pdf;
 pub mod print;
 mod sample;
+mod sentence;
 mod tables;
 mod text_filters;
 mod visible;
@@ -90,8 +91,7 @@ pub fn render(letter: &Letter, look: &Look, mark: Mark) -> Result<Rendered, Rend
 
 /// All forms of one tree of sentences.
 fn forms(content: &content::Content, look: &Look) -> Result<Rendered, RenderError> {
-    let text = look.tera(Form::Text, content)?;
-    let html = look.tera(Form::Html, content)?;
+    let [text, html] = look.texts(content)?;
     let (pdf, is_fallback) = match look.typeset(pdf::MAIN, content, "") {
         Ok(done) => (done, false),
         Err(_) => (look.typeset(pdf::PLAIN, content, &text)?, true),
@@ -119,8 +119,19 @@ pub fn render_form(
     let content = content::content(letter, look, mark);
     match form {
         Form::Pdf => Ok(look.typeset(pdf::MAIN, &content, "")?.bytes),
-        form => Ok(look.tera(form, &content)?.into_bytes()),
+        form => {
+            let [text, html] = look.texts(&content)?;
+            Ok(if form == Form::Html { html } else { text }.into_bytes())
+        }
     }
+}
+
+/// Makes the forms of a letter that need no typesetter: text and HTML, in that order.
+///
+/// # Errors
+/// As [`render_form`].
+pub fn render_texts(letter: &Letter, look: &Look, mark: Mark) -> Result<[String; 2], RenderError> {
+    look.texts(&content::content(letter, look, mark))
 }
 
 /// The data that `letter/letter.typ` reads, as JSON: for whoever writes that template, or measures

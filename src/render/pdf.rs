@@ -195,7 +195,7 @@ impl Fonts {
         let bytes = typst_pdf::pdf(&document, &options).map_err(|errors| say(&errors))?;
         let pages = u32::try_from(document.pages().len()).unwrap_or(u32::MAX);
         // The typesetter remembers what it computed; a letter's data never comes again.
-        typst::comemo::evict(8);
+        typst::comemo::evict(2);
         Ok(Typeset { bytes, pages })
     }
 }

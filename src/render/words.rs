@@ -1,17 +1,35 @@
 //! The fixed sentences of a language, out of `strings.<language>.toml`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use tera::{Context, Tera};
+
+use super::sentence::Sentence;
 
 use crate::diag::Problem;
 
 /// Words and sentences of one language.
 pub(super) struct Words {
     months: Vec<String>,
-    pub(super) words: BTreeMap<String, String>,
+    pub(super) words: Arc<Glossary>,
     sentences: Tera,
+    plain: BTreeMap<String, Sentence>,
+}
+
+/// Single words by key. Every letter of a language shares them; for the template engine they are
+/// made into a value once.
+pub(super) struct Glossary {
+    pub(super) words: BTreeMap<String, String>,
+    pub(super) value: tera::Value,
+}
+
+impl Glossary {
+    pub(super) fn new(words: BTreeMap<String, String>) -> Self {
+        let value = tera::Value::from_serializable(&words);
+        Self { words, value }
+    }
 }
 
 #[derive(Deserialize)]
@@ -43,7 +61,9 @@ impl Words {
             ));
         }
         let mut sentences = Tera::new();
+        let mut plain = BTreeMap::new();
         for (key, sentence) in &parsed.sentences {
+            plain.extend(Sentence::read(sentence).map(|s| (key.clone(), s)));
             if let Err(e) = sentences.add_raw_template(key, sentence) {
                 problems.push(Problem::new(
                     file,
@@ -55,8 +75,9 @@ impl Words {
         if problems.is_empty() {
             Ok(Self {
                 months: parsed.months,
-                words: parsed.words,
+                words: Arc::new(Glossary::new(parsed.words)),
                 sentences,
+                plain,
             })
         } else {
             Err(problems)
@@ -65,6 +86,9 @@ impl Words {
 
     /// Fills a sentence in.
     pub(super) fn say(&self, key: &str, values: &[(&'static str, &str)]) -> Result<String, String> {
+        if let Some(said) = self.plain.get(key).and_then(|s| s.say(values)) {
+            return Ok(said);
+        }
         let mut context = Context::new();
         for (name, value) in values {
             context.insert(*name, value);

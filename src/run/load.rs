@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::config::{self, Catalogue, Job, SAMPLES_KEY_MARK, SecretPlace, Secrets};
+use crate::deliver::{Authorities, MailOutbox};
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::identity::Secret;
 use crate::render::Look;
@@ -34,6 +35,8 @@ pub struct Loaded {
     pub look: Look,
     /// Keys.
     pub secrets: Secrets,
+    /// Whom we believe that the mail server is who it says, where the job names a file of them.
+    pub authorities: Option<Authorities>,
     /// Base URL.
     pub base: Url,
     /// SHA-256 over job, threats, triggers and templates.
@@ -60,6 +63,7 @@ pub fn load(call: &Call) -> Result<Loaded, Failure> {
         base_url(call.base.as_deref(), &job, folder, &file),
         &mut problems,
     );
+    let authorities = collect(authorities(&job, folder, &file), &mut problems);
     let secrets = collect(secrets(&job, folder, &file, &call.env), &mut problems);
     let look = match Look::load(&templates, job.sender.clone(), job.zone.clone()) {
         Ok(look) => Some(look),
@@ -81,6 +85,7 @@ pub fn load(call: &Call) -> Result<Loaded, Failure> {
             catalogue,
             look,
             secrets,
+            authorities,
             base,
             job_sha256,
         }),
@@ -132,6 +137,24 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     })?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::fix_job("the file is not UTF-8 text").at(&name, ""))
+}
+
+/// The file that `delivery.smtp.ca_file` names.
+fn authorities(job: &Job, folder: &Path, file: &str) -> Result<Option<Authorities>, Vec<Problem>> {
+    let MailOutbox::Smtp(settings) = &job.delivery.email else {
+        return Ok(None);
+    };
+    let Some(name) = &settings.ca_file else {
+        return Ok(None);
+    };
+    let path = folder.join(name);
+    let pem = fs::read(&path).map_err(|e| {
+        let what = format!("{} cannot be read: {e}", path.display());
+        let problem = Problem::new(file, "delivery.smtp.ca_file", what);
+        vec![problem.hint("the path is relative to the job file")]
+    })?;
+    let read = Authorities::read(&path.display().to_string(), &pem);
+    read.map(Some).map_err(|problem| vec![problem])
 }
 
 /// Every `.toml` file of a folder, sorted by name.

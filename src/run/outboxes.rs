@@ -51,7 +51,7 @@ fn unguarded(
             Box::new(Journal::new(
                 place,
                 folder,
-                Smtp::new(settings.clone(), credentials)?,
+                Smtp::new(settings.clone(), credentials, loaded.authorities.as_ref())?,
             ))
         }
     };

@@ -1,5 +1,5 @@
-//! A real Postfix on loopback: STARTTLS, a mailbox that it refuses, and one that it accepts and
-//! then returns.
+//! A real Postfix on loopback: STARTTLS and implicit TLS with a certificate of our own authority,
+//! a mailbox that it refuses, and one that it accepts and then returns.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -13,9 +13,12 @@ use crate::harness::needs;
 use crate::sandbox::tree;
 
 /// A Postfix of its own in a folder; stopped when dropped.
-struct Postfix {
-    folder: tempfile::TempDir,
-    port: u16,
+pub struct Postfix {
+    pub folder: tempfile::TempDir,
+    /// STARTTLS.
+    pub port: u16,
+    /// TLS from the first byte.
+    pub implicit: u16,
 }
 
 impl Postfix {
@@ -30,7 +33,7 @@ impl Postfix {
         done.status.success()
     }
 
-    fn start(refused: &str, returned: &str, refuser: u16) -> Self {
+    pub fn start(refused: &str, returned: &str, refuser: u16) -> Self {
         let folder = tempfile::Builder::new().prefix("nwpf").tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for name in ["etc", "queue", "data", "mail"] {
@@ -38,11 +41,8 @@ impl Postfix {
         }
         make_certificate(folder.path());
         let root = folder.path().display();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [port, implicit] = listeners.map(|l| l.local_addr().unwrap().port());
         let escaped = |s: &str| s.replace('.', "\\.").replace('+', "\\+");
         fs::write(at("etc/boxes"), format!("!/^{}$/ all/\n", escaped(refused))).unwrap();
         fs::write(at("etc/every"), "/./ OK\n").unwrap();
@@ -80,7 +80,10 @@ impl Postfix {
             "retry unix - - n - - error",
         ]
         .join("\n");
-        let master = format!("127.0.0.1:{port} inet n - n - - smtpd\n{services}\n");
+        let master = format!(
+            "127.0.0.1:{port} inet n - n - - smtpd\n\
+             127.0.0.1:{implicit} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n{services}\n"
+        );
         fs::write(at("etc/master.cf"), master).unwrap();
         let own = |name: &str, who: &str| {
             assert!(
@@ -97,15 +100,21 @@ impl Postfix {
         // Daemons without privileges look for their folders below this one.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(folder.path(), open).unwrap();
-        let this = Self { folder, port };
+        let this = Self {
+            folder,
+            port,
+            implicit,
+        };
         assert!(this.control("start"), "Postfix does not start");
-        wait_until("Postfix listens", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
+        for port in [port, implicit] {
+            wait_until("Postfix listens", || {
+                TcpStream::connect(("127.0.0.1", port)).is_ok()
+            });
+        }
         this
     }
 
-    fn delivered(&self) -> Vec<Vec<u8>> {
+    pub fn delivered(&self) -> Vec<Vec<u8>> {
         tree(&self.folder.path().join("mail/all/new"))
             .into_values()
             .collect()
@@ -119,7 +128,7 @@ impl Drop for Postfix {
 }
 
 /// An authority, and a certificate for 127.0.0.1 that it signed.
-fn make_certificate(folder: &Path) {
+pub fn make_certificate(folder: &Path) {
     let subject = "basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1\n";
     fs::write(folder.join("leaf.ext"), subject).unwrap();
     for words in [
@@ -137,7 +146,7 @@ fn make_certificate(folder: &Path) {
     }
 }
 
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(
@@ -148,17 +157,21 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-#[test]
-fn a_real_mail_server_takes_refuses_and_returns() {
+pub fn can_run() -> bool {
     let has = |program: &str| Command::new(program).arg("-h").output().is_ok();
     let is_root = Command::new("id")
         .arg("-u")
         .output()
         .is_ok_and(|o| o.stdout == b"0\n");
-    if !needs(
+    needs(
         "postfix (and root, and openssl)",
         has("postfix") && is_root && has("openssl"),
-    ) {
+    )
+}
+
+#[test]
+fn a_real_mail_server_takes_refuses_and_returns() {
+    if !can_run() {
         return;
     }
     let probe = delivering("[delivery]\nemail = \"files\"\n");
@@ -176,19 +189,25 @@ fn a_real_mail_server_takes_refuses_and_returns() {
         "[delivery]\nemail = \"smtp\"\n[delivery.smtp]\nhost = \"127.0.0.1\"\nport = {}\nreturn_path = \"bounces@nachtwacht.example\"\n",
         postfix.port
     );
-    let certificate = postfix.folder.path().join("ca.pem");
-    let trusted = [("SSL_CERT_FILE", certificate.to_str().unwrap())];
-    let run = ["run", "jobs/nightly.toml", "--night", NIGHT];
 
-    // A certificate that nobody signed is refused, before anything is claimed.
+    // A certificate whose authority nobody named is refused, before anything is claimed.
     let wary = delivering(&table);
-    wary.call(&run, &[])
-        .ended_with(2)
-        .says(&["cannot be secured"]);
+    let said = wary.run(NIGHT).ended_with(2);
+    said.says(&[
+        "no authority that we trust",
+        "nothing was sent",
+        "`ca_file`",
+    ]);
     assert!(wary.ledger("claim").is_empty());
+    assert!(postfix.delivered().is_empty());
 
+    // The authority's file lies beside the job.
     let sandbox = delivering(&table);
-    sandbox.call(&run, &trusted).ended_with(1);
+    let authority = postfix.folder.path().join("ca.pem");
+    fs::copy(authority, sandbox.path("jobs/authority.pem")).unwrap();
+    let named = "[delivery.smtp]\nca_file = \"authority.pem\"\n";
+    sandbox.edit("jobs/nightly.toml", "[delivery.smtp]\n", named);
+    sandbox.run(NIGHT).ended_with(1);
     let states = states(&sandbox, NIGHT);
     let n_of = |state: &str| {
         states

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+
 /// Where a connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -64,12 +66,15 @@ pub enum Script {
     BreaksFor(&'static str, Phase),
     /// Answers MAIL with a code.
     SenderRefused(u16),
+    /// Takes nothing before this user has logged in with this password.
+    Login(&'static str, &'static str),
 }
 
 #[derive(Default)]
 struct State {
     reached: usize,
     accepted: BTreeMap<String, Vec<(String, String)>>,
+    logins: Vec<String>,
 }
 
 pub struct Server {
@@ -91,6 +96,7 @@ impl Server {
                         script,
                         state,
                         recipient: String::new(),
+                        is_known: !matches!(script, Script::Login(..)),
                     };
                     let _ = talk.run(&stream);
                     let _ = stream.shutdown(std::net::Shutdown::Both);
@@ -110,6 +116,11 @@ impl Server {
             .collect()
     }
 
+    /// User and password of every try to log in.
+    pub fn logins(&self) -> Vec<String> {
+        self.state.lock().unwrap().logins.clone()
+    }
+
     /// Envelope recipient and content of every mail that was taken.
     pub fn mails(&self) -> Vec<(String, String)> {
         let state = self.state.lock().unwrap();
@@ -121,6 +132,7 @@ struct Talk {
     script: Script,
     state: Arc<Mutex<State>>,
     recipient: String,
+    is_known: bool,
 }
 
 impl Talk {
@@ -148,6 +160,22 @@ impl Talk {
         mails.push((self.recipient.clone(), content.to_owned()));
     }
 
+    /// `AUTH PLAIN` with its answer in the same line (RFC 4616): base64 of `NUL user NUL password`.
+    fn login(&mut self, line: &str) -> &'static str {
+        let sent = line.trim_end().rsplit(' ').next().unwrap_or_default();
+        let Ok(plain) = base64::engine::general_purpose::STANDARD.decode(sent) else {
+            return "501 no base64";
+        };
+        let plain = String::from_utf8(plain).unwrap_or_default();
+        let said = plain.trim_start_matches('\0').replace('\0', " ");
+        self.is_known = matches!(self.script, Script::Login(user, password) if said == format!("{user} {password}"));
+        self.state.lock().unwrap().logins.push(said);
+        match self.is_known {
+            true => "235 welcome",
+            false => "535 who are you",
+        }
+    }
+
     /// `None` ends the connection.
     fn run(&mut self, stream: &TcpStream) -> Option<()> {
         let mut reader = BufReader::new(stream);
@@ -172,8 +200,13 @@ impl Talk {
                 "EHLO" => {
                     go(self.breaks(Phase::Ehlo))?;
                     say("250-scripted")?;
+                    if matches!(self.script, Script::Login(..)) {
+                        say("250-AUTH PLAIN")?;
+                    }
                     say("250 DSN")?;
                 }
+                "AUTH" => say(self.login(&line))?,
+                "MAIL" if !self.is_known => say("530 log in first")?,
                 "RSET" => {
                     go(self.breaks(Phase::Reset))?;
                     say("250 ok")?;
