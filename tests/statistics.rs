@@ -24,6 +24,7 @@ mod elimination;
 mod exposure;
 mod forms;
 mod guard;
+mod keyed;
 mod naive;
 mod page;
 mod period;

@@ -4,8 +4,16 @@ use std::collections::BTreeSet;
 
 use super::section::{Section, Source};
 use crate::diag::Problem;
-use crate::statistics::guard::Rules;
+use crate::statistics::guard::{Noise, Rules};
 use crate::statistics::period::Axis;
+
+/// Cells are hidden, what is shown is exact.
+const SUPPRESSION: &str = "suppression";
+/// Figures are moved by what stands behind them; cells are hidden only where that is not enough.
+const CELL_KEY: &str = "cell-key";
+const DEFAULT_NOISE: u64 = 3;
+/// More would make small figures worthless.
+const MAX_NOISE: u64 = 100;
 
 /// A checked job of statistics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +37,8 @@ pub struct Publish {
     pub tables: Vec<Vec<Axis>>,
     /// When a cell is secret.
     pub rules: Rules,
+    /// How figures are moved (`method = "cell-key"`); `None` shows them as they are.
+    pub noise: Option<Noise>,
 }
 
 /// Reads a job of statistics. `file` is its name for messages.
@@ -109,13 +119,52 @@ fn publish(section: Section<'_, '_>) -> Publish {
             section.problem(key, format!("found {percent}, expected 1 to 100"));
         }
     }
+    let noise = noise(&section, rules.min_companies);
     let publish = Publish {
         folder: folder(&section, "folder", "statistics/"),
         tables: tables(&section, "tables"),
         rules,
+        noise,
     };
     section.finish();
     publish
+}
+
+/// What protects the figures beside hiding: nothing, or cell keys.
+fn noise(section: &Section<'_, '_>, min_companies: u64) -> Option<Noise> {
+    let method = section.text_or("method", SUPPRESSION);
+    let most = section.number_if("noise", "the most that a figure is moved by");
+    match (method.as_str(), most) {
+        (SUPPRESSION, None) => None,
+        (SUPPRESSION, Some(_)) => {
+            section.problem("noise", "it is for `method = \"cell-key\"` alone");
+            None
+        }
+        (CELL_KEY, most) => {
+            let noise = Noise {
+                most: most.unwrap_or(DEFAULT_NOISE.max(min_companies.div_ceil(2))),
+                min_companies,
+            };
+            if !noise.is_enough() || noise.most > MAX_NOISE {
+                section.problem(
+                    "noise",
+                    format!(
+                        "found {}, expected {} to {MAX_NOISE}: half of `min_companies` at least",
+                        noise.most,
+                        min_companies.div_ceil(2)
+                    ),
+                );
+            }
+            Some(noise)
+        }
+        (found, _) => {
+            section.problem(
+                "method",
+                format!("found `{found}`, expected `{SUPPRESSION}` or `{CELL_KEY}`"),
+            );
+            None
+        }
+    }
 }
 
 /// A folder under the base; ends in `/`.
@@ -163,6 +212,33 @@ fn tables(root: &Section<'_, '_>, key: &'static str) -> Vec<Vec<Axis>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_method_and_its_noise_go_together() {
+        let publish = |more: &str| {
+            let text = format!(
+                "schema = 1\nnightly = \"n.toml\"\ntables = [[\"feed\"]]\n\
+                 [publish]\ntables = [[\"feed\"]]\n{more}\n"
+            );
+            statistics_job("statistics.toml", &text)
+                .map(|job| job.publish.and_then(|p| p.noise).map(|n| n.most))
+                .map_err(|problems| problems.into_iter().map(|p| p.key).collect::<Vec<_>>())
+        };
+        assert_eq!(publish(""), Ok(None));
+        assert_eq!(publish("method = \"suppression\""), Ok(None));
+        assert_eq!(publish("method = \"cell-key\""), Ok(Some(3)));
+        let wide = publish("method = \"cell-key\"\nmin_companies = 9");
+        assert_eq!(wide, Ok(Some(5)));
+        assert_eq!(publish("method = \"cell-key\"\nnoise = 7"), Ok(Some(7)));
+        for (more, key) in [
+            ("noise = 7", "publish.noise"),
+            ("method = \"cell-key\"\nnoise = 1", "publish.noise"),
+            ("method = \"cell-key\"\nnoise = 101", "publish.noise"),
+            ("method = \"rounding\"", "publish.method"),
+        ] {
+            assert_eq!(publish(more), Err(vec![key.to_owned()]), "{more}");
+        }
+    }
 
     #[test]
     fn tables_with_unknown_names_are_not_called_twice_there() {

@@ -36,6 +36,7 @@ pub fn published() -> (Protected, Titles) {
         facts: &facts(&ledger.records, "2022-Q1"),
         ledger_seq: ledger.last_seq,
         tables: with_margins(&tables),
+        noise: None,
     });
     let done = guard::protect(&draft, &Before::nothing(), &Rules::default()).unwrap();
     (done, titles)
@@ -50,6 +51,7 @@ pub fn about(titles: &Titles) -> About<'_> {
         sender: "Nachtwacht – waarschuwingsdienst",
         titles,
         min_companies: 3,
+        noise: None,
     }
 }
 

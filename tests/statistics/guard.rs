@@ -74,6 +74,7 @@ fn draft(firms: &[Firm], tables: &[Vec<Axis>]) -> Draft {
         let cell = Contribution {
             values: [firms.len() as u64, sum(|f| f.0), sum(|f| f.1)],
             most_findings: firms.values().map(|f| f.1).max().unwrap_or(0),
+            keys: [0; 3],
         };
         (spot, cell)
     });
@@ -82,6 +83,7 @@ fn draft(firms: &[Firm], tables: &[Vec<Axis>]) -> Draft {
         ledger_seq: 1,
         cells: cells.collect(),
         tables,
+        noise: None,
     }
 }
 
@@ -90,7 +92,7 @@ const TABLES: &[&[Axis]] = &[
     &[Axis::Sector, Axis::Threat],
 ];
 
-fn random(seed: u64) -> Draft {
+pub fn random(seed: u64) -> Draft {
     let mut dice = Dice(seed);
     let n_firms = 6 + dice.below(70);
     let sizes = [2 + dice.below(4), 2 + dice.below(3), 2 + dice.below(3)];
@@ -180,6 +182,7 @@ fn the_attacker_opens_what_is_hidden_carelessly() {
             ledger_seq: 1,
             tables: draft.tables.clone(),
             cells: cells.collect(),
+            noise: None,
         };
         let ours = nachtwacht::statistics::guard::Which::Publication(0);
         let targets = nachtwacht::statistics::guard::targets(&ours, &draft.cells, &rules);

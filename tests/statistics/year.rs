@@ -14,7 +14,7 @@ use super::period::{facts, own_findings};
 use super::{claim, one};
 
 /// Letters on nights of 2022, in the order of the ledger.
-fn ledger(seed: u64, n_letters: u64) -> LedgerView {
+pub fn ledger(seed: u64, n_letters: u64) -> LedgerView {
     let mut dice = Dice(seed);
     let first = jiff::civil::date(2022, 1, 1);
     let mut letters: Vec<(u64, u64)> = (0..n_letters)
@@ -59,6 +59,30 @@ fn tables() -> Vec<Vec<Axis>> {
     vec![vec![Axis::Sector, Axis::SizeClass], vec![Axis::Threat]]
 }
 
+/// What would be published of a period, after those that were published earlier.
+fn drafted(
+    view: &LedgerView,
+    seq: u64,
+    span: &str,
+    tables: &[Vec<Axis>],
+    earlier: &[Publication],
+) -> (guard::Draft, guard::Before) {
+    let ours: Span = span.parse().unwrap();
+    let records = &view.as_of(seq).records;
+    let overlapping = earlier.iter().filter(|p| p.span.overlaps(&ours));
+    let overlapping: Vec<Publication> = overlapping.cloned().collect();
+    let draft = guard::draft(&Counting {
+        facts: &facts(records, span),
+        ledger_seq: seq,
+        tables: with_margins(tables),
+        noise: None,
+    });
+    let hull = overlapping.iter().fold(ours, |w, p| w.hull(&p.span));
+    let of_all = facts(records, &hull.label());
+    let before = guard::before(overlapping, &draft, &of_all, &Rules::default());
+    (draft, before)
+}
+
 /// Publishes a period of the ledger up to `seq`, after those that were published earlier; `None`
 /// where it is refused.
 fn publish(
@@ -67,18 +91,7 @@ fn publish(
     span: &str,
     earlier: &[Publication],
 ) -> Option<Publication> {
-    let ours: Span = span.parse().unwrap();
-    let records = &view.as_of(seq).records;
-    let overlapping = earlier.iter().filter(|p| p.span.overlaps(&ours));
-    let overlapping: Vec<Publication> = overlapping.cloned().collect();
-    let draft = guard::draft(&Counting {
-        facts: &facts(records, span),
-        ledger_seq: seq,
-        tables: with_margins(&tables()),
-    });
-    let hull = overlapping.iter().fold(ours, |w, p| w.hull(&p.span));
-    let of_all = facts(records, &hull.label());
-    let before = guard::before(overlapping, &draft, &of_all, &Rules::default());
+    let (draft, before) = drafted(view, seq, span, &tables(), earlier);
     let done = guard::protect(&draft, &before, &Rules::default()).ok()?;
     Some(done.publication)
 }
@@ -116,10 +129,11 @@ fn nothing_follows_from_a_year_of_overlapping_publications() {
         facts: &of_year,
         ledger_seq: view.last_seq,
         tables: with_margins(&tables()),
+        noise: None,
     });
     let before = guard::before(all.clone(), &draft, &of_year, &Rules::default());
     let mut slices = before.slices.clone();
-    for slice in &mut slices {
+    for slice in &mut slices.of {
         slice.pop();
     }
     let is_between = |t: &&Target| matches!(t.which, Which::Slices(_));
@@ -161,6 +175,7 @@ fn a_later_version_does_not_tell_the_letter_between_them() {
         facts: &of_period,
         ledger_seq: view.last_seq,
         tables: with_margins(&tables()),
+        noise: None,
     });
     let before = guard::before(
         earlier.to_vec(),
@@ -198,4 +213,53 @@ fn a_later_version_does_not_tell_the_letter_between_them() {
         }
         Err(targets) => assert!(!targets.is_empty()),
     }
+}
+
+/// Companies grow in spring: half of them are of another size class from April on.
+fn growing(view: &mut LedgerView) {
+    for record in &mut view.records {
+        if let Record::Claim(claim) = &mut record.record
+            && claim.night.date().month() > 3
+            && claim.party_ref.0[0].is_multiple_of(2)
+        {
+            claim.frozen.size_class = "50-249".into();
+        }
+    }
+}
+
+#[test]
+fn periods_in_which_companies_are_another_are_held_against_each_other() {
+    let mut view = ledger(5, 500);
+    growing(&mut view);
+    let tables = [
+        vec![Axis::Sector, Axis::SizeClass],
+        vec![Axis::Sector, Axis::Warnings],
+    ];
+    let mut all: Vec<Publication> = Vec::new();
+    let mut n_moved = 0;
+    for span in ["2022-02", "2022-03", "2022-04", "2022-Q1", "2022-H1"] {
+        let (draft, before) = drafted(&view, view.last_seq, span, &tables, &all);
+        // What was secret in an earlier publication must stay so, as it was counted then.
+        for (p, earlier) in before.publications.iter().enumerate() {
+            let span = earlier.span.label();
+            let (own, _) = drafted(&view, view.last_seq, &span, &tables, &[]);
+            let which = Which::Publication(p);
+            let want = guard::targets(&which, &own.cells, &Rules::default());
+            let want: Vec<&Target> = want.iter().collect();
+            let found = before.targets.iter().filter(|t| t.which == which);
+            assert_eq!(found.collect::<Vec<_>>(), want, "{span}");
+            assert!(!want.is_empty());
+        }
+        n_moved += before.slices.moved.len();
+        let done = guard::protect(&draft, &before, &Rules::default());
+        let done = done.unwrap_or_else(|open| panic!("{span}: {open:?}"));
+        let mut in_hand = before.publications.clone();
+        in_hand.push(done.publication.clone());
+        assert!(opened(&in_hand, &before.slices, &done.targets).is_empty());
+        all.push(done.publication);
+    }
+    assert!(
+        n_moved > 0,
+        "no company was another: the test proves nothing"
+    );
 }

@@ -97,6 +97,9 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
     let whole = spans.fold(ask.span, |whole, span| whole.hull(&span));
     let zone = &loaded.job.zone;
     let mut gather = Gather::new(ask.span, zone.clone());
+    if job.publish.as_ref().is_some_and(|p| p.noise.is_some()) {
+        gather = gather.with_keys(loaded.secrets.party.clone());
+    }
     let mut follow = Follow::new(ask.span, zone.clone());
     let mut wider = Gather::new(whole, zone.clone());
     let streamed = Ledger::stream(&place, &loaded.job.ledger, &mut |numbered| {

@@ -87,6 +87,7 @@ pub(super) fn publish(counted: &Counted, settings: &Publish) -> Result<Published
         facts: &counted.facts,
         ledger_seq: counted.streamed.last_seq,
         tables: with_margins(&settings.tables),
+        noise: settings.noise,
     });
     let n_earlier = counted.earlier.len();
     let before = if counted.earlier.is_empty() {
@@ -126,9 +127,11 @@ fn stands_already(
     let ours = before.publications.len();
     let has_same_letters = before
         .slices
+        .of
         .iter()
         .all(|slice| slice.get(position) == slice.get(ours));
-    if !has_same_letters || publication.tables != tables {
+    let is_alike = publication.tables == tables && publication.noise == settings.noise;
+    if !has_same_letters || !is_alike {
         return None;
     }
     Some(Published {
@@ -158,6 +161,7 @@ fn files(
         sender: &counted.loaded.job.sender.name,
         titles: &counted.titles,
         min_companies: settings.rules.min_companies,
+        noise: settings.noise,
     };
     let json = done
         .publication

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::company::Language;
-use crate::statistics::guard::{Publication, Seen, Spot, Values};
+use crate::statistics::guard::{Noise, Publication, Seen, Spot, Values};
 use crate::statistics::period::{Axis, Span, Titles, axis_name, id_of, value_label};
 
 /// What a reader must know beside the figures.
@@ -23,6 +23,8 @@ pub struct About<'a> {
     pub titles: &'a Titles,
     /// A cell with fewer companies is secret.
     pub min_companies: u64,
+    /// How figures are moved; `None` where they are exact.
+    pub noise: Option<Noise>,
 }
 
 impl About<'_> {

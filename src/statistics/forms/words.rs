@@ -38,13 +38,12 @@ pub(super) const fn measure(measure: Measure, language: Language) -> (&'static s
 /// Sentences under every form.
 pub(super) fn notes(about: &About<'_>, language: Language) -> Vec<String> {
     let (from, until) = (about.span.from(), about.span.until());
-    let n = about.min_companies;
     match language {
         Language::Nl => vec![
             format!("Periode: nachten van {from} tot en met {until}. Versie {}.", about.version),
             format!("Bron: {}, register van overgedragen brieven tot en met de nacht van {}.", about.sender, about.newest_night),
-            format!("Een punt (.) betekent: geheim. Er staan minder dan {n} bedrijven achter, één bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden."),
-            "0 betekent: niets geteld. Een leeg veld komt niet voor.".into(),
+            signs_nl(about),
+            zeros_nl(about),
             "* betekent: voorlopig of gecorrigeerd cijfer; ** betekent: beide.".into(),
             "Sector, grootte, provincie en deelname zijn die op de nacht van de nieuwste brief aan het bedrijf in de periode.".into(),
             "Een brief kan over meer dreigingen gaan: bedrijven tellen dan in meer rijen, en die rijen tellen op tot meer dan het totaal.".into(),
@@ -53,13 +52,51 @@ pub(super) fn notes(about: &About<'_>, language: Language) -> Vec<String> {
         Language::En => vec![
             format!("Period: nights from {from} to {until}. Version {}.", about.version),
             format!("Source: {}, ledger of letters handed over, up to the night of {}.", about.sender, about.newest_night),
-            format!("A point (.) means: secret. Fewer than {n} companies stand behind it, one company makes up most of it, or it would give another secret away."),
-            "0 means: nothing counted. A blank cannot occur.".into(),
+            signs_en(about),
+            zeros_en(about),
             "* means: provisional or corrected figure; ** means: both.".into(),
             "Sector, size, province and participation are those on the night of the company's newest letter in the period.".into(),
             "A letter may be about several threats: companies then count in several rows, which add up to more than the total.".into(),
             "Sectors are sections of the industry classification (SBI) of Statistics Netherlands. A letter of SBI 2025 differs from that of SBI 2008.".into(),
         ],
+    }
+}
+
+fn signs_nl(about: &About<'_>) -> String {
+    let n = about.min_companies;
+    match about.noise {
+        None => format!("Een punt (.) betekent: geheim. Er staan minder dan {n} bedrijven achter, één bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden."),
+        Some(_) => "Een punt (.) betekent: geheim. Eén bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden.".into(),
+    }
+}
+
+fn zeros_nl(about: &About<'_>) -> String {
+    match about.noise {
+        None => "0 betekent: niets geteld. Een leeg veld komt niet voor.".into(),
+        Some(noise) => format!(
+            "Elk cijfer is met een celsleutel verschoven, met hoogstens {}; dezelfde bedrijven geven hetzelfde cijfer. Rijen tellen daarom niet precies op. 0 betekent: hoogstens {} bedrijven. Een leeg veld komt niet voor.",
+            noise.most,
+            noise.most_behind_zero()
+        ),
+    }
+}
+
+fn signs_en(about: &About<'_>) -> String {
+    let n = about.min_companies;
+    match about.noise {
+        None => format!("A point (.) means: secret. Fewer than {n} companies stand behind it, one company makes up most of it, or it would give another secret away."),
+        Some(_) => "A point (.) means: secret. One company makes up most of it, or it would give another secret away.".into(),
+    }
+}
+
+fn zeros_en(about: &About<'_>) -> String {
+    match about.noise {
+        None => "0 means: nothing counted. A blank cannot occur.".into(),
+        Some(noise) => format!(
+            "A cell key moves every figure, by {} at most; the same companies give the same figure. So rows do not add up exactly. 0 means: {} companies at most. A blank cannot occur.",
+            noise.most,
+            noise.most_behind_zero()
+        ),
     }
 }
 

@@ -7,11 +7,39 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::publication::{Measure, Publication, Seen, Spot, splits, value};
+use super::publication::{Measure, Publication, Split, Spot, splits};
 use super::solve::{CLOSE, Compare, Extreme, Row, System, Terms};
 
-/// For each slice, in which publications it is.
-pub type Slices = Vec<Vec<bool>>;
+/// Letters apart by the publications that they are in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slices {
+    /// For each slice, in which publications it is.
+    pub of: Vec<Vec<bool>>,
+    /// Publications and spots where that does not add up, since a company was another in the
+    /// shorter period than in the longer one. Nobody outside knows by how much.
+    pub moved: BTreeSet<(usize, Spot)>,
+}
+
+impl Slices {
+    /// One publication alone.
+    #[must_use]
+    pub fn one() -> Self {
+        Self {
+            of: vec![vec![true]],
+            moved: BTreeSet::new(),
+        }
+    }
+
+    fn is_in(&self, slice: usize, publication: usize) -> bool {
+        self.of.get(slice).and_then(|s| s.get(publication)) == Some(&true)
+    }
+
+    /// Does the spot of a publication stand apart from those of its slices?
+    fn is_apart(&self, publication: usize, spot: &Spot) -> bool {
+        spot.of().iter().any(|(axis, _)| axis.is_of_period())
+            || self.moved.contains(&(publication, spot.clone()))
+    }
+}
 
 /// Which letters a target is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,38 +69,36 @@ pub struct Target {
 type Key = (usize, Spot, Measure);
 
 /// The unknowns of all publications and what is known of them.
-pub(super) struct Model {
+pub(super) struct Model<'s> {
     pub(super) system: System,
-    /// Unknown by slice (notifications) or publication, spot and measure.
+    /// Unknown by unit, spot and measure. Notifications are counted by slice, but where a value
+    /// hangs on the period; the rest is counted by publication.
     numbers: BTreeMap<Key, usize>,
-    slices: Slices,
+    slices: &'s Slices,
 }
 
-impl Model {
+impl<'s> Model<'s> {
     /// The relations alone, without any figure.
-    pub(super) fn new(publications: &[Publication], slices: &Slices, of: &[Measure]) -> Self {
+    pub(super) fn new(publications: &[Publication], slices: &'s Slices, of: &[Measure]) -> Self {
         let mut model = Self {
             system: System::default(),
             numbers: BTreeMap::new(),
-            slices: slices.clone(),
+            slices,
         };
         for &measure in of {
-            let n = match measure {
-                Measure::Notifications => slices.len(),
-                _ => publications.len(),
-            };
-            for unit in 0..n {
-                let of_unit = publications
-                    .iter()
-                    .enumerate()
-                    .filter(|(p, _)| match measure {
-                        Measure::Notifications => {
-                            slices.get(unit).and_then(|s| s.get(*p)) == Some(&true)
-                        }
-                        _ => *p == unit,
-                    });
-                let of_unit: Vec<&Publication> = of_unit.map(|(_, p)| p).collect();
-                model.add_up(unit, measure, &of_unit);
+            if measure == Measure::Notifications {
+                model.add_up_slices(publications);
+                continue;
+            }
+            for (p, publication) in publications.iter().enumerate() {
+                let cells = publication.cells.keys();
+                for split in splits(&publication.tables, cells) {
+                    model.number(p, &split.whole, measure);
+                    for part in &split.parts {
+                        model.number(p, part, measure);
+                    }
+                    model.add_up(&Which::Publication(p), measure, &split);
+                }
             }
         }
         if of.contains(&Measure::Companies) && of.contains(&Measure::Findings) {
@@ -96,34 +122,68 @@ impl Model {
         number
     }
 
-    fn add_up(&mut self, unit: usize, measure: Measure, publications: &[&Publication]) {
-        let tables: BTreeSet<_> = publications.iter().flat_map(|p| p.tables.clone()).collect();
-        let cells = publications.iter().flat_map(|p| p.cells.keys());
-        for split in splits(&tables, cells) {
-            let whole = self.number(unit, &split.whole, measure);
-            let mut terms: Terms = vec![(whole, -1.0)];
-            let adds_up = measure.adds_up(split.axis);
-            for part in &split.parts {
-                let part = self.number(unit, part, measure);
-                terms.push((part, 1.0));
-                if !adds_up {
-                    self.at_least(vec![(whole, 1.0), (part, -1.0)]);
+    /// Notifications: of each slice, and of each publication what hangs on its period.
+    fn add_up_slices(&mut self, publications: &[Publication]) {
+        let measure = Measure::Notifications;
+        for slice in 0..self.slices.of.len() {
+            let of_slice = publications.iter().enumerate();
+            let of_slice = of_slice.filter(|(p, _)| self.slices.is_in(slice, *p));
+            let of_slice: Vec<&Publication> = of_slice.map(|(_, p)| p).collect();
+            let tables = of_slice.iter().flat_map(|p| p.tables.clone());
+            let tables = tables.filter(|axes| !axes.iter().any(|a| a.is_of_period()));
+            let tables: BTreeSet<_> = tables.collect();
+            for split in splits(&tables, of_slice.iter().flat_map(|p| p.cells.keys())) {
+                self.number(slice, &split.whole, measure);
+                for part in &split.parts {
+                    self.number(slice, part, measure);
+                }
+                self.add_up(&Which::Slices(vec![slice]), measure, &split);
+            }
+        }
+        let n_slices = self.slices.of.len();
+        for (p, publication) in publications.iter().enumerate() {
+            for split in splits(&publication.tables, publication.cells.keys()) {
+                let spots = split.parts.iter().chain([&split.whole]);
+                let apart = spots.filter(|s| self.slices.is_apart(p, s));
+                let apart: Vec<&Spot> = apart.collect();
+                for spot in &apart {
+                    self.number(n_slices + p, spot, measure);
+                }
+                if !apart.is_empty() {
+                    self.add_up(&Which::Publication(p), measure, &split);
                 }
             }
-            let compare = if adds_up {
-                Compare::Equal
-            } else {
-                Compare::AtLeast
-            };
-            self.system.rows.push(Row {
-                terms,
-                compare,
-                rhs: 0.0,
-            });
         }
     }
 
-    fn at_least(&mut self, terms: Terms) {
+    /// The parts of a whole: together as much, or at least as much, and none is more.
+    fn add_up(&mut self, which: &Which, measure: Measure, split: &Split) {
+        let whole = self.terms(which, &split.whole, measure);
+        let mut terms: Terms = whole.iter().map(|(v, f)| (*v, -f)).collect();
+        let adds_up = measure.adds_up(split.axis);
+        for part in &split.parts {
+            let part = self.terms(which, part, measure);
+            terms.extend(&part);
+            if !adds_up {
+                self.at_least(&whole, &part);
+            }
+        }
+        let compare = if adds_up {
+            Compare::Equal
+        } else {
+            Compare::AtLeast
+        };
+        self.system.rows.push(Row {
+            terms,
+            compare,
+            rhs: 0.0,
+        });
+    }
+
+    /// `more` is no less than `less`.
+    fn at_least(&mut self, more: &Terms, less: &Terms) {
+        let mut terms = more.clone();
+        terms.extend(less.iter().map(|(v, f)| (*v, -f)));
         self.system.rows.push(Row {
             terms,
             compare: Compare::AtLeast,
@@ -142,7 +202,7 @@ impl Model {
             })
             .collect();
         for (findings, companies) in pairs {
-            self.at_least(vec![(findings, 1.0), (companies, -1.0)]);
+            self.at_least(&vec![(findings, 1.0)], &vec![(companies, 1.0)]);
         }
     }
 
@@ -156,13 +216,16 @@ impl Model {
                 let spots: Vec<(Spot, usize)> = self
                     .numbers
                     .iter()
-                    .filter(|((unit, _, m), _)| *unit == short && *m == measure)
+                    .filter(|((unit, spot, m), _)| {
+                        let is_apart = |p| self.slices.is_apart(p, spot);
+                        (*unit, *m) == (short, measure) && !is_apart(short) && !is_apart(long)
+                    })
                     .map(|((_, spot, _), number)| (spot.clone(), *number))
                     .collect();
                 for (spot, less) in spots {
                     if let Some(more) = self.numbers.get(&(long, spot, measure)) {
-                        let terms = vec![(*more, 1.0), (less, -1.0)];
-                        self.at_least(terms);
+                        let more = vec![(*more, 1.0)];
+                        self.at_least(&more, &vec![(less, 1.0)]);
                     }
                 }
             }
@@ -170,45 +233,52 @@ impl Model {
     }
 
     fn is_within(&self, short: usize, long: usize) -> bool {
-        let is_in = |slice: &Vec<bool>, p: usize| slice.get(p) == Some(&true);
-        self.slices
-            .iter()
-            .all(|s| !is_in(s, short) || is_in(s, long))
+        let all = 0..self.slices.of.len();
+        all.into_iter()
+            .all(|s| !self.slices.is_in(s, short) || self.slices.is_in(s, long))
     }
 
     /// The sum that stands at a spot of a publication, or of slices.
     pub(super) fn terms(&self, which: &Which, spot: &Spot, measure: Measure) -> Terms {
+        let n_slices = self.slices.of.len();
         let units: Vec<usize> = match (which, measure) {
-            (Which::Publication(p), Measure::Notifications) => (0..self.slices.len())
-                .filter(|s| self.slices.get(*s).and_then(|s| s.get(*p)) == Some(&true))
-                .collect(),
+            (Which::Publication(p), Measure::Notifications) => {
+                if self.slices.is_apart(*p, spot) {
+                    vec![n_slices + p]
+                } else {
+                    let all = 0..n_slices;
+                    all.filter(|s| self.slices.is_in(*s, *p)).collect()
+                }
+            }
             (Which::Publication(p), _) => vec![*p],
             (Which::Slices(slices), _) => slices.clone(),
         };
         let number = |unit| self.numbers.get(&(unit, spot.clone(), measure));
-        units
-            .into_iter()
-            .filter_map(number)
-            .map(|n| (*n, 1.0))
-            .collect()
+        let terms = units.into_iter().filter_map(number);
+        terms.map(|n| (*n, 1.0)).collect()
     }
 
-    /// Puts in what a publication says at a spot.
-    pub(super) fn say(&mut self, p: usize, spot: &Spot, measure: Measure, n: u64) {
-        let terms = self.terms(&Which::Publication(p), spot, measure);
-        if !terms.is_empty() {
-            self.system.must_equal(terms, n as f64);
+    /// Puts in all that publications say.
+    pub(super) fn say_all(&mut self, publications: &[Publication]) {
+        for (p, publication) in publications.iter().enumerate() {
+            for (spot, measure) in self.spots(p) {
+                if let Some(bounds) = publication.bounds(&spot, measure) {
+                    let terms = self.terms(&Which::Publication(p), &spot, measure);
+                    if !terms.is_empty() {
+                        self.system.must_lie(terms, bounds);
+                    }
+                }
+            }
         }
     }
 
     /// Every spot of a publication with a number, by measure.
     pub(super) fn spots(&self, p: usize) -> BTreeSet<(Spot, Measure)> {
+        let n_slices = self.slices.of.len();
         self.numbers
             .keys()
             .filter(|(unit, _, measure)| match measure {
-                Measure::Notifications => {
-                    self.slices.get(*unit).and_then(|s| s.get(p)) == Some(&true)
-                }
+                Measure::Notifications => self.slices.is_in(*unit, p) || *unit == n_slices + p,
                 _ => *unit == p,
             })
             .map(|(_, spot, measure)| (spot.clone(), *measure))
@@ -217,15 +287,9 @@ impl Model {
 }
 
 /// All that the publications say, as a system.
-pub(super) fn known(publications: &[Publication], slices: &Slices) -> Model {
+pub(super) fn known<'s>(publications: &[Publication], slices: &'s Slices) -> Model<'s> {
     let mut model = Model::new(publications, slices, Measure::ALL);
-    for (p, publication) in publications.iter().enumerate() {
-        for (spot, measure) in model.spots(p) {
-            if let Seen::Figures(values) = publication.at(&spot) {
-                model.say(p, &spot, measure, value(&values, measure));
-            }
-        }
-    }
+    model.say_all(publications);
     model
 }
 
@@ -241,7 +305,7 @@ pub fn opened<'t>(
 }
 
 /// Whole counts: a bound between two is moved inwards.
-pub(super) fn is_open(model: &Model, target: &Target) -> bool {
+pub(super) fn is_open(model: &Model<'_>, target: &Target) -> bool {
     let terms = model.terms(&target.which, &target.spot, target.measure);
     let (least, greatest) = model.system.range(&terms);
     let below = target.at_most.is_some_and(|most| match least {

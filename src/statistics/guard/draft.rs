@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::attack::{Target, Which};
+use super::attack::{Slices, Target, Which};
+use super::noise::Noise;
 use super::protect::{Before, Draft};
 use super::publication::{Publication, Spot};
 use super::risk::{Contribution, Contributions, Rules, targets};
-use crate::statistics::period::{Axis, Facts, Row, Window, count, count_in, slices};
+use crate::statistics::period::{Axis, Facts, InWindow, Row, Window, count, count_in, slices};
 
 /// What a draft is counted from.
 pub struct Counting<'f> {
@@ -16,6 +17,8 @@ pub struct Counting<'f> {
     pub ledger_seq: u64,
     /// The tables with their margins.
     pub tables: BTreeSet<Vec<Axis>>,
+    /// How figures are moved; the facts then have keys.
+    pub noise: Option<Noise>,
 }
 
 /// What would be published of the period.
@@ -27,6 +30,7 @@ pub fn draft(counting: &Counting<'_>) -> Draft {
         ledger_seq: counting.ledger_seq,
         tables: counting.tables.clone(),
         cells: contributions(&counting.tables, &|axes| count(facts, axes)),
+        noise: counting.noise,
     }
 }
 
@@ -46,6 +50,7 @@ fn contributions(
             let cell = Contribution {
                 values,
                 most_findings: row.figures.most_findings,
+                keys: row.figures.keys,
             };
             cells.insert(Spot::new(at), cell);
         }
@@ -70,19 +75,36 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     });
     let sliced = slices(facts, &windows);
     let mut all: Vec<Target> = Vec::new();
-    let ours = earlier.len();
+    let mut moved = BTreeSet::new();
+    let tables = earlier.iter().flat_map(|p| &p.tables);
+    let tables: BTreeSet<Vec<Axis>> = tables.chain(&draft.tables).cloned().collect();
     for (which, of) in subsets(&sliced.slices, windows.len()) {
-        if which == Which::Publication(ours) {
-            continue; // the draft's own are counted exactly
-        }
-        let cells = contributions(&draft.tables, &|axes| count_in(facts, axes, &sliced, &of));
-        all.extend(targets(&which, &cells, rules));
+        let whole = contributions(&tables, &|axes| count_in(facts, axes, &sliced, &of));
+        let Which::Publication(p) = which else {
+            let left = targets(&which, &whole, rules).into_iter();
+            let is_lasting = |t: &Target| !t.spot.axes().iter().any(|a| a.is_of_period());
+            all.extend(left.filter(is_lasting));
+            continue;
+        };
+        let own = match (earlier.get(p), windows.get(p)) {
+            (Some(earlier), Some(window)) => {
+                let of_window = InWindow::of(facts, window);
+                let own = contributions(&earlier.tables, &|axes| of_window.count(axes));
+                all.extend(targets(&which, &own, rules));
+                own
+            }
+            _ => draft.cells.clone(), // counted already, and its targets are added later
+        };
+        let tables = earlier.get(p).map_or(&draft.tables, |e| &e.tables);
+        let is_there = |spot: &Spot| tables.contains(&spot.axes());
+        let differing = difference(&own, &whole).into_iter();
+        moved.extend(differing.filter(is_there).map(|spot| (p, spot)));
     }
     // What an earlier publication shows openly was no secret then, and cannot become one.
     all.retain(|t| match t.which {
         Which::Publication(p) => earlier
             .get(p)
-            .is_some_and(|e| e.cells.get(&t.spot) == Some(&None)),
+            .is_some_and(|e| e.noise.is_some() || e.cells.get(&t.spot) == Some(&None)),
         Which::Slices(_) => true,
     });
     let same_period = earlier.iter().filter(|p| p.span == draft.span);
@@ -91,9 +113,21 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     Before {
         hidden: hidden.collect(),
         publications: earlier,
-        slices: sliced.slices,
+        slices: Slices {
+            of: sliced.slices,
+            moved,
+        },
         targets: all,
     }
+}
+
+/// Where what is published differs from what its letters are in the longer period.
+fn difference(own: &Contributions, whole: &Contributions) -> BTreeSet<Spot> {
+    let spots: BTreeSet<&Spot> = own.keys().chain(whole.keys()).collect();
+    let values = |cells: &Contributions, spot: &Spot| cells.get(spot).map(|c| c.values);
+    let differs = |spot: &&&Spot| values(own, spot) != values(whole, spot);
+    let differing = spots.iter().filter(differs);
+    differing.map(|s| (*s).clone()).collect()
 }
 
 /// The publications, each slice, and what is left of a publication without one that it holds.

@@ -9,6 +9,7 @@
 
 mod attack;
 mod draft;
+mod noise;
 mod protect;
 mod publication;
 mod risk;
@@ -16,6 +17,8 @@ mod solve;
 
 pub use attack::{Slices, Target, Which, opened};
 pub use draft::{Counting, before, draft};
+pub use noise::Noise;
+pub(crate) use noise::mixed;
 pub use protect::{Before, Draft, Protected, protect};
 pub use publication::{Measure, Publication, Seen, Spot, Values, with_margins};
 pub use risk::{Contribution, Contributions, Rules, is_sensitive, targets};

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Variable};
 
 use super::attack::{Model, Slices, Target, Which, is_open, known, opened};
-use super::publication::{Measure, Publication, Seen, Spot, value};
+use super::noise::Noise;
+use super::publication::{Measure, Publication, Spot, Values, value};
 use super::risk::{Contributions, Rules, groups_with_one_value, targets};
 use super::solve::CLOSE;
 use crate::statistics::period::{Axis, Span};
@@ -29,6 +30,8 @@ pub struct Draft {
     pub tables: BTreeSet<Vec<Axis>>,
     /// What the cells are made of.
     pub cells: Contributions,
+    /// How figures are moved before they are shown; `None` shows them as they are.
+    pub noise: Option<Noise>,
 }
 
 /// What is known of everything else that was published.
@@ -36,7 +39,7 @@ pub struct Draft {
 pub struct Before {
     /// Earlier publications, which cannot be changed any more.
     pub publications: Vec<Publication>,
-    /// For each slice of letters, in which publications it is; the draft comes last.
+    /// The letters apart by publications; the draft comes last.
     pub slices: Slices,
     /// What must stay uncertain about earlier publications, and about what is left when two are
     /// subtracted.
@@ -52,7 +55,7 @@ impl Before {
     pub fn nothing() -> Self {
         Self {
             publications: Vec::new(),
-            slices: vec![vec![true]],
+            slices: Slices::one(),
             targets: Vec::new(),
             hidden: BTreeSet::new(),
         }
@@ -73,6 +76,8 @@ pub struct Protected {
 struct Search<'d> {
     draft: &'d Draft,
     before: &'d Before,
+    /// What each cell shows, unless it is secret.
+    shown: BTreeMap<Spot, Values>,
     secret: BTreeSet<Spot>,
 }
 
@@ -91,15 +96,21 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     ));
     let primary: BTreeSet<Spot> = all.iter().map(|t| t.spot.clone()).collect();
     all.extend(before.targets.iter().cloned());
-    let kept: BTreeSet<Spot> = primary.union(&before.hidden).cloned().collect();
+    // Where figures are moved, a secret cell is hidden only if that is not enough.
+    let kept: BTreeSet<Spot> = match draft.noise {
+        None => primary.union(&before.hidden).cloned().collect(),
+        Some(_) => before.hidden.clone(),
+    };
     let mut search = Search {
         draft,
         before,
+        shown: shown(draft),
         secret: kept.clone(),
     };
     let mut failed = Vec::new();
+    let mut model = search.model();
     for target in &all {
-        if !search.close(target) {
+        if !search.close(target, &mut model) {
             failed.push(target.clone());
         }
     }
@@ -114,7 +125,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         .collect();
     match publications.into_iter().next_back() {
         Some(publication) if left.is_empty() => Ok(Protected {
-            n_secondary: search.secret.len() - primary.len(),
+            n_secondary: search.secret.difference(&primary).count(),
             publication,
             targets: all,
         }),
@@ -122,14 +133,24 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     }
 }
 
-impl Search<'_> {
+/// What would be shown if nothing were secret. A cell that shows zeros is left out like any other
+/// zero, but for the total.
+fn shown(draft: &Draft) -> BTreeMap<Spot, Values> {
+    let shown = draft.cells.iter().map(|(spot, cell)| {
+        let values = draft.noise.map_or(cell.values, |noise| noise.shown(cell));
+        (spot.clone(), values)
+    });
+    shown
+        .filter(|(spot, values)| spot.of().is_empty() || *values != [0; 3])
+        .collect()
+}
+
+impl<'d> Search<'d> {
     /// Everything that would be in an attacker's hand.
     fn publications(&self) -> Vec<Publication> {
-        let shown = self.draft.cells.iter().map(|(spot, cell)| {
-            let values = (!self.secret.contains(spot)).then_some(cell.values);
-            (spot.clone(), values)
-        });
-        let mut cells: BTreeMap<Spot, Option<_>> = shown.collect();
+        let shown = self.shown.iter();
+        let mut cells: BTreeMap<Spot, Option<_>> =
+            shown.map(|(spot, v)| (spot.clone(), Some(*v))).collect();
         // Zeros are not listed, unless they are hidden.
         cells.extend(self.secret.iter().map(|spot| (spot.clone(), None)));
         let mut all = self.before.publications.clone();
@@ -138,18 +159,25 @@ impl Search<'_> {
             ledger_seq: self.draft.ledger_seq,
             tables: self.draft.tables.clone(),
             cells,
+            noise: self.draft.noise,
         });
         all
     }
 
-    fn model(&self) -> Model {
+    fn model(&self) -> Model<'d> {
         known(&self.publications(), &self.before.slices)
     }
 
-    /// Hides cells until the target is safe; false where that cannot be.
-    fn close(&mut self, target: &Target) -> bool {
+    /// Hides cells until the target is safe; false where that cannot be. `model` is what the
+    /// attacker knows.
+    fn close(&mut self, target: &Target, model: &mut Model<'d>) -> bool {
+        let ours = Which::Publication(self.before.publications.len());
         let mut measures: Vec<Measure> = vec![target.measure];
-        while is_open(&self.model(), target) {
+        while is_open(model, target) {
+            if target.which == ours && self.secret.insert(target.spot.clone()) {
+                *model = self.model();
+                continue;
+            }
             let mut found = BTreeSet::new();
             if let Some(most) = target.at_most {
                 found.extend(self.cheapest(target, &measures, ComparisonOp::Le, most));
@@ -166,6 +194,7 @@ impl Search<'_> {
                 measures = Measure::ALL.to_vec();
             }
             self.secret.extend(found);
+            *model = self.model();
         }
         true
     }
@@ -181,46 +210,43 @@ impl Search<'_> {
         let publications = self.publications();
         let ours = self.before.publications.len();
         let mut model = Model::new(&publications, &self.before.slices, measures);
-        for (p, publication) in self.before.publications.iter().enumerate() {
-            for (spot, measure) in model.spots(p) {
-                if let Seen::Figures(values) = publication.at(&spot) {
-                    model.say(p, &spot, measure, value(&values, measure));
-                }
-            }
-        }
+        model.say_all(&self.before.publications);
         let mut problem = Problem::new(OptimizationDirection::Minimize);
         let system = &model.system;
         let mut made: BTreeMap<usize, Variable> = BTreeMap::new();
         for (var, known) in system.known.iter().enumerate() {
             if known.is_none() {
-                made.insert(var, problem.add_var(0.0, (0.0, f64::INFINITY)));
+                made.insert(var, problem.add_var(0.0, system.bounds_of(var)));
             }
         }
         for row in &system.rows {
             system.add_row(&mut problem, row, &made, LinearExpr::empty());
         }
         let mut changes: Vec<(Spot, Variable, Variable)> = Vec::new();
+        let ours_shown = publications.get(ours);
         for (spot, measure) in model.spots(ours) {
-            if self.secret.contains(&spot) {
-                continue;
-            }
-            let n = self
-                .draft
-                .cells
-                .get(&spot)
-                .map_or(0, |c| value(&c.values, measure));
-            let cost = cost(&spot, n);
+            let Some((least, greatest)) = ours_shown.and_then(|p| p.bounds(&spot, measure)) else {
+                continue; // secret
+            };
+            let cell = self.draft.cells.get(&spot);
+            let cost = cost(&spot, cell.map_or(0, |c| value(&c.values, measure)));
             let up = problem.add_var(cost, (0.0, f64::INFINITY));
             let down = problem.add_var(cost, (0.0, f64::INFINITY));
-            let mut sum = LinearExpr::empty();
-            sum.add(up, -1.0);
-            sum.add(down, 1.0);
-            let row = super::solve::Row {
-                terms: model.terms(&Which::Publication(ours), &spot, measure),
-                compare: super::solve::Compare::Equal,
-                rhs: n as f64,
-            };
-            system.add_row(&mut problem, &row, &made, sum);
+            let terms = model.terms(&Which::Publication(ours), &spot, measure);
+            // The sum is at least `least` if `down` is added, at most `greatest` less `up`.
+            for (sign, by, bound) in [(1.0, down, least), (-1.0, up, greatest)] {
+                if !bound.is_finite() {
+                    continue;
+                }
+                let mut change = LinearExpr::empty();
+                change.add(by, 1.0);
+                let row = super::solve::Row {
+                    terms: terms.iter().map(|(v, f)| (*v, f * sign)).collect(),
+                    compare: super::solve::Compare::AtLeast,
+                    rhs: bound * sign,
+                };
+                system.add_row(&mut problem, &row, &made, change);
+            }
             changes.push((spot, up, down));
         }
         let mut sum = LinearExpr::empty();

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::noise::Noise;
 use crate::model::company::text_enum;
 use crate::statistics::period::{Axis, Span};
 
@@ -102,6 +103,8 @@ pub struct Publication {
     pub tables: BTreeSet<Vec<Axis>>,
     /// Every cell; `None` where it is secret. A cell that is not here is zero.
     pub cells: BTreeMap<Spot, Option<Values>>,
+    /// How its figures are moved; `None` where they are exact.
+    pub noise: Option<Noise>,
 }
 
 impl Publication {
@@ -116,6 +119,18 @@ impl Publication {
             Some(None) => Seen::Secret,
             None => Seen::Figures([0; 3]),
         }
+    }
+
+    /// The least and the greatest figure that can stand behind what is shown at a spot; `None`
+    /// where nothing is.
+    #[must_use]
+    pub fn bounds(&self, spot: &Spot, measure: Measure) -> Option<(f64, f64)> {
+        let Seen::Figures(values) = self.at(spot) else {
+            return None;
+        };
+        let exact = value(&values, measure) as f64;
+        let moved = self.noise.map(|noise| noise.bounds(&values, measure));
+        Some(moved.unwrap_or((exact, exact)))
     }
 
     /// Cells that are secret.
@@ -206,6 +221,15 @@ struct PublicationV1 {
     ledger_seq: u64,
     tables: Vec<Vec<String>>,
     cells: Vec<CellV1>,
+    /// Absent where figures are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cell_keys: Option<NoiseV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoiseV1 {
+    noise: u64,
+    min_companies: u64,
 }
 
 impl Publication {
@@ -229,6 +253,10 @@ impl Publication {
             ledger_seq: self.ledger_seq,
             tables: self.tables.iter().map(names).collect(),
             cells: cells.collect(),
+            cell_keys: self.noise.map(|n| NoiseV1 {
+                noise: n.most,
+                min_companies: n.min_companies,
+            }),
         };
         let mut bytes = serde_json::to_vec_pretty(&form).map_err(|e| e.to_string())?;
         bytes.push(b'\n');
@@ -260,6 +288,10 @@ impl Publication {
             ledger_seq: form.ledger_seq,
             tables,
             cells,
+            noise: form.cell_keys.map(|n| Noise {
+                most: n.noise,
+                min_companies: n.min_companies.max(1),
+            }),
         })
     }
 }

@@ -37,6 +37,8 @@ pub struct Contribution {
     pub values: Values,
     /// Findings of the company that has the most of them.
     pub most_findings: u64,
+    /// Sums of the random numbers of what is counted, see `Noise`; zeros where there are none.
+    pub keys: Values,
 }
 
 /// The cells of tables, with all their margins. A cell that is not here is zero.

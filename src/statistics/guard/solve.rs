@@ -27,6 +27,8 @@ pub(super) struct Row {
 pub(super) struct System {
     /// The value, where it is known.
     pub known: Vec<Option<f64>>,
+    /// The least and the greatest value that is possible.
+    pub bounds: Vec<(f64, f64)>,
     pub rows: Vec<Row>,
 }
 
@@ -45,6 +47,7 @@ pub(super) enum Extreme {
 impl System {
     pub(super) fn unknown(&mut self) -> usize {
         self.known.push(None);
+        self.bounds.push((0.0, f64::INFINITY));
         self.known.len() - 1
     }
 
@@ -61,6 +64,40 @@ impl System {
             compare: Compare::Equal,
             rhs: value,
         });
+    }
+
+    /// Says that a sum lies between two values, themselves among them.
+    pub(super) fn must_lie(&mut self, terms: Terms, (least, greatest): (f64, f64)) {
+        if least >= greatest {
+            return self.must_equal(terms, least);
+        }
+        if let [(var, factor)] = terms.as_slice()
+            && *factor > 0.0
+            && let Some((from, to)) = self.bounds.get_mut(*var)
+        {
+            (*from, *to) = (from.max(least / factor), to.min(greatest / factor));
+            return;
+        }
+        if greatest.is_finite() {
+            self.rows.push(Row {
+                terms: terms.iter().map(|(v, f)| (*v, -f)).collect(),
+                compare: Compare::AtLeast,
+                rhs: -greatest,
+            });
+        }
+        self.rows.push(Row {
+            terms,
+            compare: Compare::AtLeast,
+            rhs: least,
+        });
+    }
+
+    /// What an unknown can be.
+    pub(super) fn bounds_of(&self, var: usize) -> (f64, f64) {
+        self.bounds
+            .get(var)
+            .copied()
+            .unwrap_or((0.0, f64::INFINITY))
     }
 
     /// The least and the greatest value of a sum, as anybody can compute them.
@@ -89,7 +126,7 @@ impl System {
         let mut made: BTreeMap<usize, Variable> = BTreeMap::new();
         for var in vars {
             let factor = factors.get(var).copied().unwrap_or(0.0);
-            made.insert(*var, problem.add_var(factor, (0.0, f64::INFINITY)));
+            made.insert(*var, problem.add_var(factor, self.bounds_of(*var)));
         }
         for row in rows {
             self.add_row(&mut problem, row, &made, LinearExpr::empty());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Facts, Item, Letter};
+use super::facts::{Companies, Facts, Item, Letter};
 use crate::model::company::text_enum;
 use crate::model::threat::Urgency;
 use crate::statistics::{counted, sector};
@@ -70,6 +70,12 @@ impl Axis {
         self.is_of_company() || matches!(self, Self::Threat)
     }
 
+    /// Does a company's value hang on the period: is it another in a longer one?
+    #[must_use]
+    pub const fn is_of_period(self) -> bool {
+        matches!(self, Self::Warnings)
+    }
+
     /// Says what was found at a company: nobody outside knows it of a company, as they know its
     /// sector.
     #[must_use]
@@ -92,7 +98,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    pub(super) fn of(axis: Axis, facts: &Facts) -> Self {
+    pub(super) fn of(axis: Axis, facts: &Facts, companies: &Companies) -> Self {
         match axis {
             Axis::Channel => by_letter(facts, |l| l.channel.to_string()),
             Axis::Month => by_letter(facts, |l| {
@@ -107,7 +113,7 @@ impl Column {
                 let names = [Urgency::Urgent, Urgency::Normal].map(|u| u.to_string());
                 by_item(&names, facts, |i| u32::from(i.urgency == Urgency::Normal))
             }
-            _ => by_company(axis, facts),
+            _ => by_company(axis, facts, companies),
         }
     }
 
@@ -165,7 +171,7 @@ fn by_item(names: &[String], facts: &Facts, number: impl Fn(&Item) -> u32) -> Co
     }
 }
 
-fn by_company(axis: Axis, facts: &Facts) -> Column {
+fn by_company(axis: Axis, facts: &Facts, companies: &Companies) -> Column {
     let text = |(frozen, warnings): (&u32, &u32)| {
         let Some(frozen) = facts.frozen(*frozen) else {
             return String::new();
@@ -181,7 +187,7 @@ fn by_company(axis: Axis, facts: &Facts) -> Column {
             _ => warnings_class(*warnings).to_owned(),
         }
     };
-    let (groups, values) = coded(facts.frozen_of.iter().zip(&facts.warnings_of).map(text));
+    let (groups, values) = coded(companies.frozen.iter().zip(&companies.warnings).map(text));
     Column {
         groups: Groups::Company(groups),
         values,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::axis::{Axis, Column};
 use super::codes::Distinct;
-use super::facts::{Facts, Item, Letter};
+use super::facts::{Companies, Facts, Item, Letter};
 use crate::model::ledger_record::ReceiptState;
 use crate::statistics::{Counts, counted};
 
@@ -21,6 +21,9 @@ pub struct Figures {
     /// Hours from the first observation to the end of the letter's day, over first warnings:
     /// median and 90th percentile; `None` without any.
     pub hours: Option<(u32, u32)>,
+    /// Sums of the random numbers of the companies, notifications and findings, modulo 2⁶⁴;
+    /// zeros where the facts have none.
+    pub keys: [u64; 3],
     /// Findings of the company that has the most of them in the cell.
     pub most_findings: u64,
     /// Notifications of the company that has the most of them in the cell.
@@ -40,12 +43,19 @@ pub struct Row {
 /// something was counted are there, but for the total, which always is.
 #[must_use]
 pub fn count(facts: &Facts, axes: &[Axis]) -> Vec<Row> {
-    count_where(facts, axes, &|_| true)
+    count_where(facts, &facts.companies, axes, &|_| true)
 }
 
-/// As [`count`], of the letters alone that `is_in` takes, by their position.
-pub(super) fn count_where(facts: &Facts, axes: &[Axis], is_in: &dyn Fn(usize) -> bool) -> Vec<Row> {
-    let columns: Vec<Column> = axes.iter().map(|a| Column::of(*a, facts)).collect();
+/// As [`count`], of the letters alone that `is_in` takes, by their position; `companies` are what
+/// stands in the rows.
+pub(super) fn count_where(
+    facts: &Facts,
+    companies: &Companies,
+    axes: &[Axis],
+    is_in: &dyn Fn(usize) -> bool,
+) -> Vec<Row> {
+    let columns = axes.iter().map(|a| Column::of(*a, facts, companies));
+    let columns: Vec<Column> = columns.collect();
     let n_groups = columns.iter().map(|c| c.values.len()).product();
     let mut tally = Tally::new(facts, n_groups);
     for (letter_idx, letter) in facts.letters.iter().enumerate() {
@@ -102,6 +112,7 @@ struct Cell {
     letters: u64,
     attempts: u64,
     bounced: u64,
+    keys: [u64; 3],
     /// Notifications by their strongest kind.
     pairs: [u64; N_RANKS],
     hours: BTreeMap<u32, u64>,
@@ -122,14 +133,13 @@ impl Tally {
     }
 
     fn letter(&mut self, facts: &Facts, letter: &Letter, group: &dyn Fn(usize) -> usize) {
-        let takes_part = facts.frozen(letter.frozen).is_some_and(|f| f.participant);
         let is_bounced = letter.state.has(ReceiptState::Bounced);
         // Groups that the letter stands in; mostly one.
         let mut of_letter: Vec<usize> = Vec::with_capacity(1);
         let items = letter.items(&facts.items);
         let mut at = letter.first_item;
         for pair in items.chunk_by(|a, b| a.trigger == b.trigger) {
-            let mut of_pair: Vec<(usize, u32, u32)> = Vec::with_capacity(1);
+            let mut of_pair: Vec<OfPair> = Vec::with_capacity(1);
             for (item_idx, item) in (at..).zip(pair) {
                 let group = group(item_idx);
                 if !of_letter.contains(&group) {
@@ -138,12 +148,13 @@ impl Tally {
                 if letter.is_repeated {
                     continue;
                 }
-                self.item(group, letter, item, takes_part);
+                self.item(facts, group, letter, item);
                 note(&mut of_pair, group, item);
             }
             at += pair.len();
-            for (group, rank, hours) in of_pair {
-                self.notification(group, letter, rank, hours);
+            let trigger = pair.first().map_or(0, |i| i.trigger);
+            for of in of_pair {
+                self.notification(facts, letter, trigger, &of);
             }
         }
         for group in of_letter {
@@ -155,37 +166,53 @@ impl Tally {
         }
     }
 
-    fn item(&mut self, group: usize, letter: &Letter, item: &Item, takes_part: bool) {
+    fn item(&mut self, facts: &Facts, group: usize, letter: &Letter, item: &Item) {
         if item.rank == counted::FIRST {
             self.triggers.add(group, item.trigger);
         }
         if item.rank > counted::REMINDER {
             return;
         }
-        self.companies.add(group, letter.company);
-        if takes_part {
+        let is_new_company = self.companies.add(group, letter.company);
+        if facts.frozen(letter.frozen).is_some_and(|f| f.participant) {
             self.participants.add(group, letter.company);
         }
         self.assets.add(group, item.asset);
-        if self.findings.add(group, item.finding)
-            && let Some(cell) = self.cells.get_mut(group)
-        {
-            *cell.findings_of.entry(letter.company).or_default() += 1;
-        }
-    }
-
-    fn notification(&mut self, group: usize, letter: &Letter, rank: u32, hours: u32) {
+        let is_new_finding = self.findings.add(group, item.finding);
         let Some(cell) = self.cells.get_mut(group) else {
             return;
         };
-        if let Some(count) = cell.pairs.get_mut(rank as usize) {
+        if is_new_finding {
+            *cell.findings_of.entry(letter.company).or_default() += 1;
+        }
+        if let Some(keys) = &facts.keys {
+            let [companies, _, findings] = &mut cell.keys;
+            if is_new_company {
+                *companies = companies.wrapping_add(keys.of_company(letter.company));
+            }
+            if is_new_finding {
+                *findings = findings.wrapping_add(keys.of_finding(item.finding));
+            }
+        }
+    }
+
+    fn notification(&mut self, facts: &Facts, letter: &Letter, trigger: u32, of: &OfPair) {
+        let Some(cell) = self.cells.get_mut(of.group) else {
+            return;
+        };
+        if let Some(count) = cell.pairs.get_mut(of.rank as usize) {
             *count += 1;
         }
-        if rank <= counted::ESCALATION {
+        if of.rank <= counted::ESCALATION {
             *cell.notifications_of.entry(letter.company).or_default() += 1;
+            if let Some(keys) = &facts.keys {
+                let key = keys.of_notification(letter.company, trigger, letter.night);
+                let [_, notifications, _] = &mut cell.keys;
+                *notifications = notifications.wrapping_add(key);
+            }
         }
-        if rank == counted::FIRST {
-            *cell.hours.entry(hours).or_default() += 1;
+        if of.rank == counted::FIRST {
+            *cell.hours.entry(of.hours).or_default() += 1;
         }
     }
 
@@ -217,20 +244,31 @@ impl Tally {
             },
             bounced: cell.bounced,
             hours: percentile(&cell.hours, 50).zip(percentile(&cell.hours, 90)),
+            keys: cell.keys,
             most_findings: cell.findings_of.values().copied().max().unwrap_or(0),
             most_notifications: cell.notifications_of.values().copied().max().unwrap_or(0),
         }
     }
 }
 
-/// The strongest kind of the notification in this group, and its longest wait.
-fn note(of_pair: &mut Vec<(usize, u32, u32)>, group: usize, item: &Item) {
-    match of_pair.iter_mut().find(|(g, _, _)| *g == group) {
-        Some((_, rank, hours)) => {
-            *rank = item.rank.min(*rank);
-            *hours = item.hours.max(*hours);
+/// A notification in a group: its strongest kind, and its longest wait.
+struct OfPair {
+    group: usize,
+    rank: u32,
+    hours: u32,
+}
+
+fn note(of_pair: &mut Vec<OfPair>, group: usize, item: &Item) {
+    match of_pair.iter_mut().find(|of| of.group == group) {
+        Some(of) => {
+            of.rank = item.rank.min(of.rank);
+            of.hours = item.hours.max(of.hours);
         }
-        None => of_pair.push((group, item.rank, item.hours)),
+        None => of_pair.push(OfPair {
+            group,
+            rank: item.rank,
+            hours: item.hours,
+        }),
     }
 }
 

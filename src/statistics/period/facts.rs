@@ -12,7 +12,9 @@ use jiff::tz::TimeZone;
 use super::Span;
 use super::codes::{Fast, Numbers, short};
 use super::delivery::State;
+use super::keys::Keys;
 use crate::model::company::Channel;
+use crate::model::identity::Secret;
 use crate::model::ledger_record::{Claim, Frozen, Numbered, Receipt, Record};
 use crate::model::night::{Micros, Night, local_midnight};
 use crate::model::threat::Urgency;
@@ -81,6 +83,7 @@ pub struct Gather {
     feeds: Numbers<String>,
     runs: BTreeMap<Night, (u32, String)>,
     newest: Option<Night>,
+    keys: Option<Keys>,
 }
 
 /// The letters of a period.
@@ -95,14 +98,47 @@ pub struct Facts {
     pub(super) triggers: Vec<String>,
     pub(super) threats: Vec<String>,
     pub(super) feeds: Vec<String>,
-    /// Attributes of each company: those of its newest letter in the period.
-    pub(super) frozen_of: Vec<u32>,
-    /// Notifications of each company.
-    pub(super) warnings_of: Vec<u32>,
+    /// Random numbers, where cell keys are asked for.
+    pub(super) keys: Option<Keys>,
+    /// What each company is, over all of these letters.
+    pub(super) companies: Companies,
     /// The run whose manifest stands, by night.
     pub runs: Vec<(Night, String)>,
     /// The newest night that ended, in the period or not.
     pub newest: Option<Night>,
+}
+
+/// What each company is in some of the letters.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Companies {
+    /// Attributes: those of its newest letter.
+    pub frozen: Vec<u32>,
+    /// Notifications.
+    pub warnings: Vec<u32>,
+}
+
+impl Companies {
+    /// Out of the letters that count; the order is that of the ledger.
+    fn of<'l>(
+        letters: impl Iterator<Item = &'l Letter>,
+        items: &[Item],
+        n_companies: usize,
+    ) -> Self {
+        let mut newest: Vec<Option<(Night, u32)>> = vec![None; n_companies];
+        let mut warnings = vec![0u32; n_companies];
+        for letter in letters.filter(|l| l.counts()) {
+            let company = letter.company as usize;
+            let slot = newest.get_mut(company);
+            if let Some(slot) = slot.filter(|s| s.is_none_or(|(night, _)| night <= letter.night)) {
+                *slot = Some((letter.night, letter.frozen));
+            }
+            if let Some(count) = warnings.get_mut(company).filter(|_| !letter.is_repeated) {
+                *count += n_warnings(letter.items(items));
+            }
+        }
+        let frozen = newest.iter().map(|n| n.map_or(NONE, |(_, f)| f)).collect();
+        Self { frozen, warnings }
+    }
 }
 
 pub(super) fn key(letter: &[u8; 32], night: Night, attempt: u32) -> u128 {
@@ -141,7 +177,15 @@ impl Gather {
             feeds: Numbers::new(),
             runs: BTreeMap::new(),
             newest: None,
+            keys: None,
         }
+    }
+
+    /// With a random number for everything that is counted, out of the secret of the ledger.
+    #[must_use]
+    pub fn with_keys(mut self, secret: Secret) -> Self {
+        self.keys = Some(Keys::new(secret));
+        self
     }
 
     /// Takes the next record.
@@ -194,10 +238,16 @@ impl Gather {
         let end = self.end_of(claim.night);
         for item in &claim.items {
             let hours = ((end - item.first_observed_at) / HOUR_US).max(0);
+            let trigger = self.triggers.of(&item.trigger_id);
+            let finding = self.findings.of(&short(&item.finding_id.0));
+            if let Some(keys) = &mut self.keys {
+                keys.trigger(trigger, &item.trigger_id);
+                keys.finding(finding, short(&item.finding_id.0));
+            }
             self.items.push(Item {
-                trigger: self.triggers.of(&item.trigger_id),
+                trigger,
                 threat: self.threats.of(&item.threat_id),
-                finding: self.findings.of(&short(&item.finding_id.0)),
+                finding,
                 asset: self.assets.of(&short(&item.asset_ref.0)),
                 feed: self.feeds.of(&item.feed),
                 rank: counted::rank(item.kind),
@@ -208,9 +258,14 @@ impl Gather {
         if let Some(of_letter) = self.items.get_mut(first_item..) {
             of_letter.sort_by_key(|i| (i.trigger, i.finding));
         }
+        let party = short(&claim.party_ref.0);
+        let company = self.companies.of(&party);
+        if let Some(keys) = &mut self.keys {
+            keys.company(company, party);
+        }
         self.letters.push(Letter {
             night: claim.night,
-            company: self.companies.of(&short(&claim.party_ref.0)),
+            company,
             frozen: self.frozen.of(&claim.frozen),
             channel: claim.channel,
             state: State::default(),
@@ -260,19 +315,7 @@ impl Gather {
             }
         }
         let n_companies = self.companies.len();
-        let mut newest: Vec<Option<(Night, u32)>> = vec![None; n_companies];
-        let mut warnings_of = vec![0u32; n_companies];
-        for letter in self.letters.iter().filter(|l| l.counts()) {
-            let company = letter.company as usize;
-            let slot = newest.get_mut(company);
-            if let Some(slot) = slot.filter(|s| s.is_none_or(|(night, _)| night <= letter.night)) {
-                *slot = Some((letter.night, letter.frozen));
-            }
-            if let Some(count) = warnings_of.get_mut(company).filter(|_| !letter.is_repeated) {
-                *count += warnings(letter.items(&self.items));
-            }
-        }
-        let frozen_of = newest.iter().map(|n| n.map_or(NONE, |(_, f)| f)).collect();
+        let companies = Companies::of(self.letters.iter(), &self.items, n_companies);
         Facts {
             span: self.span,
             letters: self.letters,
@@ -284,8 +327,8 @@ impl Gather {
             triggers: self.triggers.into_values(),
             threats: self.threats.into_values(),
             feeds: self.feeds.into_values(),
-            frozen_of,
-            warnings_of,
+            keys: self.keys,
+            companies,
             runs: self
                 .runs
                 .into_iter()
@@ -310,7 +353,7 @@ impl Gather {
 }
 
 /// Triggers that a letter warns of, reminders aside.
-fn warnings(items: &[Item]) -> u32 {
+fn n_warnings(items: &[Item]) -> u32 {
     let mut n = 0;
     let mut last = NONE;
     for item in items.iter().filter(|i| i.rank <= counted::ESCALATION) {
@@ -344,6 +387,13 @@ impl Facts {
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         self.newest.is_none_or(|n| n.date() < self.span.until())
+    }
+
+    /// What each company is in the letters at which `is_in` is true.
+    pub(super) fn companies_in(&self, is_in: &[bool]) -> Companies {
+        let letters = self.letters.iter().zip(is_in);
+        let letters = letters.filter(|(_, is_in)| **is_in).map(|(l, _)| l);
+        Companies::of(letters, &self.items, self.n_companies)
     }
 
     pub(super) fn frozen(&self, number: u32) -> Option<&Frozen> {

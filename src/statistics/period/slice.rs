@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::count::count_where;
-use super::facts::Facts;
+use super::facts::{Companies, Facts, Letter};
 use super::{Axis, Row, Span};
 
 /// What a publication counted: nights, and the ledger as it stood.
@@ -13,6 +13,43 @@ pub struct Window {
     pub span: Span,
     /// The last ledger object that was seen.
     pub ledger_seq: u64,
+}
+
+impl Window {
+    fn holds(&self, letter: &Letter) -> bool {
+        letter.counts() && self.span.contains(letter.night) && letter.since <= self.ledger_seq
+    }
+}
+
+/// The letters of a window, out of those of a longer period: companies are what they were in the
+/// window alone.
+pub struct InWindow<'f> {
+    facts: &'f Facts,
+    is_in: Vec<bool>,
+    companies: Companies,
+}
+
+impl<'f> InWindow<'f> {
+    /// Takes the window out.
+    #[must_use]
+    pub fn of(facts: &'f Facts, window: &Window) -> Self {
+        let is_in = facts.letters.iter().map(|l| window.holds(l));
+        let is_in: Vec<bool> = is_in.collect();
+        let companies = facts.companies_in(&is_in);
+        Self {
+            facts,
+            is_in,
+            companies,
+        }
+    }
+
+    /// As `count`.
+    #[must_use]
+    pub fn count(&self, axes: &[Axis]) -> Vec<Row> {
+        count_where(self.facts, &self.companies, axes, &|letter_idx| {
+            self.is_in.get(letter_idx) == Some(&true)
+        })
+    }
 }
 
 /// Letters apart by the windows that they are in; those in none are left out.
@@ -29,10 +66,7 @@ pub struct Sliced {
 pub fn slices(facts: &Facts, windows: &[Window]) -> Sliced {
     let mut known: BTreeMap<Vec<bool>, usize> = BTreeMap::new();
     let of_letter = facts.letters.iter().map(|letter| {
-        let is_in = |w: &Window| {
-            letter.counts() && w.span.contains(letter.night) && letter.since <= w.ledger_seq
-        };
-        let signature: Vec<bool> = windows.iter().map(is_in).collect();
+        let signature: Vec<bool> = windows.iter().map(|w| w.holds(letter)).collect();
         if !signature.contains(&true) {
             return None;
         }
@@ -48,10 +82,11 @@ pub fn slices(facts: &Facts, windows: &[Window]) -> Sliced {
     }
 }
 
-/// As `count`, of the letters in these slices alone.
+/// As `count`, of the letters in these slices alone; companies are what they are in all of the
+/// facts.
 #[must_use]
 pub fn count_in(facts: &Facts, axes: &[Axis], sliced: &Sliced, of: &BTreeSet<usize>) -> Vec<Row> {
-    count_where(facts, axes, &|letter_idx| {
+    count_where(facts, &facts.companies, axes, &|letter_idx| {
         let slice = sliced.of_letter.get(letter_idx).copied().flatten();
         slice.is_some_and(|s| of.contains(&s))
     })
