@@ -139,7 +139,8 @@ fn it_pauses_between_requests_to_one_host_and_bounds_those_at_once() {
         .collect();
     let settings = Settings {
         concurrency: 3,
-        pause: Duration::from_millis(400),
+        pause: Duration::from_secs(1),
+        timeout: Duration::from_secs(30),
         ..settings(&server)
     };
     let all: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -151,7 +152,8 @@ fn it_pauses_between_requests_to_one_host_and_bounds_those_at_once() {
     let old: &Vec<(String, Instant)> = &asked["oud.voorbeeld.example"];
     let paths: Vec<&str> = old.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["/.well-known/security.txt", "/security.txt"]);
-    assert!(old[1].1 - old[0].1 >= Duration::from_millis(390));
+    // The server notes a request when its thread gets to it: late, on a busy machine.
+    assert!(old[1].1 - old[0].1 >= Duration::from_millis(500));
 }
 
 #[test]

@@ -36,9 +36,8 @@ pub(super) struct Answers {
     opted_out: BTreeMap<PartyRef, Said>,
     /// By company and asset.
     suspended: BTreeMap<(PartyRef, PartyRef), Said>,
-    false_positive: BTreeMap<FindingId, Said>,
-    accepted: BTreeMap<FindingId, Said>,
-    fixed: BTreeMap<FindingId, Said>,
+    /// False positives, accepted risks and what is said to be fixed.
+    findings: BTreeMap<(FindingId, AnswerKind), Said>,
 }
 
 impl Answers {
@@ -58,17 +57,9 @@ impl Answers {
                 self.suspended
                     .extend(assets.map(|asset| ((party, *asset), said)));
             }
-            AnswerKind::FalsePositive => {
+            kind @ (AnswerKind::FalsePositive | AnswerKind::AcceptedRisk | AnswerKind::Fixed) => {
                 let findings = answer.findings.iter();
-                self.false_positive.extend(findings.map(|f| (*f, said)));
-            }
-            AnswerKind::AcceptedRisk => {
-                let findings = answer.findings.iter();
-                self.accepted.extend(findings.map(|f| (*f, said)));
-            }
-            AnswerKind::Fixed => {
-                let findings = answer.findings.iter();
-                self.fixed.extend(findings.map(|f| (*f, said)));
+                self.findings.extend(findings.map(|f| ((*f, kind), said)));
             }
         }
     }
@@ -78,17 +69,13 @@ impl Answers {
     pub(super) fn written_again(&mut self, claim: &Claim) {
         for item in &claim.items {
             if item.kind != ItemKind::Correction {
-                self.fixed.remove(&item.finding_id);
+                self.findings.remove(&(item.finding_id, AnswerKind::Fixed));
             }
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.opted_out.is_empty()
-            && self.suspended.is_empty()
-            && self.false_positive.is_empty()
-            && self.accepted.is_empty()
-            && self.fixed.is_empty()
+        self.opted_out.is_empty() && self.suspended.is_empty() && self.findings.is_empty()
     }
 }
 
@@ -103,7 +90,7 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
     if answers.opted_out.get(&party).filter(counts).is_some() {
         return Some(Reason::OptOut);
     }
-    let asset = PartyRef(input.party_key.hmac(hit.asset.canonical.as_bytes()));
+    let asset = PartyRef::of_asset(input.party_key, &hit.asset.canonical);
     let suspended = answers.suspended.get(&(party, asset)).filter(counts);
     let is_confirmed_since = |said: &Said| {
         hit.asset
@@ -113,18 +100,14 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
     if suspended.is_some_and(|said| !is_confirmed_since(said)) {
         return Some(Reason::NotMine);
     }
-    if answers
-        .false_positive
-        .get(&finding)
-        .filter(counts)
-        .is_some()
-    {
+    let said = |kind| answers.findings.get(&(finding, kind));
+    if said(AnswerKind::FalsePositive).filter(counts).is_some() {
         return Some(Reason::FalsePositive);
     }
-    if answers.accepted.get(&finding).filter(counts).is_some() {
+    if said(AnswerKind::AcceptedRisk).filter(counts).is_some() {
         return Some(Reason::AcceptedRisk);
     }
-    let fixed = answers.fixed.get(&finding)?;
+    let fixed = said(AnswerKind::Fixed)?;
     Some(if hit.observation.observed_at > fixed.at {
         Reason::Relapse
     } else {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::contact::{Book, Chosen};
-use super::weigh;
 use super::{Drafted, Input};
+use super::{priority, weigh};
 use crate::model::company::{Channel, CompanyKey};
 use crate::model::decision::{Decision, ItemKind, Outcome, Reason};
 use crate::model::identity::{Item, LetterId, PartyRef, Reference};
@@ -127,15 +127,7 @@ pub fn to_next_contacts(
 fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
     let mut items: Vec<ClaimItem> = chosen.iter().filter_map(|d| item(input, d)).collect();
     items.sort_by(|a, b| (&a.threat_id, a.finding_id).cmp(&(&b.threat_id, b.finding_id)));
-    let named: Vec<Item> = items
-        .iter()
-        .map(|i| Item {
-            threat_id: i.threat_id.clone(),
-            trigger_id: i.trigger_id.clone(),
-            finding_id: i.finding_id,
-            kind: i.kind,
-        })
-        .collect();
+    let named: Vec<Item> = items.iter().map(ClaimItem::named).collect();
     let company = chosen.first().map_or_else(
         || Arc::clone(&contact.addressee),
         |d| Arc::clone(&d.company),
@@ -169,7 +161,7 @@ fn item(input: &Input<'_>, d: &Decision) -> Option<ClaimItem> {
         kind: kind(d.reason),
         urgency: d.urgency,
         feed: d.hit.observation.feed.to_string(),
-        asset_ref: PartyRef(input.party_key.hmac(d.hit.asset.canonical.as_bytes())),
+        asset_ref: PartyRef::of_asset(input.party_key, &d.hit.asset.canonical),
         first_observed_at: d.first_observed_at,
         observed_at: d.hit.observation.observed_at,
         evidence: Evidence {
@@ -217,12 +209,9 @@ fn section(input: &Input<'_>, rows: &[&Decision]) -> Option<LetterSection> {
         .iter()
         .max_by_key(|d| d.trigger.as_ref().map(|t| (t.opened_on, t.id.clone())))?;
     let (threat, trigger) = (newest.threat.clone()?, newest.trigger.clone()?);
-    let cves: BTreeSet<&String> = rows.iter().flat_map(|d| &d.hit.observation.cves).collect();
-    let facts: BTreeSet<Fact> = cves
-        .into_iter()
-        .filter_map(|cve| input.facts.get(cve))
-        .flatten()
-        .cloned()
+    let of_rows = rows.iter().map(|d| &d.hit.observation);
+    let facts: BTreeSet<&Fact> = of_rows
+        .flat_map(|row| priority::facts(input.facts, row))
         .collect();
     let mut findings: Vec<LetterFinding> = rows.iter().filter_map(|d| finding(d)).collect();
     findings.sort_by(|a, b| (a.ip, &a.target, a.port, a.id).cmp(&(b.ip, &b.target, b.port, b.id)));
@@ -233,7 +222,7 @@ fn section(input: &Input<'_>, rows: &[&Decision]) -> Option<LetterSection> {
         urgency,
         threat,
         trigger,
-        facts: facts.into_iter().collect(),
+        facts: facts.into_iter().cloned().collect(),
         findings,
     })
 }

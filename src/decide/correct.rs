@@ -60,15 +60,7 @@ fn correction(
             ..item.clone()
         })
         .collect();
-    let named: Vec<Item> = items
-        .iter()
-        .map(|i| Item {
-            threat_id: i.threat_id.clone(),
-            trigger_id: i.trigger_id.clone(),
-            finding_id: i.finding_id,
-            kind: i.kind,
-        })
-        .collect();
+    let named: Vec<Item> = items.iter().map(ClaimItem::named).collect();
     let id = LetterId::of(&company.key, &named);
     let [nl, en] = reason;
     let letter = Letter {

@@ -139,13 +139,16 @@ fn judge(rule: &UrgentRule, case: &Case<'_>) -> Result<Vec<String>, String> {
     Ok(because)
 }
 
-fn facts<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Fact> {
-    let cves = case.observation.cves.iter();
-    cves.filter_map(|cve| case.facts.get(cve)).flatten()
+/// What is known in public of a row's CVEs.
+pub(super) fn facts<'a>(
+    of: &'a BTreeMap<String, Vec<Fact>>,
+    row: &'a Observation,
+) -> impl Iterator<Item = &'a Fact> {
+    row.cves.iter().filter_map(|cve| of.get(cve)).flatten()
 }
 
 fn kev(case: &Case<'_>) -> Option<String> {
-    facts(case).find_map(|fact| match fact {
+    facts(case.facts, case.observation).find_map(|fact| match fact {
         Fact::Kev { cve, since, as_of } => Some(format!(
             "{cve} on the KEV list since {since} (list of {as_of})"
         )),
@@ -154,7 +157,7 @@ fn kev(case: &Case<'_>) -> Option<String> {
 }
 
 fn epss(case: &Case<'_>) -> Option<u16> {
-    let scores = facts(case).filter_map(|fact| match fact {
+    let scores = facts(case.facts, case.observation).filter_map(|fact| match fact {
         Fact::Epss { per_10_000, .. } => Some(*per_10_000),
         _ => None,
     });

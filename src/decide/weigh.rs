@@ -250,12 +250,7 @@ fn breaks_through(input: &Input<'_>, hit: &Hit, finding: FindingId, days: i32) -
 
 /// Is one of the row's CVEs known to be exploited?
 pub(super) fn is_exploited(input: &Input<'_>, hit: &Hit) -> bool {
-    let mut facts = hit
-        .observation
-        .cves
-        .iter()
-        .filter_map(|cve| input.facts.get(cve))
-        .flatten();
+    let mut facts = priority::facts(input.facts, &hit.observation);
     facts.any(|fact| matches!(fact, Fact::Kev { .. }))
 }
 

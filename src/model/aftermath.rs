@@ -47,14 +47,6 @@ pub struct Answer {
     pub assets: Vec<PartyRef>,
 }
 
-impl Answer {
-    /// Does it count on this night?
-    #[must_use]
-    pub fn counts_on(&self, night: Night) -> bool {
-        self.until.is_none_or(|until| night.date() < until)
-    }
-}
-
 /// Letters that a printer gets as one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrintBatch {
@@ -136,16 +128,5 @@ impl LedgerView {
             Record::Correction(correction) => Some(correction),
             _ => None,
         })
-    }
-
-    /// Letters of a batch that no report tells about, in the order of the batch.
-    #[must_use]
-    pub fn unreported<'b>(&self, batch: &'b PrintBatch) -> Vec<&'b Reference> {
-        let told: std::collections::BTreeSet<&Reference> = self
-            .print_reports()
-            .filter(|r| r.batch_id == batch.batch_id)
-            .flat_map(|r| r.letters.iter().map(|(reference, _)| reference))
-            .collect();
-        batch.letters.iter().filter(|r| !told.contains(r)).collect()
     }
 }

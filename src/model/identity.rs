@@ -157,6 +157,12 @@ impl PartyRef {
         Self(secret.hmac(company.as_str().as_bytes()))
     }
 
+    /// How the ledger names this registered value, in its canonical form.
+    #[must_use]
+    pub fn of_asset(secret: &Secret, canonical: &str) -> Self {
+        Self(secret.hmac(canonical.as_bytes()))
+    }
+
     /// How the ledger names this mail address.
     #[must_use]
     pub fn of_contact(secret: &Secret, address: &str) -> Self {

@@ -11,7 +11,7 @@ use super::aftermath::{Answer, Correction, PrintBatch, PrintReport};
 use super::company::{Channel, PartyKind};
 use super::decision::ItemKind;
 use super::hold::{Approval, Baseline, Figures, Hold, Superseded};
-use super::identity::{FindingId, LetterId, PartyRef, Reference};
+use super::identity::{FindingId, Item, LetterId, PartyRef, Reference};
 use super::night::{Micros, Night};
 use super::observation::Severity;
 use super::sighting::Sightings;
@@ -57,6 +57,19 @@ pub struct ClaimItem {
     pub observed_at: Micros,
     /// What else was known of it.
     pub evidence: Evidence,
+}
+
+impl ClaimItem {
+    /// What of it makes a letter's identity.
+    #[must_use]
+    pub fn named(&self) -> Item {
+        Item {
+            threat_id: self.threat_id.clone(),
+            trigger_id: self.trigger_id.clone(),
+            finding_id: self.finding_id,
+            kind: self.kind,
+        }
+    }
 }
 
 /// What was known of a finding when it was claimed; empty in ledgers of before this was kept.

@@ -8,7 +8,6 @@ use jiff::tz::TimeZone;
 
 use super::company::text_enum;
 use super::identity::FindingId;
-use super::ledger_record::{LedgerView, Record};
 use super::night::{Micros, Night, local_midnight};
 
 text_enum! {
@@ -113,15 +112,5 @@ impl Coverage {
             self.ports.is_empty() || self.ports.iter().any(|(a, b)| (*a..=*b).contains(&p))
         });
         has_net && has_port && self.scanned_from > seen_at
-    }
-}
-
-impl LedgerView {
-    /// Changes of findings, in order.
-    pub fn sightings(&self) -> impl Iterator<Item = &Sightings> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Sightings(sightings) => Some(sightings),
-            _ => None,
-        })
     }
 }

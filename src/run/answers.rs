@@ -194,7 +194,7 @@ fn corrections(
         asset.company == *company
             && said
                 .assets
-                .contains(&PartyRef(key.hmac(asset.canonical.as_bytes())))
+                .contains(&PartyRef::of_asset(key, &asset.canonical))
     };
     let _ = writeln!(text, "\npossible corrections of the register");
     let mut n = 0;

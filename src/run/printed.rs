@@ -145,19 +145,24 @@ fn letter(
     Ok((reference, state))
 }
 
+/// What was reported last of each letter of a batch.
+fn latest<'v>(view: &'v LedgerView, batch: &PrintBatch) -> BTreeMap<&'v Reference, PrintState> {
+    let reports = view
+        .print_reports()
+        .filter(|r| r.batch_id == batch.batch_id);
+    let letters = reports.flat_map(|r| &r.letters);
+    letters
+        .map(|(reference, state)| (reference, *state))
+        .collect()
+}
+
 /// The report as far as it says something new, and the receipts that follow from it.
 fn records(
     view: &LedgerView,
     batch: &PrintBatch,
     told: &BTreeMap<Reference, PrintState>,
 ) -> Vec<Record> {
-    let mut known: BTreeMap<&Reference, PrintState> = BTreeMap::new();
-    for report in view
-        .print_reports()
-        .filter(|r| r.batch_id == batch.batch_id)
-    {
-        known.extend(report.letters.iter().map(|(r, s)| (r, *s)));
-    }
+    let known = latest(view, batch);
     let new: Vec<(Reference, PrintState)> = told
         .iter()
         .filter(|(reference, state)| known.get(reference) != Some(state))
@@ -205,13 +210,7 @@ fn receipt(
 }
 
 fn said(batch: &PrintBatch, view: &LedgerView) -> String {
-    let mut latest: BTreeMap<&Reference, PrintState> = BTreeMap::new();
-    for report in view
-        .print_reports()
-        .filter(|r| r.batch_id == batch.batch_id)
-    {
-        latest.extend(report.letters.iter().map(|(r, s)| (r, *s)));
-    }
+    let latest = latest(view, batch);
     let mut text = format!(
         "batch {}: {} letters\n",
         batch.batch_id,
@@ -221,7 +220,8 @@ fn said(batch: &PrintBatch, view: &LedgerView) -> String {
         let n = latest.values().filter(|s| *s == state).count();
         let _ = writeln!(text, "  {:<11}{n:>8}", state.as_str());
     }
-    let _ = writeln!(text, "  unreported {:>8}", view.unreported(batch).len());
+    let unreported = batch.letters.iter().filter(|r| !latest.contains_key(r));
+    let _ = writeln!(text, "  unreported {:>8}", unreported.count());
     if latest.values().any(|s| *s != PrintState::Posted) {
         text.push_str("the next night writes what was spoiled or returned again\n");
     }

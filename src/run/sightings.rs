@@ -167,7 +167,7 @@ pub(super) fn sightings(
     // On a first night the ledger speaks of none: nothing has to be hashed.
     let assets = found.world.assets.iter().filter(|_| !meant.is_empty());
     for asset in assets {
-        let named = PartyRef(key.hmac(asset.canonical.as_bytes()));
+        let named = PartyRef::of_asset(key, &asset.canonical);
         if !meant.contains(&named) {
             continue;
         }
