@@ -45,7 +45,8 @@ impl Judged {
     }
 }
 
-fn browser() -> Option<&'static str> {
+/// The browser on the path.
+pub fn browser() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
     names.into_iter().find(is_there)

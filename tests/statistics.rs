@@ -24,11 +24,13 @@ mod elimination;
 mod exposure;
 mod forms;
 mod guard;
+mod keyboard;
 mod keyed;
 mod naive;
 mod page;
 mod period;
 mod refused;
+mod work;
 mod year;
 
 use naive::naive;

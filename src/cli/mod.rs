@@ -263,7 +263,8 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             Ok(0)
         }
         Command::Statistics(ask) => {
-            say(&run::statistics::statistics(&ask.ask(env))?)?;
+            let now = run::Moment::read()?.now;
+            say(&run::statistics::statistics(&ask.ask(env, now))?)?;
             Ok(0)
         }
         Command::Explain(ask) => {

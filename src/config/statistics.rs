@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::section::{Section, Source};
 use crate::diag::Problem;
 use crate::statistics::guard::{Noise, Rules};
-use crate::statistics::period::Axis;
+use crate::statistics::period::{Axis, Last};
 
 /// Cells are hidden, what is shown is exact.
 const SUPPRESSION: &str = "suppression";
@@ -20,6 +20,8 @@ const MAX_NOISE: u64 = 100;
 pub struct StatisticsJob {
     /// The nightly job whose ledger is counted, relative to this file.
     pub nightly: String,
+    /// The period that is counted where the call names none.
+    pub period: Option<Last>,
     /// Where the unprotected tables go, under the base.
     pub internal: String,
     /// Tables, each with one axis or two.
@@ -61,6 +63,9 @@ fn read(root: Section<'_, '_>) -> Option<StatisticsJob> {
         root.problem("schema", "this program reads version 1 of job files");
     }
     let nightly = root.text("nightly");
+    let expected = Last::ALL.iter().map(|last| last.as_str());
+    let expected = expected.collect::<Vec<_>>().join("`, `");
+    let period = root.parsed_if("period", &format!("`{expected}`"));
     let internal = folder(&root, "internal", "internal/statistics/");
     let tables = tables(&root, "tables");
     let publish = root.section_if("publish").map(publish);
@@ -75,6 +80,7 @@ fn read(root: Section<'_, '_>) -> Option<StatisticsJob> {
     root.finish();
     Some(StatisticsJob {
         nightly: nightly?,
+        period,
         internal,
         tables,
         publish,

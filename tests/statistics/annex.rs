@@ -32,7 +32,9 @@ fn words(text: &str) -> Vec<String> {
 #[test]
 fn the_annex_holds_the_same_tables_tagged_on_a4() {
     let (done, titles) = published();
-    let about = about(&titles);
+    let groups = super::work::groups(true);
+    let mut about = about(&titles);
+    about.work = &groups;
     let sheets: Vec<Sheet> = sheets(&done.publication);
     let (look, _) = house();
     let folder = tempfile::tempdir().unwrap();
@@ -72,7 +74,8 @@ fn the_annex_holds_the_same_tables_tagged_on_a4() {
         }
         let n_split = sheets.iter().filter(|s| !s.axes.is_empty()).count();
         let is_table = |l: &&str| l.trim_start().starts_with("Table");
-        assert_eq!(structure.lines().filter(is_table).count(), n_split);
+        let n_tables = n_split + groups.len();
+        assert_eq!(structure.lines().filter(is_table).count(), n_tables);
         for font in answer("pdffonts", &[], &file).lines().skip(2) {
             assert!(font.contains("yes yes yes"), "not embedded: {font}");
         }

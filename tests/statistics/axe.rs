@@ -7,12 +7,15 @@ use nachtwacht::statistics::{Input, html, tables};
 use super::forms::{about, published};
 use super::night;
 use super::page::winter;
+use super::work::groups;
 use crate::axe::{assert_clean_but_for, judge};
 
 /// Every page by its name: the night's, and a publication in both languages.
 pub fn pages() -> Vec<(String, String)> {
     let (done, titles) = published();
-    let about = about(&titles);
+    let groups = groups(true);
+    let mut about = about(&titles);
+    about.work = &groups;
     let sheets = sheets(&done.publication);
     let publication = |language| forms::page(&sheets, &about, language).unwrap();
     let (ledger, titles) = winter();

@@ -51,6 +51,7 @@ pub fn about(titles: &Titles) -> About<'_> {
         sender: "Nachtwacht – waarschuwingsdienst",
         titles,
         min_companies: 3,
+        work: &[],
         noise: None,
     }
 }
@@ -165,7 +166,9 @@ fn shown_rows_add_up_to_their_totals() {
 #[test]
 fn a_published_page_is_well_formed_in_both_languages() {
     let (done, titles) = published();
-    let about = about(&titles);
+    let groups = super::work::groups(true);
+    let mut about = about(&titles);
+    about.work = &groups;
     let sheets = sheets(&done.publication);
     for (language, secret, title) in [
         (
@@ -192,9 +195,13 @@ fn a_published_page_is_well_formed_in_both_languages() {
             s.axes.len() == 1 && s.rows.iter().any(shown)
         };
         let n_charts = sheets.iter().filter(has_bars).count();
-        assert_eq!(n("<svg"), n_charts, "a chart for each table of one axis");
+        assert_eq!(
+            n("<svg"),
+            n_charts + 1,
+            "a chart for each table of one axis, and the funnel"
+        );
         assert!(n_charts > 7, "{n_charts}");
-        assert_eq!(n("<table"), 12);
+        assert_eq!(n("<table"), 15);
         if let Some(folder) = std::env::var_os("NACHTWACHT_LOOK") {
             let name = format!("publication.{language}.html");
             std::fs::write(std::path::Path::new(&folder).join(name), page).unwrap();

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use jiff::civil::Date;
 use publish::{Published, publish};
 use version::Version;
 
@@ -14,6 +16,7 @@ use super::load::{Call, Loaded, fix_job, load};
 use crate::config::{StatisticsJob, statistics_job};
 use crate::diag::Failure;
 use crate::ledger::{Ledger, Streamed};
+use crate::model::night::local_date;
 use crate::report::summary::grouped;
 use crate::statistics::guard::Publication;
 use crate::statistics::period::{
@@ -31,8 +34,12 @@ pub struct Ask {
     pub base: Option<String>,
     /// The process's environment.
     pub env: BTreeMap<String, String>,
-    /// Which period.
-    pub span: Span,
+    /// Which period; the job's own where it is absent.
+    pub span: Option<Span>,
+    /// The date that the job's own period lies before; today where it is absent.
+    pub on: Option<Date>,
+    /// Now.
+    pub now: Timestamp,
 }
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -48,6 +55,8 @@ struct Counted {
     with_earlier: Facts,
     streamed: Streamed,
     funnel: Funnel,
+    /// The newest night's table of security.txt in the period, as that night wrote it.
+    security_txt: Option<Vec<u8>>,
     outcomes: Outcomes,
     titles: Titles,
 }
@@ -60,9 +69,10 @@ struct Counted {
 pub fn statistics(ask: &Ask) -> Result<String, Failure> {
     let job = job_of(&ask.job)?;
     let counted = counted(&job, ask)?;
+    let span = counted.facts.span();
     let tables = tables(&counted.facts, &job.tables);
     let files = internal_files(&counted, &tables)?;
-    let version = version::write_if_new(&counted, &job.internal, ask.span, files)?;
+    let version = version::write_if_new(&counted, &job.internal, span, files)?;
     let published = match &job.publish {
         Some(settings) => Some(publish(&counted, settings)?),
         None => None,
@@ -89,18 +99,19 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
         env: ask.env.clone(),
     })?;
     let place = loaded.place(&ask.env)?;
+    let span = span_of(job, ask, &loaded)?;
     let earlier = match &job.publish {
-        Some(settings) => publish::earlier(&place, &settings.folder, ask.span)?,
+        Some(settings) => publish::earlier(&place, &settings.folder, span)?,
         None => Vec::new(),
     };
     let spans = earlier.iter().map(|p| p.span);
-    let whole = spans.fold(ask.span, |whole, span| whole.hull(&span));
+    let whole = spans.fold(span, |whole, span| whole.hull(&span));
     let zone = &loaded.job.zone;
-    let mut gather = Gather::new(ask.span, zone.clone());
+    let mut gather = Gather::new(span, zone.clone());
     if job.publish.as_ref().is_some_and(|p| p.noise.is_some()) {
         gather = gather.with_keys(loaded.secrets.party.clone());
     }
-    let mut follow = Follow::new(ask.span, zone.clone());
+    let mut follow = Follow::new(span, zone.clone());
     let mut wider = Gather::new(whole, zone.clone());
     let streamed = Ledger::stream(&place, &loaded.job.ledger, &mut |numbered| {
         gather.add(numbered);
@@ -111,6 +122,7 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
     })?;
     let facts = gather.finish();
     let funnel = funnel(&loaded, &place, &facts)?;
+    let security_txt = security_txt(&loaded, &place, &facts)?;
     let threats = loaded.catalogue.threats.iter();
     let titles = threats
         .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
@@ -123,9 +135,25 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
         with_earlier: wider.finish(),
         streamed,
         funnel,
+        security_txt,
         outcomes: follow.finish(),
         titles,
     })
+}
+
+/// The period of the call, or the job's own before today.
+fn span_of(job: &StatisticsJob, ask: &Ask, loaded: &Loaded) -> Result<Span, Failure> {
+    let today = || local_date(ask.now.as_microsecond(), &loaded.job.zone);
+    match (ask.span, job.period, ask.on.or_else(today)) {
+        (Some(span), ..) => Ok(span),
+        (None, Some(last), Some(date)) => Ok(last.before(date)),
+        (None, None, _) => Err(
+            Failure::fix_job("the call names no period, and the job has none")
+                .at(ask.job.display().to_string(), "period")
+                .hint("give `--period 2022-H1`, or write `period = \"last-month\"` into the job"),
+        ),
+        (None, Some(_), None) => Err(Failure::fix_job("today's date lies outside the calendar")),
+    }
 }
 
 /// Sums the final manifests of the period's nights.
@@ -146,6 +174,18 @@ fn funnel(loaded: &Loaded, place: &Place, facts: &Facts) -> Result<Funnel, Failu
     Err(Failure::our_bug(
         "the rows of the period's manifests do not add up",
     ))
+}
+
+/// Adoption is a stock: the newest night of the period that wrote it down stands for the period.
+fn security_txt(loaded: &Loaded, place: &Place, facts: &Facts) -> Result<Option<Vec<u8>>, Failure> {
+    for (night, run_id) in facts.runs.iter().rev() {
+        let runs = &loaded.job.runs;
+        let path = format!("{runs}{night}/{run_id}/statistics/security-txt.csv");
+        if let Some(bytes) = place.get_if(&path)? {
+            return Ok(Some(bytes.to_vec()));
+        }
+    }
+    Ok(None)
 }
 
 /// The total, then every table of the job.
@@ -170,7 +210,7 @@ fn internal_files(counted: &Counted, tables: &[Table]) -> Result<Files, Failure>
         })
         .collect();
     let funnel = [(span.label(), counted.funnel.values())];
-    Ok(BTreeMap::from([
+    let mut files = BTreeMap::from([
         (
             "statistics.parquet".to_owned(),
             period::period_parquet(tables, span, &counted.titles)?,
@@ -195,7 +235,11 @@ fn internal_files(counted: &Counted, tables: &[Table]) -> Result<Files, Failure>
             "survival.csv".to_owned(),
             survival_csv(&counted.outcomes.survival, separator)?,
         ),
-    ]))
+    ]);
+    if let Some(bytes) = &counted.security_txt {
+        files.insert("security-txt.csv".to_owned(), bytes.clone());
+    }
+    Ok(files)
 }
 
 fn threat_or_total(threat: Option<&String>) -> String {

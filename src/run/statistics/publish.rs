@@ -10,11 +10,11 @@ use crate::diag::{Failure, Kind, Problem};
 use crate::model::company::Language;
 use crate::render;
 use crate::report::summary::grouped;
-use crate::statistics::forms::{self, About};
+use crate::statistics::forms::{self, About, WorkGroup, WorkInput};
 use crate::statistics::guard::{
-    self, Before, Counting, Protected, Publication, Target, Which, with_margins,
+    self, Before, Counting, Protected, Publication, Seen, Spot, Target, Which, with_margins,
 };
-use crate::statistics::period::Span;
+use crate::statistics::period::{self, Figures, SecurityTxt, Span};
 use crate::store::Place;
 
 /// What was published.
@@ -149,7 +149,9 @@ fn files(
     done: &Protected,
     version: u32,
 ) -> Result<Files, Failure> {
+    let work = work(counted, done)?;
     let about = About {
+        work: &work,
         span: counted.facts.span(),
         version,
         is_provisional: counted.facts.is_unfinished(),
@@ -179,6 +181,7 @@ fn files(
             forms::csvw(&sheets, &about)?,
         ),
     ]);
+    files.insert("csv/work.csv".to_owned(), forms::work_csv(&about)?);
     for sheet in &sheets {
         files.insert(
             format!("csv/{}.csv", sheet.id),
@@ -196,6 +199,32 @@ fn files(
         files.insert(name("pdf"), pdf);
     }
     Ok(files)
+}
+
+/// The figures of the work, where the period's total is shown.
+fn work(counted: &Counted, done: &Protected) -> Result<Vec<WorkGroup>, Failure> {
+    let security_txt = match &counted.security_txt {
+        Some(bytes) => {
+            SecurityTxt::participants(bytes, counted.loaded.job.csv_separator).map_err(|what| {
+                Failure::fix_data(format!(
+                    "a night's `security-txt.csv` cannot be read: {what}"
+                ))
+                .hint("restore it from a backup")
+            })?
+        }
+        None => None,
+    };
+    let total = period::count(&counted.facts, &[]);
+    let none = Figures::default();
+    Ok(forms::work(&WorkInput {
+        funnel: &counted.funnel,
+        total: total.first().map_or(&none, |row| &row.figures),
+        security_txt,
+        is_shown: matches!(
+            done.publication.at(&Spot::default()),
+            Seen::Figures([companies, ..]) if companies > 0
+        ),
+    }))
 }
 
 /// Names the cells, not their values.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::words::{figure, number};
-use super::{About, Sheet};
+use super::work::line_name;
+use super::{About, Sheet, WorkGroup};
 use crate::model::company::Language;
 
 const MAX_LABEL: usize = 40;
@@ -33,12 +34,30 @@ pub(super) fn chart(sheet: &Sheet, about: &About<'_>, language: Language) -> Opt
     let rows = || sheet.rows.iter().filter(|r| !r.is_total());
     let companies = |r: &super::SheetRow| r.values.map(|[companies, ..]| companies);
     let most = rows().filter_map(companies).max().filter(|m| *m > 0)?;
-    let bars: Vec<Bar> = rows()
+    let values = rows().map(|row| {
+        let label = row.labels(&sheet.axes, language, about.titles).concat();
+        (label, companies(row))
+    });
+    Some(bars(values, most, language))
+}
+
+/// The chart of a group of figures of the work; `None` where nothing is shown.
+pub(super) fn of_work(group: &WorkGroup, language: Language) -> Option<Chart> {
+    let most = group.lines.iter().filter_map(|(_, n)| *n).max();
+    let values = group.lines.iter();
+    let values = values.map(|(code, n)| (line_name(code, language).to_owned(), *n));
+    Some(bars(values, most.filter(|m| *m > 0)?, language))
+}
+
+fn bars(
+    values: impl Iterator<Item = (String, Option<u64>)>,
+    most: u64,
+    language: Language,
+) -> Chart {
+    let bars: Vec<Bar> = values
         .enumerate()
-        .map(|(i, row)| {
-            let value = companies(row);
+        .map(|(i, (label, value))| {
             let per_mille = value.unwrap_or(0) * 1_000 / most;
-            let label = row.labels(&sheet.axes, language, about.titles).concat();
             Bar {
                 label: shortened(&label),
                 value: figure(value, language),
@@ -49,10 +68,10 @@ pub(super) fn chart(sheet: &Sheet, about: &About<'_>, language: Language) -> Opt
             }
         })
         .collect();
-    Some(Chart {
+    Chart {
         height: bars.len() * STEP,
         bars,
-    })
+    }
 }
 
 fn shortened(label: &str) -> String {

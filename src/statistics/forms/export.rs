@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use serde_json::{Value, json};
 
 use super::words;
+use super::work::line_name;
 use super::{About, Sheet};
 use crate::diag::Failure;
 use crate::model::company::Language;
@@ -52,6 +53,58 @@ pub fn csv_of(sheet: &Sheet, about: &About<'_>) -> Result<Vec<u8>, Failure> {
     writer.into_inner().map_err(bug)
 }
 
+/// The figures of the work as CSV: period, group, code, names, value, `.` where secret.
+///
+/// # Errors
+/// `OurBug`: the writer refuses its own rows.
+pub fn work_csv(about: &About<'_>) -> Result<Vec<u8>, Failure> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    writer.write_record(WORK_COLUMNS).map_err(bug)?;
+    for group in about.work {
+        for (code, value) in &group.lines {
+            let [nl, en] = [Language::Nl, Language::En].map(|l| line_name(code, l));
+            let value = value.map_or_else(|| ".".to_owned(), |n| n.to_string());
+            writer
+                .write_record([&about.period(), group.id, code, nl, en, &value])
+                .map_err(bug)?;
+        }
+    }
+    writer.into_inner().map_err(bug)
+}
+
+const WORK_COLUMNS: [&str; 6] = [
+    "period",
+    "group",
+    "figure",
+    "figure_nl",
+    "figure_en",
+    "value",
+];
+
+fn described_work(about: &About<'_>) -> Value {
+    let columns = WORK_COLUMNS.map(|name| match name {
+        "value" => json!({
+            "name": name, "null": ".", "datatype": {"base": "nonNegativeInteger"},
+            "titles": {"nl": "Waarde", "en": "Value"},
+        }),
+        "figure_nl" => {
+            json!({"name": name, "titles": {"nl": "Cijfer"}, "datatype": "string", "lang": "nl"})
+        }
+        "figure_en" => {
+            json!({"name": name, "titles": {"en": "Figure"}, "datatype": "string", "lang": "en"})
+        }
+        _ => json!({"name": name, "datatype": "string"}),
+    });
+    json!({
+        "url": "work.csv",
+        "dc:title": {"nl": "Waarnemingen, brieven en security.txt", "en": "Observations, letters and security.txt"},
+        "notes": format!("{} {}", about.period(), about.newest_night),
+        "tableSchema": {"columns": columns, "primaryKey": ["period", "group", "figure"]},
+    })
+}
+
 fn columns(sheet: &Sheet) -> Vec<String> {
     let mut names = vec!["period".to_owned()];
     for axis in &sheet.axes {
@@ -66,7 +119,10 @@ fn columns(sheet: &Sheet) -> Vec<String> {
 /// # Errors
 /// `OurBug`: JSON cannot be written.
 pub fn csvw(sheets: &[Sheet], about: &About<'_>) -> Result<Vec<u8>, Failure> {
-    let tables: Vec<Value> = sheets.iter().map(|sheet| described(sheet, about)).collect();
+    let mut tables: Vec<Value> = sheets.iter().map(|sheet| described(sheet, about)).collect();
+    if !about.work.is_empty() {
+        tables.push(described_work(about));
+    }
     let form = json!({
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "nl"}],
         "dc:title": {"nl": format!("Waarschuwingen, {}", about.period()), "en": format!("Warnings, {}", about.period())},

@@ -9,9 +9,11 @@ mod export;
 mod page;
 mod sheet;
 mod words;
+mod work;
 mod workbook;
 
-pub use export::{csv_of, csvw, parquet_of};
+pub use export::{csv_of, csvw, parquet_of, work_csv};
 pub use page::{annex, page};
 pub use sheet::{About, Sheet, SheetRow, sheets};
+pub use work::{WorkGroup, WorkInput, work};
 pub use workbook::workbook;

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::chart::{Chart, chart, sentence};
+use super::chart::{Chart, chart, of_work, sentence};
 use super::words::{self, figure};
-use super::{About, Sheet};
+use super::work::line_name;
+use super::{About, Sheet, WorkGroup};
 use crate::diag::Failure;
 use crate::model::company::Language;
 use crate::statistics::guard::Measure;
@@ -23,6 +24,7 @@ struct Page<'a> {
     until: String,
     keys: Vec<Key>,
     measures: Vec<&'static str>,
+    work: Vec<Work>,
     sections: Vec<Section>,
     notes: Vec<String>,
 }
@@ -32,6 +34,16 @@ struct Key {
     name: &'static str,
     means: &'static str,
     value: String,
+}
+
+/// Figures of the work: name and value a row.
+#[derive(Serialize)]
+struct Work {
+    id: &'static str,
+    heading: &'static str,
+    sentence: String,
+    chart: Option<Chart>,
+    rows: Vec<(&'static str, Value)>,
 }
 
 #[derive(Serialize)]
@@ -116,12 +128,33 @@ fn content<'a>(sheets: &[Sheet], about: &About<'a>, language: Language) -> Page<
             .iter()
             .map(|m| words::measure(*m, language).0)
             .collect(),
+        work: about.work.iter().map(|g| work(g, language)).collect(),
         sections: sheets
             .iter()
             .filter(|s| !s.axes.is_empty())
             .map(|s| section(s, about, language))
             .collect(),
         notes: words::notes(about, language),
+    }
+}
+
+fn work(group: &WorkGroup, language: Language) -> Work {
+    let rows = group.lines.iter().map(|(code, value)| {
+        let value = Value {
+            text: figure(*value, language),
+            is_secret: value.is_none(),
+        };
+        (line_name(code, language), value)
+    });
+    Work {
+        id: group.id,
+        heading: group.heading(language),
+        sentence: group.sentence(language),
+        // Letters and hours have no scale in common.
+        chart: (group.id == "funnel")
+            .then(|| of_work(group, language))
+            .flatten(),
+        rows: rows.collect(),
     }
 }
 

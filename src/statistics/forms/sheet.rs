@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::WorkGroup;
 use crate::model::company::Language;
 use crate::statistics::guard::{Noise, Publication, Seen, Spot, Values};
 use crate::statistics::period::{Axis, Span, Titles, axis_name, id_of, value_label};
@@ -23,6 +24,8 @@ pub struct About<'a> {
     pub titles: &'a Titles,
     /// A cell with fewer companies is secret.
     pub min_companies: u64,
+    /// Figures of the work itself, see `work`.
+    pub work: &'a [WorkGroup],
     /// How figures are moved; `None` where they are exact.
     pub noise: Option<Noise>,
 }

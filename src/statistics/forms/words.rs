@@ -37,6 +37,12 @@ pub(super) const fn measure(measure: Measure, language: Language) -> (&'static s
 
 /// Sentences under every form.
 pub(super) fn notes(about: &About<'_>, language: Language) -> Vec<String> {
+    let mut notes = of_tables(about, language);
+    notes.extend(super::work::note(about, language));
+    notes
+}
+
+fn of_tables(about: &About<'_>, language: Language) -> Vec<String> {
     let (from, until) = (about.span.from(), about.span.until());
     match language {
         Language::Nl => vec![

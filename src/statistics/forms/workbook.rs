@@ -2,6 +2,7 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatAlign, Workbook, XlsxError};
 
+use super::work::line_name;
 use super::{About, Sheet, words};
 use crate::diag::Failure;
 use crate::model::company::Language;
@@ -55,7 +56,37 @@ fn write(sheets: &[Sheet], about: &About<'_>, language: Language) -> Result<Vec<
     for sheet in sheets {
         add(&mut book, sheet, about, language)?;
     }
+    if !about.work.is_empty() {
+        add_work(&mut book, about, language)?;
+    }
     book.save_to_buffer()
+}
+
+/// The figures of the work, a row each.
+fn add_work(book: &mut Workbook, about: &About<'_>, language: Language) -> Result<(), XlsxError> {
+    let bold = Format::new().set_bold();
+    let count = Format::new().set_num_format("#,##0");
+    let secret = Format::new().set_align(FormatAlign::Right);
+    let page = book.add_worksheet();
+    page.set_name(match language {
+        Language::Nl => "werk",
+        Language::En => "work",
+    })?;
+    page.set_column_width(0, 56)?;
+    let mut line = 0;
+    for group in about.work {
+        page.write_string_with_format(line, 0, group.heading(language), &bold)?;
+        line += 1;
+        for (code, value) in &group.lines {
+            page.write_string(line, 0, line_name(code, language))?;
+            match value {
+                Some(n) => page.write_number_with_format(line, 1, *n as f64, &count)?,
+                None => page.write_string_with_format(line, 1, ".", &secret)?,
+            };
+            line += 1;
+        }
+    }
+    Ok(())
 }
 
 fn add(

@@ -13,6 +13,7 @@ mod facts;
 mod funnel;
 mod keys;
 mod label;
+mod security_txt;
 mod slice;
 mod span;
 
@@ -24,5 +25,6 @@ pub use exposure::{ByThreat, Exposures, Follow, Outcomes, Week, survival};
 pub use facts::{Facts, Gather};
 pub use funnel::Funnel;
 pub use label::{Titles, axis_name, value_label};
+pub use security_txt::SecurityTxt;
 pub use slice::{InWindow, Sliced, Window, count_in, slices};
-pub use span::Span;
+pub use span::{Last, Span};

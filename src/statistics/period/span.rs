@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::civil::{Date, date};
 
+use crate::model::company::text_enum;
 use crate::model::night::Night;
 
 /// Nights from `from` up to `until`, both ends inside.
@@ -79,6 +80,42 @@ impl Span {
     }
 }
 
+text_enum! {
+    /// The period that a job counts where the call names none.
+    Last {
+        /// The month before a date's.
+        Month = "last-month",
+        /// The quarter before a date's.
+        Quarter = "last-quarter",
+        /// The half-year before a date's.
+        HalfYear = "last-half-year",
+        /// The year before a date's.
+        Year = "last-year",
+    }
+}
+
+impl Last {
+    /// The last whole one before the date.
+    #[must_use]
+    pub fn before(self, date: Date) -> Span {
+        let n_months: i8 = match self {
+            Self::Month => 1,
+            Self::Quarter => 3,
+            Self::HalfYear => 6,
+            Self::Year => 12,
+        };
+        // The first day of the date's own period.
+        let into = (date.month() - 1) % n_months;
+        let own = date
+            .first_of_month()
+            .saturating_sub(jiff::Span::new().months(into));
+        Span {
+            from: own.saturating_sub(jiff::Span::new().months(n_months)),
+            until: own.saturating_sub(jiff::Span::new().days(1)),
+        }
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.label())
@@ -140,6 +177,23 @@ impl FromStr for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_whole_period_lies_before_the_date() {
+        let of = |last: Last, on: Date| last.before(on).label();
+        for (on, want) in [
+            (date(2026, 1, 1), ["2025-12", "2025-Q4", "2025-H2", "2025"]),
+            (date(2026, 3, 31), ["2026-02", "2025-Q4", "2025-H2", "2025"]),
+            (date(2024, 7, 1), ["2024-06", "2024-Q2", "2024-H1", "2023"]),
+            (
+                date(2024, 12, 31),
+                ["2024-11", "2024-Q3", "2024-H1", "2023"],
+            ),
+        ] {
+            let found = Last::ALL.iter().map(|last| of(*last, on));
+            assert_eq!(found.collect::<Vec<_>>(), want, "{on}");
+        }
+    }
 
     #[test]
     fn periods_are_read_and_written_back() {
