@@ -16,7 +16,7 @@ const NIGHT: &str = "2026-03-09";
 const RDP: &str = "data-samples/snapshots/2026-03-09/shadowserver/scan_rdp.parquet";
 const JOB: &str = "jobs/nightly.toml";
 
-fn read(sandbox: &Sandbox, path: &str) -> RecordBatch {
+pub fn read(sandbox: &Sandbox, path: &str) -> RecordBatch {
     let bytes = Bytes::from(fs::read(sandbox.path(path)).unwrap());
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
     let schema = Arc::clone(reader.schema());
@@ -24,7 +24,7 @@ fn read(sandbox: &Sandbox, path: &str) -> RecordBatch {
     concat_batches(&schema, &batches).unwrap()
 }
 
-fn write(sandbox: &Sandbox, path: &str, batch: &RecordBatch) {
+pub fn write(sandbox: &Sandbox, path: &str, batch: &RecordBatch) {
     let file = fs::File::create(sandbox.path(path)).unwrap();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
     writer.write(batch).unwrap();
@@ -32,7 +32,7 @@ fn write(sandbox: &Sandbox, path: &str, batch: &RecordBatch) {
 }
 
 /// The batch without a column, or with another one in its place.
-fn with_column(batch: &RecordBatch, name: &str, other: Option<ArrayRef>) -> RecordBatch {
+pub fn with_column(batch: &RecordBatch, name: &str, other: Option<ArrayRef>) -> RecordBatch {
     let mut fields = Vec::new();
     let mut arrays = Vec::new();
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {

@@ -137,6 +137,7 @@ impl House {
             sector_scheme: String::new(),
             size_class: String::new(),
             province: String::new(),
+            municipality: String::new(),
             participant_since: None,
             participant_until: None,
             legal_basis: String::new(),

@@ -1,5 +1,7 @@
 //! Reference data of others: form, count, difference; every real sample read or set aside.
 
+mod used;
+
 use nachtwacht::diag::Kind as Fault;
 use nachtwacht::enrich;
 use nachtwacht::reference::{Brought, Checked, Kind, check, difference};

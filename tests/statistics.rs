@@ -157,7 +157,7 @@ fn count(ledger: &LedgerView, tonight: &[Claim]) -> Vec<Cell> {
         night: night(),
         ledger,
         tonight,
-        threat_titles: &titles,
+        titles: &titles,
     };
     tables(&input).unwrap()
 }

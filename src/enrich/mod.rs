@@ -3,6 +3,7 @@
 //!
 //! Every fact carries the day of the list that it was read from; a letter prints that day.
 
+mod codes;
 mod epss;
 mod kev;
 mod remedy;
@@ -16,6 +17,7 @@ use polars::prelude::{
 use crate::diag::Failure;
 use crate::model::letter::Fact;
 
+pub use codes::{Classes, Municipalities, branch_titles, keyed};
 pub use epss::{Epss, read_epss};
 pub use kev::{Kev, read_kev};
 pub use remedy::{Remedies, Remedy, read_remedies};

@@ -161,6 +161,8 @@ pub struct Company {
     pub size_class: String,
     /// Province, or the country for a foreign company; empty where unknown.
     pub province: String,
+    /// Municipality by code or name, from which the province follows; empty where unknown.
+    pub municipality: String,
     /// Days on which it took part: from inclusive, until exclusive.
     pub participant_since: Option<Date>,
     /// See `participant_since`.

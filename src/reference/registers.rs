@@ -10,6 +10,7 @@ use crate::contacts::{
     Lookup, LookupKind, LookupOutcome, Rdap, read_lookups, read_rdap, read_security_txt,
 };
 use crate::diag::Failure;
+use crate::enrich::keyed;
 use crate::model::name::Domain;
 use crate::register::SuffixList;
 
@@ -24,52 +25,6 @@ pub(super) fn public_suffixes((name, bytes): &Brought) -> Result<Checked, Failur
         entries: rules.map(|rule| (rule.to_owned(), String::new())).collect(),
         ..Checked::default()
     })
-}
-
-/// A CSV whose rows are known by their first column.
-fn keyed(
-    name: &str,
-    bytes: &[u8],
-    wanted: &[&str],
-) -> Result<BTreeMap<String, Vec<String>>, Failure> {
-    let unreadable = |e: csv::Error| {
-        Failure::fix_data(format!("cannot be read as CSV: {e}"))
-            .at(name, "")
-            .hint("fetch the file again: it may be cut")
-    };
-    let mut reader = csv::Reader::from_reader(bytes);
-    let header = reader.headers().map_err(unreadable)?.clone();
-    let mut columns = Vec::new();
-    for column in wanted {
-        let found = header
-            .iter()
-            .position(|h| h.trim().eq_ignore_ascii_case(column));
-        columns.push(found.ok_or_else(|| {
-            let has: Vec<&str> = header.iter().collect();
-            Failure::fix_data(format!(
-                "the column is missing; the header has `{}`",
-                has.join("`, `")
-            ))
-            .at(name, *column)
-            .hint(format!("expected a CSV with `{}`", wanted.join(",")))
-        })?);
-    }
-    let mut rows = BTreeMap::new();
-    for (i, record) in reader.records().enumerate() {
-        let record = record.map_err(unreadable)?;
-        let mut cells = columns
-            .iter()
-            .map(|c| record.get(*c).unwrap_or_default().trim().to_owned());
-        let key = cells.next().unwrap_or_default();
-        if key.is_empty() || rows.insert(key.clone(), cells.collect()).is_some() {
-            return Err(
-                Failure::fix_data(format!("the key `{key}` is empty or stands twice"))
-                    .at(name, format!("row {i}"))
-                    .hint("each row needs a key of its own"),
-            );
-        }
-    }
-    Ok(rows)
 }
 
 /// Codes of branches. `section` is a division that each such table has: a table without it is

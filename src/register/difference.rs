@@ -43,6 +43,7 @@ pub(super) fn of_company(c: &Company) -> Entry {
         ("sector_scheme", &c.sector_scheme),
         ("size_class", &c.size_class),
         ("province", &c.province),
+        ("municipality", &c.municipality),
         ("participant_since", &since),
         ("participant_until", &until),
         ("legal_basis", &c.legal_basis),

@@ -22,6 +22,8 @@ const ALSO: &[(&str, &str)] = &[
     ("sbi", "sector"),
     ("sbicode", "sector"),
     ("provincie", "province"),
+    ("gemeente", "municipality"),
+    ("gemeentecode", "municipality"),
     ("deelnemersinds", "participant_since"),
     ("deelnemertot", "participant_until"),
     ("straat", "street"),

@@ -160,6 +160,7 @@ fn company(c: &CompanyText, key: CompanyKey, language: Language) -> Company {
         sector_scheme: "SBI2008".into(),
         size_class: "2-9".into(),
         province: "Utrecht".into(),
+        municipality: String::new(),
         participant_since: None,
         participant_until: None,
         legal_basis: String::new(),

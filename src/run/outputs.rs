@@ -342,12 +342,13 @@ impl Outputs<'_> {
             .threats
             .iter()
             .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
+            .chain(night.world.branches.clone())
             .collect();
         let input = statistics::Input {
             night: self.pin.night,
             ledger: night.view,
             tonight: &tonight,
-            threat_titles: &titles,
+            titles: &titles,
         };
         let cells = statistics::tables(&input)?;
         let page = statistics::html(&cells, self.pin.night, &self.loaded.job.sender.name)?;

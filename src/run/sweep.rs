@@ -184,7 +184,8 @@ fn take_hits(
     let (observations, misfits) = scan::observations(&batch, rows, &identity)?;
     swept.rejects.extend(misfits);
     let mut n_matched = 0;
-    for observation in observations {
+    for mut observation in observations {
+        classify(&mut observation, world);
         let observation = Arc::new(observation);
         let row = observation.row - identity.first_row;
         let from = matches.partition_point(|m| u64::from(m.row) < row);
@@ -198,6 +199,15 @@ fn take_hits(
             .extend(of_row.filter_map(|m| hit(&observation, m, world)));
     }
     Ok(n_matched)
+}
+
+/// A row that names its type of incident alone belongs to the class that RSIT has for it.
+fn classify(observation: &mut Observation, world: &World) {
+    if observation.classification_taxonomy.is_none() {
+        let kind = observation.classification_type.as_deref();
+        let class = kind.and_then(|kind| world.classes.of(kind));
+        observation.classification_taxonomy = class.map(str::to_owned);
+    }
 }
 
 fn count<T>(rows: &[T]) -> u64 {

@@ -11,7 +11,7 @@ use crate::config::References;
 use crate::contacts::{self, Lookup};
 use crate::decide::{self, history::History};
 use crate::diag::{Failure, Reject};
-use crate::enrich::{self, Epss, Kev, Remedies};
+use crate::enrich::{self, Classes, Epss, Kev, Municipalities, Remedies};
 use crate::matching::{self, Index, PrefixTable, Shared};
 use crate::model::asset::Asset;
 use crate::model::company::{Company, CompanyKey, Contact};
@@ -24,6 +24,7 @@ use crate::plan::{self, Listed};
 use crate::reference::Kind;
 use crate::register::{self, SuffixList};
 use crate::scan;
+use crate::statistics::period::Titles;
 use crate::store::Place;
 
 /// Everything that snapshots are held against.
@@ -44,6 +45,10 @@ pub struct World {
     pub epss: Option<Epss>,
     /// Fixed versions, by CVE records and by advisories.
     pub remedies: Vec<Remedies>,
+    /// Classes of incidents by type.
+    pub classes: Classes,
+    /// Titles of branches by code: Dutch, English.
+    pub branches: Titles,
     /// Register rows that were set aside.
     pub rejects: Vec<Reject>,
     /// Table, rows read, rows rejected.
@@ -121,9 +126,22 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
             remedies.push(enrich::read_remedies(&o.bytes, &o.path, o.day)?);
         }
     }
+    let classes = match reader.optional(job.references.folder(Kind::Rsit))? {
+        Some(o) => Classes::read(&o.bytes, &o.path)?,
+        None => Classes::default(),
+    };
+    let branches = reader.branches(&job.references)?;
 
     let batches = reader.table(&job.inputs.companies)?;
-    let companies = register::companies(&batches, &job.inputs.companies)?;
+    let mut companies = register::companies(&batches, &job.inputs.companies)?;
+    if let Some(o) = reader.optional(job.references.folder(Kind::Municipalities))? {
+        let municipalities = Municipalities::read(&o.bytes, &o.path)?;
+        let without = companies.rows.iter_mut().filter(|c| c.province.is_empty());
+        for company in without {
+            let province = municipalities.province(&company.municipality);
+            company.province = province.unwrap_or_default().to_owned();
+        }
+    }
     let keys: BTreeSet<CompanyKey> = companies.rows.iter().map(|c| c.key.clone()).collect();
     let batches = reader.table(&job.inputs.assets)?;
     let assets = register::assets(
@@ -172,10 +190,26 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
         kev,
         epss,
         remedies,
+        classes,
+        branches,
         rejects,
         tables,
         inputs,
     })
+}
+
+/// Titles of branches as of a night, for the figures of a period.
+///
+/// # Errors
+/// The store, or a table that cannot be read.
+pub(super) fn branches(loaded: &Loaded, place: &Place, night: Night) -> Result<Titles, Failure> {
+    let inputs = Vec::new();
+    let mut reader = Reader {
+        place,
+        night,
+        inputs,
+    };
+    reader.branches(&loaded.job.references)
 }
 
 fn by_company(contacts: Vec<Contact>) -> BTreeMap<CompanyKey, Vec<Contact>> {
@@ -198,6 +232,12 @@ struct Read {
     path: String,
     bytes: Vec<u8>,
     day: Date,
+}
+
+impl Read {
+    fn named(&self) -> (&[u8], &str) {
+        (&self.bytes, &self.path)
+    }
 }
 
 struct Reader<'a> {
@@ -252,6 +292,14 @@ impl Reader<'_> {
             });
         }
         Ok(lookups)
+    }
+
+    fn branches(&mut self, references: &References) -> Result<Titles, Failure> {
+        let sbi = self.optional(references.folder(Kind::Sbi))?;
+        let nace = self.optional(references.folder(Kind::Nace))?;
+        let sbi = sbi.as_ref().map(Read::named);
+        let nace = nace.as_ref().map(Read::named);
+        enrich::branch_titles(sbi, nace)
     }
 
     fn needed(&mut self, key: &str, folder: &str) -> Result<Read, Failure> {

@@ -29,15 +29,15 @@ pub(super) fn of(
     dimension: Dimension,
     value: &str,
     frame: &Frame,
-    threat_titles: &BTreeMap<String, (String, String)>,
+    titles: &BTreeMap<String, (String, String)>,
 ) -> String {
-    let threat = |id: &str| threat_titles.get(id).map(|(nl, _)| nl.clone());
+    let title = |id: &str| titles.get(id).map(|(nl, _)| nl.clone());
     let known = match dimension {
         Dimension::Total => Some("totaal".to_owned()),
-        Dimension::Threat => threat(value),
+        Dimension::Threat => title(value),
         Dimension::Trigger => frame
             .threat_of(value)
-            .and_then(threat)
+            .and_then(title)
             .map(|title| format!("{title} ({value})")),
         Dimension::Sector => section(value),
         Dimension::SizeClass => size_class(value, Language::Nl),
@@ -45,7 +45,8 @@ pub(super) fn of(
         | Dimension::Participation
         | Dimension::Urgency
         | Dimension::Channel => word(value, Language::Nl),
-        Dimension::SectorCode | Dimension::Province | Dimension::Feed => None,
+        Dimension::SectorCode => title(value).map(|title| format!("{value} {title}")),
+        Dimension::Province | Dimension::Feed => None,
     };
     known.unwrap_or_else(|| if value.is_empty() { UNKNOWN } else { value }.to_owned())
 }

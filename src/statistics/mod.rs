@@ -49,8 +49,8 @@ pub struct Input<'a> {
     pub ledger: &'a LedgerView,
     /// Letters that were handed over tonight. One that the ledger holds too counts once.
     pub tonight: &'a [Claim],
-    /// Titles of threats by id: Dutch, English.
-    pub threat_titles: &'a BTreeMap<String, (String, String)>,
+    /// Titles of threats by id and of branches by SBI code: Dutch, English.
+    pub titles: &'a BTreeMap<String, (String, String)>,
 }
 
 text_enum! {
@@ -226,7 +226,7 @@ pub fn tables(input: &Input<'_>) -> Result<Vec<Cell>, Failure> {
             cells.extend(of_period.into_iter().map(|(value, counts)| Cell {
                 period: *period,
                 dimension,
-                label: label::of(dimension, &value, &frame, input.threat_titles),
+                label: label::of(dimension, &value, &frame, input.titles),
                 value,
                 counts,
             }));

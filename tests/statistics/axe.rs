@@ -23,7 +23,7 @@ pub fn pages() -> Vec<(String, String)> {
         night: night(),
         ledger: &ledger,
         tonight: &[],
-        threat_titles: &titles,
+        titles: &titles,
     };
     let nightly = html(
         &tables(&input).unwrap(),

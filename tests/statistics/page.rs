@@ -84,7 +84,7 @@ fn a_full_page_is_well_formed() {
         night: night(),
         ledger: &ledger,
         tonight: &[],
-        threat_titles: &titles,
+        titles: &titles,
     };
     let cells = tables(&input).unwrap();
     let page = html(&cells, night(), "Nachtwacht – waarschuwingsdienst").unwrap();

@@ -13,10 +13,11 @@ use publish::{Published, publish};
 use version::Version;
 
 use super::load::{Call, Loaded, fix_job, load};
+use super::world;
 use crate::config::{StatisticsJob, statistics_job};
 use crate::diag::Failure;
 use crate::ledger::{Ledger, Streamed};
-use crate::model::night::local_date;
+use crate::model::night::{Night, local_date};
 use crate::report::summary::grouped;
 use crate::statistics::guard::Publication;
 use crate::statistics::period::{
@@ -123,9 +124,11 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
     let facts = gather.finish();
     let funnel = funnel(&loaded, &place, &facts)?;
     let security_txt = security_txt(&loaded, &place, &facts)?;
+    let branches = world::branches(&loaded, &place, Night::new(ask.span.until()))?;
     let threats = loaded.catalogue.threats.iter();
     let titles = threats
         .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
+        .chain(branches)
         .collect();
     Ok(Counted {
         loaded,

@@ -6,7 +6,7 @@ use super::Axis;
 use crate::model::company::Language;
 use crate::statistics::label;
 
-/// Titles of threats by id: Dutch, English.
+/// Titles of threats by id and of branches by SBI code: Dutch, English.
 pub type Titles = BTreeMap<String, (String, String)>;
 
 /// What a row of the axis is called.
@@ -55,7 +55,8 @@ pub fn value_label(axis: Axis, value: &str, language: Language, titles: &Titles)
             label::word(value, language)
         }
         // Named by others: a feed may be called `post`.
-        Axis::Trigger | Axis::SectorCode | Axis::Province | Axis::Feed => None,
+        Axis::SectorCode => title.map(|title| format!("{value} {title}")),
+        Axis::Trigger | Axis::Province | Axis::Feed => None,
     };
     let unknown = if is_nl { "onbekend" } else { "unknown" };
     known.unwrap_or_else(|| if value.is_empty() { unknown } else { value }.to_owned())
