@@ -124,7 +124,7 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
     let facts = gather.finish();
     let funnel = funnel(&loaded, &place, &facts)?;
     let security_txt = security_txt(&loaded, &place, &facts)?;
-    let branches = world::branches(&loaded, &place, Night::new(ask.span.until()))?;
+    let branches = world::branches(&loaded, &place, Night::new(span.until()))?;
     let threats = loaded.catalogue.threats.iter();
     let titles = threats
         .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
