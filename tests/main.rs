@@ -35,6 +35,7 @@ mod matching;
 mod merge;
 mod nightly;
 mod operator;
+mod preview;
 mod reference;
 mod register;
 mod render;

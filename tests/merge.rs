@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use nachtwacht::model::company::{Channel, Language, PartyKind};
 use nachtwacht::model::decision::ItemKind;
+use nachtwacht::model::identity::{LetterId, Reference, Secret};
 use nachtwacht::model::letter::Letter;
 use nachtwacht::render::merge::{self, MergeLetter, Profile};
 use nachtwacht::render::{self, Mark, print};
@@ -179,5 +180,43 @@ fn a_spreadsheet_finds_no_formula_and_a_printer_every_name_as_it_is() {
             csv(Profile::Spreadsheet).contains(&format!(";'{shown};")),
             "{name}"
         );
+    }
+}
+
+/// However the register sorts its addresses: the same order, places and bytes.
+#[test]
+fn a_batch_does_not_depend_on_the_order_of_the_addresses() {
+    let (look, model) = letter(1, PartyKind::Participant, Channel::Post);
+    let letters: Vec<Letter> = (0..6u32)
+        .map(|i| {
+            let mut letter = model.clone();
+            let mut company = (*model.company).clone();
+            company.name = format!("Bedrijf nummer {i}");
+            company.key = format!("kvk:{i:08}").parse().unwrap();
+            // Two share a postcode and a number: the reference decides.
+            company.address.as_mut().unwrap().postcode = format!("{}000AB", 1 + (i * 7 % 5));
+            letter.id = LetterId::of(&company.key, &[]);
+            letter.reference = Reference::of(&Secret::new(b"merge"), letter.night, letter.id);
+            letter.company = Arc::new(company);
+            letter.addressee = Arc::clone(&letter.company);
+            letter
+        })
+        .collect();
+    let settings = print::Settings::default();
+    let of = |order: &[usize]| {
+        let pick = |at: &usize| MergeLetter {
+            letter: &letters[*at],
+            pages: 2,
+        };
+        let mut rows: Vec<_> = order.iter().map(pick).collect();
+        print::posting_order(&mut rows);
+        let batch = print::batch("2026-03-12-001", &rows, &look, settings).unwrap();
+        let places = print::places(&batch, "print-001.pdf", "", &rows, settings);
+        (batch, places)
+    };
+    let first = of(&[0, 1, 2, 3, 4, 5]);
+    assert_eq!(first.1.len(), 6);
+    for order in [[5, 4, 3, 2, 1, 0], [2, 0, 5, 1, 4, 3]] {
+        assert_eq!(of(&order), first, "{order:?}");
     }
 }

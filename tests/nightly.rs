@@ -340,3 +340,34 @@ fn a_letter_that_cannot_be_typeset_stops_no_other() {
     let explained = sandbox.call(&["explain", "--night", night, "--letter", &broken], &[]);
     explained.says(&["held", "letter_impossible"]);
 }
+
+/// One letter that its own form cannot hold leaves in the plain form; the log names it, and all the
+/// others are as they would be.
+#[test]
+fn a_letter_that_its_form_cannot_hold_leaves_plainly() {
+    let night = "2026-03-09";
+    let calm = Sandbox::small();
+    calm.run(night).ended_with(0);
+    let odd = calm.ledger("claim")[0]["reference"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let sandbox = Sandbox::small();
+    let path = sandbox.path("templates/letter/letter.typ");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let broken = format!("{text}#if l.reference == \"{odd}\" {{ panic(\"no\") }}\n");
+    std::fs::write(path, broken).unwrap();
+    let said = sandbox.run(night).ended_with(0);
+    said.says(&["plain form", &odd]);
+    assert_eq!(said.err.matches("plain form").count(), 1);
+    assert_eq!(sandbox.ledger("claim").len(), calm.ledger("claim").len());
+    let (before, after) = (calm.outputs(night), sandbox.outputs(night));
+    let pdfs = before
+        .iter()
+        .filter(|(name, _)| name.ends_with(".pdf") && name.starts_with("letters/"));
+    for (name, bytes) in pdfs {
+        let is_odd = name.contains(&odd);
+        assert!(after[name].starts_with(b"%PDF"), "{name}");
+        assert_eq!(after[name] != *bytes, is_odd, "{name}");
+    }
+}

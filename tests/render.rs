@@ -1,5 +1,8 @@
 //! Letters: golden texts, the structure of the PDF, hostile fields, the same bytes twice.
 
+mod judged;
+mod owner;
+
 use std::process::Command;
 use std::sync::Arc;
 

@@ -169,6 +169,9 @@ pub(super) struct PreviewArgs {
     /// first, reminder or relapse
     #[arg(long, default_value = "first")]
     kind: String,
+    /// As the owner of a network gets it, whose customer uses the address
+    #[arg(long)]
+    owner: bool,
     /// File to write; standard output where absent
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
@@ -211,6 +214,7 @@ impl PreviewArgs {
             language,
             kind,
             form,
+            is_to_owner: self.owner,
         })
     }
 }

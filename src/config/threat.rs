@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::section::{Section, Source};
 use crate::diag::Problem;
 use crate::model::threat::{
-    FindingUnit, ReferenceText, Threat, ThreatTest, ThreatText, VersionRange, When,
+    FindingUnit, OwnerText, ReferenceText, Threat, ThreatTest, ThreatText, VersionRange, When,
 };
 
 /// Reads `jobs/threats/<id>.toml`.
@@ -165,6 +165,7 @@ fn words(section: Option<Section<'_, '_>>) -> Option<ThreatText> {
             );
         }
     }
+    let to_owner = owner_words(&section);
     section.finish();
     let [title, what, risk] = texts;
     Some(ThreatText {
@@ -173,5 +174,19 @@ fn words(section: Option<Section<'_, '_>>) -> Option<ThreatText> {
         risk: risk?,
         do_now,
         check_for_abuse,
+        to_owner,
     })
+}
+
+fn owner_words(section: &Section<'_, '_>) -> Option<OwnerText> {
+    let texts = ["network_title", "network_what"].map(|key| section.text_if(key));
+    match texts {
+        [Some(title), Some(what)] => Some(OwnerText { title, what }),
+        [None, None] => None,
+        _ => {
+            let together = "`network_title` and `network_what` go together";
+            section.problem("network_title", together);
+            None
+        }
+    }
 }

@@ -102,6 +102,17 @@ pub struct ThreatText {
     pub do_now: Vec<String>,
     /// How to check for abuse: one sentence a step.
     pub check_for_abuse: Vec<String>,
+    /// The same to the owner of a network, whose customer the rest speaks to.
+    pub to_owner: Option<OwnerText>,
+}
+
+/// What is said to the owner of a network, who does not run the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerText {
+    /// Short title, such as `In uw netwerk staat een mailserver met een ernstig lek`.
+    pub title: String,
+    /// What is wrong: one paragraph.
+    pub what: String,
 }
 
 /// Where a reader finds more. Written as text, never as a link.

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::owner;
 use super::visible::{Limit, visible};
 use crate::diag::Failure;
 use crate::model::company::{Channel, PartyKind};
@@ -123,7 +124,7 @@ fn place(letter: &Letter, section: &LetterSection, f: &LetterFinding) -> Place {
     Place {
         reference: letter.reference.to_string(),
         threat: section.threat.id.clone(),
-        title: section.threat.text(letter.language).title.clone(),
+        title: owner::title_and_what(section, letter).0.to_owned(),
         urgency: section.urgency.as_str(),
         ip: f.ip.map(|ip| ip.to_string()).unwrap_or_default(),
         hostname: match (&f.hostname, f.ip) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::content::{Content, Frame, RowText, SectionText, Voice, frame};
 use super::look::Look;
 use super::visible::{Limit, host, value, visible};
-use super::words::Glossary;
 use super::{Mark, RenderError, Rendered, forms};
 use crate::model::asset::{Asset, AssetKind, AssetValue};
 use crate::model::company::{Channel, Company, Contact};
@@ -50,7 +49,7 @@ fn content(ask: &Confirmation<'_>, look: &Look) -> Content {
     let contact = of.contact(look.sender());
     let company = visible(&ask.company.name, Limit::Line);
     let mut content = frame(&of, look, Mark::None);
-    content.words = Arc::new(with_headers(&voice));
+    content.words = Arc::new(voice.words.words.with(&HEADERS));
     content.subject = voice.say("subject_confirm", &[]);
     content.intro = vec![
         voice.say("confirm_intro", &[("company", &company)]),
@@ -64,20 +63,14 @@ fn content(ask: &Confirmation<'_>, look: &Look) -> Content {
 }
 
 /// The table's headers speak of registrations here, not of what a scan saw.
-fn with_headers(voice: &Voice<'_>) -> Glossary {
-    let mut words = voice.words.words.words.clone();
-    for (header, of_registrations) in [
-        ("where_", "confirm_where"),
-        ("what_seen", "confirm_what"),
-        ("when_seen", "confirm_when"),
-        ("how_sure", "confirm_sure"),
-        ("spots", "confirm_spots"),
-        ("risk", "confirm_risk"),
-    ] {
-        words.insert(header.to_owned(), voice.word(of_registrations));
-    }
-    Glossary::new(words)
-}
+const HEADERS: [(&str, &str); 6] = [
+    ("where_", "confirm_where"),
+    ("what_seen", "confirm_what"),
+    ("when_seen", "confirm_when"),
+    ("how_sure", "confirm_sure"),
+    ("spots", "confirm_spots"),
+    ("risk", "confirm_risk"),
+];
 
 fn section(
     ask: &Confirmation<'_>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::look::Look;
 use super::visible::{Limit, host, value, visible};
 use super::words::{Glossary, Words};
-use super::{Mark, annex, correction};
+use super::{Mark, annex, correction, owner};
 use crate::model::company::{Company, Language};
 use crate::model::decision::{ContactReason, ItemKind};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection, Sender};
@@ -186,7 +186,7 @@ pub(super) fn frame(of: &Frame<'_>, look: &Look, mark: Mark) -> Content {
             month: date.month(),
             day: date.day(),
         },
-        words: Arc::clone(&words.words),
+        words: words.glossary(false),
         sender: SenderText {
             name: sender.name.clone(),
             accent: sender.accent.clone(),
@@ -236,7 +236,8 @@ pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
             None => voice.say_all(&["help_1", "help_2"], &contact),
             Some(_) => voice.say_all(&["help_1"], &contact),
         },
-        tlp: tlp(letter, &voice),
+        tlp: owner::tlp(letter, voice.words),
+        words: voice.words.glossary(owner::reads(letter)),
         ..frame(&of, look, mark)
     }
 }
@@ -256,7 +257,7 @@ pub(super) fn subject(letter: &Letter, words: &Words) -> String {
         "subject_one"
     };
     let said = match letter.sections.as_slice() {
-        [only] => words.say(one, &[("title", &only.threat.text(letter.language).title)]),
+        [only] => words.say(one, &[("title", owner::title_and_what(only, letter).0)]),
         _ => words.say("subject_many", &[("count", &count)]),
     };
     said.unwrap_or_default()
@@ -334,7 +335,13 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
         _ => None,
     };
     intro.extend(because.map(|key| voice.say(key, &[("company", &company)])));
-    intro.push(voice.say(if is_bulk { "pass_on" } else { "intro_supplier" }, &[]));
+    let pass_on = match (is_bulk, owner::reads(letter)) {
+        (true, _) => Some("pass_on"),
+        (false, true) => None, // was asked above to pass it on to the company
+        (false, false) => Some("intro_supplier"),
+    };
+    let pass_on = pass_on.filter(|_| owner::may_travel(letter));
+    intro.extend(pass_on.map(|key| voice.say(key, &[])));
     intro
 }
 
@@ -356,6 +363,8 @@ fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText
         return correction::section(s, letter, back, voice);
     }
     let text = s.threat.text(letter.language);
+    let (title, about) = owner::title_and_what(s, letter);
+    let is_to_owner = owner::reads(letter);
     let n_shown = annex::rows_shown(letter).min(s.findings.len());
     let shown = s.findings.get(..n_shown).unwrap_or_default();
     let urgency = match s.urgency {
@@ -363,11 +372,11 @@ fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText
         Urgency::Normal => "normal",
     };
     SectionText {
-        title: text.title.clone(),
+        title: title.to_owned(),
         urgency: voice.word(urgency),
-        what: what(s, &text.what, voice),
-        rows: shown.iter().map(|f| row(f, voice)).collect(),
-        notes: notes(s, shown.len(), voice),
+        what: what(s, about, voice),
+        rows: shown.iter().map(|f| row(f, is_to_owner, voice)).collect(),
+        notes: notes(s, shown.len(), is_to_owner, voice),
         risk: text.risk.clone(),
         facts: s.facts.iter().map(|f| fact(f, voice)).collect(),
         do_now: text.do_now.clone(),
@@ -395,11 +404,12 @@ fn what(s: &LetterSection, text: &str, voice: &Voice<'_>) -> Vec<String> {
     what
 }
 
-fn notes(s: &LetterSection, n_shown: usize, voice: &Voice<'_>) -> Vec<String> {
+fn notes(s: &LetterSection, n_shown: usize, is_to_owner: bool, voice: &Voice<'_>) -> Vec<String> {
     let mut feeds: Vec<String> = s.findings.iter().map(|f| value(&f.feed)).collect();
     feeds.sort();
     feeds.dedup();
     let last = s.findings.iter().map(|f| f.observed_at).max().unwrap_or(0);
+    let pick = |usual, to_owner| if is_to_owner { to_owner } else { usual };
     let mut notes = vec![voice.say(
         "source",
         &[("feeds", &feeds.join(", ")), ("last", &voice.day(last))],
@@ -415,14 +425,15 @@ fn notes(s: &LetterSection, n_shown: usize, voice: &Voice<'_>) -> Vec<String> {
         .iter()
         .any(|f| f.certainty == Certainty::Possible)
     {
-        notes.push(voice.say("possible_note", &[]));
+        notes.push(voice.say(pick("possible_note", "possible_note_owner"), &[]));
     }
     if s.findings.iter().any(|f| f.confidence != Confidence::High) {
-        notes.push(voice.say("unsure_note", &[]));
+        notes.push(voice.say(pick("unsure_note", "unsure_note_owner"), &[]));
     }
     if s.findings.iter().any(has_name) {
         notes.push(voice.say("dots_note", &[]));
     }
+    notes.extend(is_to_owner.then(|| voice.say("for_customer", &[])));
     notes
 }
 
@@ -430,7 +441,7 @@ fn has_name(f: &LetterFinding) -> bool {
     f.hostname.is_some() || f.ip.is_none()
 }
 
-fn row(f: &LetterFinding, voice: &Voice<'_>) -> RowText {
+fn row(f: &LetterFinding, is_to_owner: bool, voice: &Voice<'_>) -> RowText {
     let mut place = match f.ip {
         Some(ip) => ip.to_string(),
         None => host(&f.target),
@@ -454,12 +465,7 @@ fn row(f: &LetterFinding, voice: &Voice<'_>) -> RowText {
             voice.day(f.first_observed_at)
         );
     }
-    let key = match f.confidence {
-        Confidence::High => "sure_high",
-        Confidence::Medium => "sure_medium",
-        Confidence::Low => "sure_low",
-    };
-    let mut sure = voice.say(key, &[]);
+    let mut sure = voice.say(sure_key(f.confidence, is_to_owner), &[]);
     if f.certainty == Certainty::Possible {
         sure = format!("{sure}; {}", voice.say("possible", &[]));
     }
@@ -468,6 +474,18 @@ fn row(f: &LetterFinding, voice: &Voice<'_>) -> RowText {
         what: product(f),
         when,
         sure,
+    }
+}
+
+/// Owners read whether the place is the right one, not whether it is theirs.
+const fn sure_key(confidence: Confidence, is_to_owner: bool) -> &'static str {
+    match (confidence, is_to_owner) {
+        (Confidence::High, false) => "sure_high",
+        (Confidence::Medium, false) => "sure_medium",
+        (Confidence::Low, false) => "sure_low",
+        (Confidence::High, true) => "sure_high_owner",
+        (Confidence::Medium, true) => "sure_medium_owner",
+        (Confidence::Low, true) => "sure_low_owner",
     }
 }
 
@@ -532,27 +550,4 @@ fn fact(fact: &Fact, voice: &Voice<'_>) -> String {
             )
         }
     }
-}
-
-/// The strictest TLP 2.0 label of the findings; without any it is AMBER.
-fn tlp(letter: &Letter, voice: &Voice<'_>) -> String {
-    const ORDER: [(&str, &str); 5] = [
-        ("TLP:RED", "tlp_red"),
-        ("TLP:AMBER+STRICT", "tlp_amber_strict"),
-        ("TLP:AMBER", "tlp_amber"),
-        ("TLP:GREEN", "tlp_green"),
-        ("TLP:CLEAR", "tlp_clear"),
-    ];
-    let labels: Vec<String> = letter
-        .sections
-        .iter()
-        .flat_map(|s| &s.findings)
-        .filter_map(|f| f.tlp.as_deref())
-        .map(|t| t.trim().to_uppercase())
-        .collect();
-    let strictest = ORDER
-        .iter()
-        .find(|(label, _)| labels.iter().any(|l| l == label));
-    let (label, key) = strictest.copied().unwrap_or(("TLP:AMBER", "tlp_amber"));
-    voice.say(key, &[("tlp", label)])
 }

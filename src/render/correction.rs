@@ -1,6 +1,7 @@
 //! The words of a correction: which statement is taken back, why, and what still stands.
 
 use super::content::{SectionText, Voice};
+use super::owner;
 use super::visible::{Limit, visible};
 use crate::model::letter::{Letter, LetterSection, TakenBack};
 
@@ -33,7 +34,7 @@ pub(super) fn section(
     let stands = voice.say(key, &[("old", back.reference.as_str())]);
     let mut what = back.reason.clone();
     what.push(stands);
-    let title = &s.threat.text(letter.language).title;
+    let (title, _) = owner::title_and_what(s, letter);
     SectionText {
         title: voice.say("correction_title", &[("title", title)]),
         urgency: voice.word("nothing_to_do"),

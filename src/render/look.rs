@@ -12,7 +12,7 @@ use super::pdf::{self, Fonts, Typeset};
 use super::words::{Words, first_line};
 use super::{Mark, RenderError, confirm, content, sample, text_filters};
 use crate::diag::{Failure, Kind, Problem};
-use crate::model::company::{Channel, Language, PartyKind};
+use crate::model::company::{Channel, Language};
 use crate::model::decision::ItemKind;
 use crate::model::letter::{Form, Letter, Sender};
 
@@ -259,9 +259,7 @@ struct Batch<'a> {
 
 /// The sentences of a long letter to a network owner, by mail and by post.
 fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
-    let mut company = (*letter.company).clone();
-    company.party_kind = PartyKind::NetworkOwner;
-    letter.company = Arc::new(company);
+    letter = sample::sample_to_owner(letter);
     for section in &mut letter.sections {
         let n = section.findings.len().max(1);
         section.findings = section

@@ -1,6 +1,6 @@
 //! Typst in process: PDF/A-2a and PDF/UA-1 from memory, with fixed fonts and the night's date.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
 use typst::foundations::{Bytes, Datetime, Duration, Smart};
@@ -36,7 +36,8 @@ pub(super) struct Fonts {
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
     family: String,
-    covered: BTreeSet<u32>,
+    /// Characters that every font of the family has, a bit each.
+    covered: Vec<u64>,
     sources: BTreeMap<&'static str, Source>,
     data: FileId,
 }
@@ -74,14 +75,14 @@ impl Fonts {
             ));
         };
         let family = first.info().family.clone();
-        let mut covered = BTreeSet::new();
+        let mut covered: Vec<u64> = Vec::new();
         for font in fonts.iter().filter(|f| f.info().family == family) {
-            let of_font: BTreeSet<u32> = font.info().coverage.iter().collect();
+            let of_font = bits(font.info().coverage.iter());
             // A bold letter must be there as well as a plain one.
             covered = if covered.is_empty() {
                 of_font
             } else {
-                covered.intersection(&of_font).copied().collect()
+                covered.iter().zip(of_font).map(|(a, b)| a & b).collect()
             };
         }
         let data =
@@ -137,7 +138,8 @@ impl Fonts {
     }
 
     fn knows(&self, c: char) -> bool {
-        c == '\n' || self.covered.contains(&u32::from(c))
+        let (word, bit) = place_of(u32::from(c));
+        c == '\n' || self.covered.get(word).is_some_and(|w| w & bit != 0)
     }
 
     /// `letter/form.typ:12:8: `: where an error is, in lines and columns from 1.
@@ -194,10 +196,29 @@ impl Fonts {
         };
         let bytes = typst_pdf::pdf(&document, &options).map_err(|errors| say(&errors))?;
         let pages = u32::try_from(document.pages().len()).unwrap_or(u32::MAX);
-        // The typesetter remembers what it computed; a letter's data never comes again.
+        // The typesetter remembers what it computed; a letter's data never comes again. What all
+        // letters share is used by each, so it stays; few leftovers make lookups quicker.
         typst::comemo::evict(2);
         Ok(Typeset { bytes, pages })
     }
+}
+
+fn bits(characters: impl Iterator<Item = u32>) -> Vec<u64> {
+    let mut bits = Vec::new();
+    for c in characters {
+        let (word, bit) = place_of(c);
+        if bits.len() <= word {
+            bits.resize(word + 1, 0);
+        }
+        if let Some(w) = bits.get_mut(word) {
+            *w |= bit;
+        }
+    }
+    bits
+}
+
+fn place_of(c: u32) -> (usize, u64) {
+    (usize::try_from(c / 64).unwrap_or(usize::MAX), 1 << (c % 64))
 }
 
 fn file_id(path: &str) -> Option<FileId> {

@@ -254,6 +254,17 @@ fn facts(findings: &[LetterFinding], night: Night) -> Vec<Fact> {
     .collect()
 }
 
+/// A sample letter as the owner of a network gets it, by mail.
+#[must_use]
+pub fn sample_to_owner(mut letter: Letter) -> Letter {
+    let mut company = (*letter.company).clone();
+    company.party_kind = PartyKind::NetworkOwner;
+    letter.company = Arc::new(company);
+    letter.addressee = Arc::clone(&letter.company);
+    letter.recipient.channel = Channel::Email;
+    letter
+}
+
 /// A threat of every part, to prove templates with where no catalogue is at hand.
 pub(super) fn sample_threat() -> SampleThreat {
     let words = ThreatText {
@@ -262,6 +273,7 @@ pub(super) fn sample_threat() -> SampleThreat {
         risk: "risk".into(),
         do_now: vec!["do".into()],
         check_for_abuse: vec!["check".into()],
+        to_owner: None,
     };
     Arc::new(Threat {
         id: "sample".into(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tera::{Context, Tera};
 
+use super::owner;
 use super::sentence::Sentence;
 
 use crate::diag::Problem;
@@ -14,6 +15,7 @@ use crate::diag::Problem;
 pub(super) struct Words {
     months: Vec<String>,
     pub(super) words: Arc<Glossary>,
+    to_owner: Arc<Glossary>,
     sentences: Tera,
     plain: BTreeMap<String, Sentence>,
 }
@@ -29,6 +31,19 @@ impl Glossary {
     pub(super) fn new(words: BTreeMap<String, String>) -> Self {
         let value = tera::Value::from_serializable(&words);
         Self { words, value }
+    }
+
+    /// With other words for some; a word that is missing stands in brackets.
+    pub(super) fn with(&self, others: &[(&str, &str)]) -> Self {
+        let mut words = self.words.clone();
+        for (key, other) in others {
+            let word = words.get(*other).cloned();
+            words.insert(
+                (*key).to_owned(),
+                word.unwrap_or_else(|| format!("[{other}]")),
+            );
+        }
+        Self::new(words)
     }
 }
 
@@ -72,16 +87,27 @@ impl Words {
                 ));
             }
         }
+        let words = Glossary::new(parsed.words);
         if problems.is_empty() {
             Ok(Self {
                 months: parsed.months,
-                words: Arc::new(Glossary::new(parsed.words)),
+                to_owner: Arc::new(words.with(&owner::HEADERS)),
+                words: Arc::new(words),
                 sentences,
                 plain,
             })
         } else {
             Err(problems)
         }
+    }
+
+    /// The words of a letter, to the owner of a network or to anybody else.
+    pub(super) fn glossary(&self, is_to_owner: bool) -> Arc<Glossary> {
+        Arc::clone(if is_to_owner {
+            &self.to_owner
+        } else {
+            &self.words
+        })
     }
 
     /// Fills a sentence in.

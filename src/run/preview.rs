@@ -24,6 +24,8 @@ pub struct Ask {
     pub kind: ItemKind,
     /// Form.
     pub form: Form,
+    /// As the owner of a network gets it.
+    pub is_to_owner: bool,
 }
 
 /// The letter's bytes.
@@ -46,7 +48,10 @@ pub fn preview(call: &Call, ask: &Ask) -> Result<Vec<u8>, Failure> {
                 .hint(format!("known threats: {}", known.join(", ")))
         })?;
     let look = look_of(&folder.join(&job.templates), &job)?;
-    let letter = render::sample_letter(threat, ask.language, ask.kind, &look)?;
+    let mut letter = render::sample_letter(threat, ask.language, ask.kind, &look)?;
+    if ask.is_to_owner {
+        letter = render::sample_to_owner(letter);
+    }
     render::render_form(&letter, &look, ask.form, Mark::None)
         .map_err(|e| Failure::fix_job(e.message).at(format!("letter.{}", e.form.extension()), ""))
 }
