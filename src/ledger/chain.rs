@@ -2,7 +2,7 @@
 //! Whatever does not fit is damage, and nothing is sent on a damaged ledger.
 
 use super::v1;
-use crate::model::ledger_record::{LedgerView, Numbered};
+use crate::model::ledger_record::{LedgerView, Numbered, Record};
 
 /// The ledger as far as it was read, link by link.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,26 @@ pub(super) struct Chain {
     pub(super) epoch: u64,
 }
 
+/// An object that was read, and not yet held against those before it: in any order, on any thread.
+pub(super) struct Unlinked {
+    header: v1::Header,
+    records: Vec<Record>,
+    sha256: String,
+}
+
+impl Unlinked {
+    /// Reads an object; the message says what is wrong with it.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let (header, records) = v1::read(bytes)?;
+        let sha256 = v1::sha256(bytes);
+        Ok(Self {
+            header,
+            records,
+            sha256,
+        })
+    }
+}
+
 impl Chain {
     /// Number of the next object.
     pub(super) const fn next(&self) -> u64 {
@@ -21,7 +41,16 @@ impl Chain {
 
     /// Adds object `seq`; the message says what is wrong with it.
     pub(super) fn take(&mut self, seq: u64, bytes: &[u8]) -> Result<v1::Header, String> {
-        let (header, records) = v1::read(bytes)?;
+        self.link(seq, Unlinked::read(bytes)?)
+    }
+
+    /// Adds object `seq` that was read already.
+    pub(super) fn link(&mut self, seq: u64, object: Unlinked) -> Result<v1::Header, String> {
+        let Unlinked {
+            header,
+            records,
+            sha256,
+        } = object;
         if header.seq != seq || seq != self.next() {
             return Err(format!(
                 "the object says that it is number {}; expected {}",
@@ -38,7 +67,7 @@ impl Chain {
                 header.epoch, self.epoch
             ));
         }
-        self.last_sha256 = v1::sha256(bytes);
+        self.last_sha256 = sha256;
         self.epoch = header.epoch;
         self.view.last_seq = seq;
         self.view

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use rayon::prelude::*;
 
-use super::chain::Chain;
+use super::chain::{Chain, Unlinked};
 use super::lock::{Lock, Patience};
 use super::{ClaimStore, Holder, Ledger, Settings, compact, name, number, probe, v1};
 use crate::diag::{Failure, Kind, Problem};
@@ -24,6 +25,9 @@ pub struct Verified {
     /// Objects that also stand in a part.
     pub n_compacted: u64,
 }
+
+/// Objects of a part that are read at once, one a core; then they are linked in order.
+const OBJECTS_AT_ONCE: usize = 32;
 
 /// Numbers of the objects that a listing shows.
 pub(super) fn numbers(store: &dyn ClaimStore) -> Result<BTreeSet<u64>, Failure> {
@@ -110,10 +114,15 @@ impl Ledger {
                 failure
             };
             let objects = compact::read(bytes).map_err(|m| broken(self, &m))?;
-            for (seq, object) in objects {
-                let taken = self.chain.take(seq, &object);
-                taken.map_err(|m| broken(self, &m))?;
-                after(&mut self.chain.view);
+            for some in objects.chunks(OBJECTS_AT_ONCE) {
+                let read = some
+                    .par_iter()
+                    .map(|(seq, object)| (*seq, Unlinked::read(object)));
+                for (seq, object) in read.collect::<Vec<_>>() {
+                    let linked = object.and_then(|object| self.chain.link(seq, object));
+                    linked.map_err(|m| broken(self, &m))?;
+                    after(&mut self.chain.view);
+                }
             }
             self.n_compacted = last;
         }

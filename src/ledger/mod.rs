@@ -20,6 +20,7 @@ mod probe;
 mod stream;
 mod v1;
 mod v1_aftermath;
+mod v1_claim;
 mod v1_hold;
 
 use std::sync::Arc;

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::v1_aftermath::{AnswerLine, BatchLine, CorrectionLine, ReportLine};
+use super::v1_claim::{ClaimLine, ReceiptLine};
 use super::v1_hold;
 use crate::diag::Failure;
-use crate::model::ledger_record::{
-    Claim, ClaimItem, Erased, Evidence, Frozen, PinnedNight, PinnedObject, Receipt, Record,
-};
+use crate::model::ledger_record::{Erased, PinnedNight, PinnedObject, Record};
 
 /// First line of an object.
 #[derive(Serialize, Deserialize)]
@@ -27,7 +26,7 @@ pub(super) struct Header {
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Line {
+enum Line<'a> {
     Night {
         night: String,
         revision: u32,
@@ -39,30 +38,8 @@ enum Line {
         snapshots: Vec<Object>,
         inputs: Vec<Object>,
     },
-    Claim {
-        letter_id: String,
-        reference: String,
-        night: String,
-        party_ref: String,
-        party_kind: String,
-        participant: bool,
-        sector: String,
-        sector_scheme: String,
-        size_class: String,
-        province: String,
-        channel: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        contact_ref: Option<String>,
-        attempt: u32,
-        items: Vec<ItemLine>,
-    },
-    Receipt {
-        letter_id: String,
-        night: String,
-        attempt: u32,
-        state: String,
-        outbox: String,
-    },
+    Claim(#[serde(borrow)] ClaimLine<'a>),
+    Receipt(#[serde(borrow)] ReceiptLine<'a>),
     Final {
         night: String,
         revision: u32,
@@ -90,27 +67,6 @@ struct Object {
     path: String,
     size: u64,
     sha256: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ItemLine {
-    threat_id: String,
-    trigger_id: String,
-    finding_id: String,
-    item: String,
-    urgency: String,
-    feed: String,
-    asset_ref: String,
-    first_observed_at_us: i64,
-    observed_at_us: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    severity: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    in_kev: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    report: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
@@ -169,8 +125,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
         .filter(|l| !l.is_empty())
         .enumerate()
     {
-        let line: Line =
-            serde_json::from_slice(text).map_err(|e| format!("record {i} cannot be read: {e}"))?;
+        let line = parse(text).map_err(|e| format!("record {i} cannot be read: {e}"))?;
         records.push(record(line).map_err(|what| format!("record {i}: {what} cannot be read"))?);
     }
     if records.len() == header.records {
@@ -184,7 +139,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
     }
 }
 
-fn line(record: &Record) -> Line {
+/// Where the kind stands first, as we write it, a claim or receipt is read in one pass; serde looks
+/// for the kind of any other line before it reads the rest.
+fn parse(text: &[u8]) -> Result<Line<'_>, serde_json::Error> {
+    if text.starts_with(br#"{"kind":"claim","#) {
+        serde_json::from_slice(text).map(Line::Claim)
+    } else if text.starts_with(br#"{"kind":"receipt","#) {
+        serde_json::from_slice(text).map(Line::Receipt)
+    } else {
+        serde_json::from_slice(text)
+    }
+}
+
+fn line(record: &Record) -> Line<'static> {
     match record {
         Record::Night(n) => Line::Night {
             night: n.night.to_string(),
@@ -196,29 +163,8 @@ fn line(record: &Record) -> Line {
             snapshots: n.snapshots.iter().map(object).collect(),
             inputs: n.inputs.iter().map(object).collect(),
         },
-        Record::Claim(c) => Line::Claim {
-            letter_id: c.letter_id.to_string(),
-            reference: c.reference.to_string(),
-            night: c.night.to_string(),
-            party_ref: c.party_ref.to_string(),
-            party_kind: c.frozen.party_kind.to_string(),
-            participant: c.frozen.participant,
-            sector: c.frozen.sector.clone(),
-            sector_scheme: c.frozen.sector_scheme.clone(),
-            size_class: c.frozen.size_class.clone(),
-            province: c.frozen.province.clone(),
-            channel: c.channel.to_string(),
-            contact_ref: c.contact_ref.map(|r| r.to_string()),
-            attempt: c.attempt,
-            items: c.items.iter().map(item_line).collect(),
-        },
-        Record::Receipt(r) => Line::Receipt {
-            letter_id: r.letter_id.to_string(),
-            night: r.night.to_string(),
-            attempt: r.attempt,
-            state: r.state.to_string(),
-            outbox: r.outbox.clone(),
-        },
+        Record::Claim(c) => Line::Claim(ClaimLine::of(c)),
+        Record::Receipt(r) => Line::Receipt(ReceiptLine::of(r)),
         Record::Final {
             night,
             revision,
@@ -253,24 +199,6 @@ fn object(o: &PinnedObject) -> Object {
     }
 }
 
-fn item_line(i: &ClaimItem) -> ItemLine {
-    ItemLine {
-        threat_id: i.threat_id.clone(),
-        trigger_id: i.trigger_id.clone(),
-        finding_id: i.finding_id.to_string(),
-        item: i.kind.to_string(),
-        urgency: i.urgency.to_string(),
-        feed: i.feed.clone(),
-        asset_ref: i.asset_ref.to_string(),
-        first_observed_at_us: i.first_observed_at,
-        observed_at_us: i.observed_at,
-        severity: i.evidence.severity.map(|s| s.to_string()),
-        in_kev: i.evidence.in_kev,
-        report: i.evidence.report.clone(),
-        port: i.evidence.port,
-    }
-}
-
 pub(super) fn parsed<T: std::str::FromStr>(
     text: &str,
     what: &'static str,
@@ -278,7 +206,7 @@ pub(super) fn parsed<T: std::str::FromStr>(
     text.parse().map_err(|_| what)
 }
 
-fn record(line: Line) -> Result<Record, &'static str> {
+fn record(line: Line<'_>) -> Result<Record, &'static str> {
     let pinned = |o: Object| PinnedObject {
         path: o.path,
         size: o.size,
@@ -304,52 +232,8 @@ fn record(line: Line) -> Result<Record, &'static str> {
             snapshots: snapshots.into_iter().map(pinned).collect(),
             inputs: inputs.into_iter().map(pinned).collect(),
         }),
-        Line::Claim {
-            letter_id,
-            reference,
-            night,
-            party_ref,
-            party_kind,
-            participant,
-            sector,
-            sector_scheme,
-            size_class,
-            province,
-            channel,
-            contact_ref,
-            attempt,
-            items,
-        } => Record::Claim(Claim {
-            letter_id: parsed(&letter_id, "letter_id")?,
-            reference: parsed(&reference, "reference")?,
-            night: parsed(&night, "night")?,
-            party_ref: parsed(&party_ref, "party_ref")?,
-            frozen: Frozen {
-                party_kind: parsed(&party_kind, "party_kind")?,
-                participant,
-                sector,
-                sector_scheme,
-                size_class,
-                province,
-            },
-            channel: parsed(&channel, "channel")?,
-            contact_ref: contact_ref.map(|r| parsed(&r, "contact_ref")).transpose()?,
-            attempt,
-            items: items.into_iter().map(item).collect::<Result<_, _>>()?,
-        }),
-        Line::Receipt {
-            letter_id,
-            night,
-            attempt,
-            state,
-            outbox,
-        } => Record::Receipt(Receipt {
-            letter_id: parsed(&letter_id, "letter_id")?,
-            night: parsed(&night, "night")?,
-            attempt,
-            state: parsed(&state, "state")?,
-            outbox,
-        }),
+        Line::Claim(line) => Record::Claim(line.read()?),
+        Line::Receipt(line) => Record::Receipt(line.read()?),
         Line::Final {
             night,
             revision,
@@ -373,25 +257,5 @@ fn record(line: Line) -> Result<Record, &'static str> {
         Line::Approval(line) => Record::Approval(line.read()?),
         Line::Baseline(line) => Record::Baseline(line.read()),
         Line::Sightings(line) => Record::Sightings(line.read()?),
-    })
-}
-
-fn item(i: ItemLine) -> Result<ClaimItem, &'static str> {
-    Ok(ClaimItem {
-        finding_id: parsed(&i.finding_id, "finding_id")?,
-        kind: parsed(&i.item, "item")?,
-        urgency: parsed(&i.urgency, "urgency")?,
-        asset_ref: parsed(&i.asset_ref, "asset_ref")?,
-        threat_id: i.threat_id,
-        trigger_id: i.trigger_id,
-        feed: i.feed,
-        first_observed_at: i.first_observed_at_us,
-        observed_at: i.observed_at_us,
-        evidence: Evidence {
-            severity: i.severity.map(|s| parsed(&s, "severity")).transpose()?,
-            in_kev: i.in_kev,
-            report: i.report,
-            port: i.port,
-        },
     })
 }

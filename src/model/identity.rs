@@ -10,6 +10,30 @@ use super::company::{CompanyKey, PostalAddress};
 use super::decision::ItemKind;
 use super::night::Night;
 
+/// Digits of either case. The crate `hex` does the same; a ledger has ten million of these, and
+/// crates outside are not optimised where tests are run.
+fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    const fn digit(c: u8) -> Option<u8> {
+        match c {
+            b'0'..=b'9' => Some(c - b'0'),
+            b'a'..=b'f' => Some(c - b'a' + 10),
+            b'A'..=b'F' => Some(c - b'A' + 10),
+            _ => None,
+        }
+    }
+    if text.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let &[high, low] = pair else {
+            return None;
+        };
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(bytes)
+}
+
 macro_rules! hex_id {
     ($(#[$doc:meta])* $name:ident $n:literal) => {
         $(#[$doc])*
@@ -24,10 +48,9 @@ macro_rules! hex_id {
         impl FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
-                let mut bytes = [0; $n];
-                hex::decode_to_slice(text, &mut bytes)
-                    .map_err(|_| format!("`{text}` is not {} hexadecimal digits", $n * 2))?;
-                Ok(Self(bytes))
+                from_hex(text)
+                    .map(Self)
+                    .ok_or_else(|| format!("`{text}` is not {} hexadecimal digits", $n * 2))
             }
         }
     };
@@ -286,6 +309,21 @@ fn check_character(text: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hexadecimal_digits_are_read_as_the_crate_reads_them() {
+        let texts = [
+            "", "0", "00", "0g", "g0", "0 ", "+1", "aF", "Fa", "ff", "0011", "é", "0x",
+        ];
+        for text in texts {
+            let mut bytes = [0; 1];
+            let want = hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes);
+            assert_eq!(from_hex::<1>(text), want, "{text}");
+        }
+        for byte in 0..=u8::MAX {
+            assert_eq!(from_hex(&hex::encode([byte, 7])), Some([byte, 7]));
+        }
+    }
 
     #[test]
     fn the_finding_form_is_pinned() {

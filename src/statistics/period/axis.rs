@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::facts::{Companies, Facts, Item, Letter};
 use crate::model::company::text_enum;
+use crate::model::ledger_record::Frozen;
 use crate::model::threat::Urgency;
 use crate::statistics::{counted, sector};
 
@@ -100,11 +101,12 @@ pub(super) struct Column {
 impl Column {
     pub(super) fn of(axis: Axis, facts: &Facts, companies: &Companies) -> Self {
         match axis {
-            Axis::Channel => by_letter(facts, |l| l.channel.to_string()),
-            Axis::Month => by_letter(facts, |l| {
-                let date = l.night.date();
-                format!("{:04}-{:02}", date.year(), date.month())
-            }),
+            Axis::Channel => by_letter(facts, |l| l.channel, |c| c.to_string()),
+            Axis::Month => by_letter(
+                facts,
+                |l| (l.night.date().year(), l.night.date().month()),
+                |(year, month)| format!("{year:04}-{month:02}"),
+            ),
             Axis::Kind => by_kind(facts),
             Axis::Threat => by_item(&facts.threats, facts, |i| i.threat),
             Axis::Trigger => by_item(&facts.triggers, facts, |i| i.trigger),
@@ -149,10 +151,31 @@ fn coded(texts: impl Iterator<Item = String>) -> (Vec<u32>, Vec<String>) {
     )
 }
 
-fn by_letter(facts: &Facts, text: impl Fn(&Letter) -> String) -> Column {
-    let (groups, values) = coded(facts.letters.iter().map(text));
+/// Few distinct values, each of which becomes a text once.
+fn by_letter<K: Copy + Ord>(
+    facts: &Facts,
+    of: impl Fn(&Letter) -> K,
+    text: impl Fn(K) -> String,
+) -> Column {
+    let mut known: Vec<K> = Vec::new();
+    let mut last: Option<(K, u32)> = None;
+    let raw = facts.letters.iter().map(|letter| {
+        let key = of(letter);
+        if let Some((_, number)) = last.filter(|(k, _)| *k == key) {
+            return number;
+        }
+        let number = known.iter().position(|k| *k == key).unwrap_or_else(|| {
+            known.push(key);
+            known.len() - 1
+        });
+        last = Some((key, number as u32));
+        number as u32
+    });
+    let raw: Vec<u32> = raw.collect();
+    let (place, values) = coded(known.into_iter().map(text));
+    let of = |n: u32| place.get(n as usize).copied().unwrap_or_default();
     Column {
-        groups: Groups::Letter(groups),
+        groups: Groups::Letter(raw.into_iter().map(of).collect()),
         values,
     }
 }
@@ -171,25 +194,32 @@ fn by_item(names: &[String], facts: &Facts, number: impl Fn(&Item) -> u32) -> Co
     }
 }
 
+/// Companies share their attributes, so each set of them becomes a text once.
 fn by_company(axis: Axis, facts: &Facts, companies: &Companies) -> Column {
-    let text = |(frozen, warnings): (&u32, &u32)| {
-        let Some(frozen) = facts.frozen(*frozen) else {
-            return String::new();
+    if axis == Axis::Warnings {
+        let texts = companies.warnings.iter();
+        let (groups, values) = coded(texts.map(|n| warnings_class(*n).to_owned()));
+        return Column {
+            groups: Groups::Company(groups),
+            values,
         };
-        match axis {
-            Axis::Sector => sector::section(&frozen.sector, &frozen.sector_scheme),
-            Axis::SectorCode => sector::code(&frozen.sector, &frozen.sector_scheme),
-            Axis::SizeClass => frozen.size_class.clone(),
-            Axis::Province => frozen.province.clone(),
-            Axis::PartyKind => frozen.party_kind.to_string(),
-            Axis::Participation if frozen.participant => "participant".to_owned(),
-            Axis::Participation => "other".to_owned(),
-            _ => warnings_class(*warnings).to_owned(),
-        }
+    }
+    let text = |frozen: &Frozen| match axis {
+        Axis::Sector => sector::section(&frozen.sector, &frozen.sector_scheme),
+        Axis::SectorCode => sector::code(&frozen.sector, &frozen.sector_scheme),
+        Axis::SizeClass => frozen.size_class.clone(),
+        Axis::Province => frozen.province.clone(),
+        Axis::PartyKind => frozen.party_kind.to_string(),
+        _ if frozen.participant => "participant".to_owned(),
+        _ => "other".to_owned(),
     };
-    let (groups, values) = coded(companies.frozen.iter().zip(&companies.warnings).map(text));
+    // The last one is of companies without a letter that counts.
+    let none = std::iter::once(String::new());
+    let (place, values) = coded(facts.frozen.iter().map(text).chain(none));
+    let last = place.last().copied().unwrap_or_default();
+    let of = |frozen: &u32| place.get(*frozen as usize).copied().unwrap_or(last);
     Column {
-        groups: Groups::Company(groups),
+        groups: Groups::Company(companies.frozen.iter().map(of).collect()),
         values,
     }
 }

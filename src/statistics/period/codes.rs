@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-/// A hasher for keys that are hashes themselves: one multiplication is enough.
+/// A hasher for keys that are hashes themselves, or short texts of our own: one multiplication a
+/// word is enough.
 #[derive(Default)]
 pub(super) struct Mix(u64);
 
@@ -14,9 +15,14 @@ impl Hasher for Mix {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+        for part in bytes.chunks(8) {
+            let n = part.iter().fold(0, |n, b| (n << 8) | u64::from(*b));
+            self.write_u64(n ^ ((part.len() as u64) << 56));
         }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(u64::from(value));
     }
 
     fn write_u64(&mut self, value: u64) {
@@ -75,6 +81,50 @@ impl<K: Eq + Hash + Clone, S: std::hash::BuildHasher + Default> Numbers<K, S> {
 
 /// Bits of a dense table at most: 64 MiB.
 const MOST_BITS: usize = 1 << 29;
+
+/// Numbers of a dense table at most: 64 MiB.
+const MOST_NUMBERS: usize = 1 << 24;
+
+/// How much each thing has in each group, and the most that one has.
+pub(super) struct Tallies {
+    n_things: usize,
+    /// One number for each group and thing; empty where that would be too many.
+    numbers: Vec<u32>,
+    others: HashMap<u64, u32, Fast>,
+    most: Vec<u32>,
+}
+
+impl Tallies {
+    pub(super) fn new(n_groups: usize, n_things: usize) -> Self {
+        let n = n_groups.saturating_mul(n_things);
+        Self {
+            n_things,
+            numbers: vec![0; if n <= MOST_NUMBERS { n } else { 0 }],
+            others: HashMap::default(),
+            most: vec![0; n_groups],
+        }
+    }
+
+    pub(super) fn add(&mut self, group: usize, thing: u32) {
+        let at = group * self.n_things + thing as usize;
+        let number = if self.numbers.is_empty() {
+            self.others.entry(at as u64).or_default()
+        } else {
+            let Some(number) = self.numbers.get_mut(at) else {
+                return;
+            };
+            number
+        };
+        *number += 1;
+        if let Some(most) = self.most.get_mut(group) {
+            *most = (*most).max(*number);
+        }
+    }
+
+    pub(super) fn most(&self, group: usize) -> u64 {
+        self.most.get(group).map_or(0, |n| u64::from(*n))
+    }
+}
 
 /// Distinct things, counted apart for each group.
 pub(super) struct Distinct {
@@ -145,6 +195,49 @@ mod tests {
             assert_eq!(dense.count(group), sparse.count(group));
             assert!(dense.count(group) > 50);
         }
+    }
+
+    #[test]
+    fn dense_and_sparse_tallies_have_the_same_most() {
+        let mut dense = Tallies::new(3, 10);
+        let mut sparse = Tallies::new(3, 10);
+        sparse.numbers = Vec::new();
+        let mut naive = HashMap::<(usize, u32), u64>::new();
+        let mut n = 3u32;
+        for _ in 0..300 {
+            n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (group, thing) = ((n >> 8) as usize % 3, (n >> 16) % 10);
+            dense.add(group, thing);
+            sparse.add(group, thing);
+            *naive.entry((group, thing)).or_default() += 1;
+        }
+        for group in 0..3 {
+            let most = (0..10)
+                .filter_map(|t| naive.get(&(group, t)))
+                .max()
+                .copied();
+            assert_eq!(Some(dense.most(group)), most);
+            assert_eq!(Some(sparse.most(group)), most);
+        }
+    }
+
+    #[test]
+    fn texts_of_any_length_hash_apart() {
+        use std::hash::BuildHasher;
+        let of = |text: &str| Fast::default().hash_one(text);
+        let texts = [
+            "",
+            "a",
+            "b",
+            "aa",
+            "\0",
+            "\0\0",
+            "12345678",
+            "123456789",
+            "12345678\0",
+        ];
+        let hashes: HashSet<u64> = texts.iter().map(|t| of(t)).collect();
+        assert_eq!(hashes.len(), texts.len());
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! One pass over letters, with sets of bits in place of group-bys. The tables of a night, which
 //! polars makes, are the oracle.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::axis::{Axis, Column};
-use super::codes::Distinct;
+use super::codes::{Distinct, Fast, Tallies};
 use super::facts::{Companies, Facts, Item, Letter};
 use crate::model::ledger_record::ReceiptState;
 use crate::statistics::{Counts, counted};
@@ -104,7 +104,13 @@ struct Tally {
     participants: Distinct,
     findings: Distinct,
     assets: Distinct,
+    findings_of: Tallies,
+    notifications_of: Tallies,
     cells: Vec<Cell>,
+    /// Groups that a letter stands in, mostly one; and its notification in each: room that is
+    /// used again.
+    of_letter: Vec<usize>,
+    of_pair: Vec<OfPair>,
 }
 
 #[derive(Clone, Default)]
@@ -115,9 +121,7 @@ struct Cell {
     keys: [u64; 3],
     /// Notifications by their strongest kind.
     pairs: [u64; N_RANKS],
-    hours: BTreeMap<u32, u64>,
-    findings_of: BTreeMap<u32, u64>,
-    notifications_of: BTreeMap<u32, u64>,
+    hours: HashMap<u32, u64, Fast>,
 }
 
 impl Tally {
@@ -128,18 +132,21 @@ impl Tally {
             participants: Distinct::new(n_groups, facts.n_companies),
             findings: Distinct::new(n_groups, facts.n_findings),
             assets: Distinct::new(n_groups, facts.n_assets),
+            findings_of: Tallies::new(n_groups, facts.n_companies),
+            notifications_of: Tallies::new(n_groups, facts.n_companies),
+            of_letter: Vec::new(),
+            of_pair: Vec::new(),
             cells: vec![Cell::default(); n_groups],
         }
     }
 
     fn letter(&mut self, facts: &Facts, letter: &Letter, group: &dyn Fn(usize) -> usize) {
         let is_bounced = letter.state.has(ReceiptState::Bounced);
-        // Groups that the letter stands in; mostly one.
-        let mut of_letter: Vec<usize> = Vec::with_capacity(1);
+        let mut of_letter = std::mem::take(&mut self.of_letter);
+        let mut of_pair = std::mem::take(&mut self.of_pair);
         let items = letter.items(&facts.items);
         let mut at = letter.first_item;
         for pair in items.chunk_by(|a, b| a.trigger == b.trigger) {
-            let mut of_pair: Vec<OfPair> = Vec::with_capacity(1);
             for (item_idx, item) in (at..).zip(pair) {
                 let group = group(item_idx);
                 if !of_letter.contains(&group) {
@@ -153,17 +160,18 @@ impl Tally {
             }
             at += pair.len();
             let trigger = pair.first().map_or(0, |i| i.trigger);
-            for of in of_pair {
+            for of in of_pair.drain(..) {
                 self.notification(facts, letter, trigger, &of);
             }
         }
-        for group in of_letter {
+        for group in of_letter.drain(..) {
             if let Some(cell) = self.cells.get_mut(group) {
                 cell.letters += u64::from(!letter.is_repeated);
                 cell.attempts += u64::from(letter.is_repeated);
                 cell.bounced += u64::from(is_bounced);
             }
         }
+        (self.of_letter, self.of_pair) = (of_letter, of_pair);
     }
 
     fn item(&mut self, facts: &Facts, group: usize, letter: &Letter, item: &Item) {
@@ -183,7 +191,7 @@ impl Tally {
             return;
         };
         if is_new_finding {
-            *cell.findings_of.entry(letter.company).or_default() += 1;
+            self.findings_of.add(group, letter.company);
         }
         if let Some(keys) = &facts.keys {
             let [companies, _, findings] = &mut cell.keys;
@@ -204,7 +212,7 @@ impl Tally {
             *count += 1;
         }
         if of.rank <= counted::ESCALATION {
-            *cell.notifications_of.entry(letter.company).or_default() += 1;
+            self.notifications_of.add(of.group, letter.company);
             if let Some(keys) = &facts.keys {
                 let key = keys.of_notification(letter.company, trigger, letter.night);
                 let [_, notifications, _] = &mut cell.keys;
@@ -245,8 +253,8 @@ impl Tally {
             bounced: cell.bounced,
             hours: percentile(&cell.hours, 50).zip(percentile(&cell.hours, 90)),
             keys: cell.keys,
-            most_findings: cell.findings_of.values().copied().max().unwrap_or(0),
-            most_notifications: cell.notifications_of.values().copied().max().unwrap_or(0),
+            most_findings: self.findings_of.most(group),
+            most_notifications: self.notifications_of.most(group),
         }
     }
 }
@@ -273,13 +281,15 @@ fn note(of_pair: &mut Vec<OfPair>, group: usize, item: &Item) {
 }
 
 /// The smallest value that at least `percent` of the counted ones do not exceed.
-fn percentile(histogram: &BTreeMap<u32, u64>, percent: u64) -> Option<u32> {
+fn percentile(histogram: &HashMap<u32, u64, Fast>, percent: u64) -> Option<u32> {
+    let mut sorted: Vec<(u32, u64)> = histogram.iter().map(|(v, n)| (*v, *n)).collect();
+    sorted.sort_unstable();
     let n: u64 = histogram.values().sum();
     let wanted = (n * percent).div_ceil(100).max(1);
     let mut seen = 0;
-    histogram.iter().find_map(|(value, count)| {
+    sorted.into_iter().find_map(|(value, count)| {
         seen += count;
-        (seen >= wanted).then_some(*value)
+        (seen >= wanted).then_some(value)
     })
 }
 
@@ -290,7 +300,7 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let of = |values: &[u32]| {
-            let mut histogram = BTreeMap::new();
+            let mut histogram = HashMap::default();
             for value in values {
                 *histogram.entry(*value).or_default() += 1;
             }

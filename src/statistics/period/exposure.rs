@@ -42,7 +42,7 @@ struct Waiting {
 pub struct Follow {
     span: Span,
     zone: TimeZone,
-    threats: Numbers<String>,
+    threats: Numbers<String, Fast>,
     waiting: HashMap<u128, Vec<Waiting>, Fast>,
     current: HashMap<u128, Spell, Fast>,
     /// Spells that ended before the same finding came back as a relapse.
