@@ -13,7 +13,12 @@ pub(super) fn trimmed(cell: &[u8]) -> &[u8] {
 
 /// A cell as text; a byte that is not UTF-8 becomes the replacement character.
 pub(super) fn lossy(cell: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(trimmed(cell))
+    let cell = trimmed(cell);
+    // Checking takes a tenth of the time that looking for what to replace does.
+    match std::str::from_utf8(cell) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(cell),
+    }
 }
 
 /// A time as Shadowserver writes it: `2026-03-01 02:15:00`, UTC without saying so. Also with
@@ -255,8 +260,10 @@ pub(super) fn product_and_version(text: &str) -> (&str, Option<&str>) {
 /// Adds a JSON string (RFC 8259).
 pub(super) fn push_json(value: &str, into: &mut String) {
     into.push('"');
-    let is_plain = |b: &u8| *b >= 0x20 && *b != b'"' && *b != b'\\' && *b != 0x7f;
-    if value.as_bytes().iter().all(is_plain) {
+    // No early end: many bytes are looked at at once.
+    let is_special = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\') | (b == 0x7f);
+    let has_special = value.bytes().fold(false, |has, b| has | is_special(b));
+    if !has_special {
         into.push_str(value);
     } else {
         for c in value.chars() {
