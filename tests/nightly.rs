@@ -360,6 +360,8 @@ fn a_letter_that_its_form_cannot_hold_leaves_plainly() {
     let said = sandbox.run(night).ended_with(0);
     said.says(&["plain form", &odd]);
     assert_eq!(said.err.matches("plain form").count(), 1);
+    assert_eq!(sandbox.manifest(night)["letters"]["plain"], 1);
+    assert_eq!(calm.manifest(night)["letters"]["plain"], 0);
     assert_eq!(sandbox.ledger("claim").len(), calm.ledger("claim").len());
     let (before, after) = (calm.outputs(night), sandbox.outputs(night));
     let pdfs = before

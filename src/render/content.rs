@@ -338,6 +338,7 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     let pass_on = match (is_bulk, owner::reads(letter)) {
         (true, _) => Some("pass_on"),
         (false, true) => None, // was asked above to pass it on to the company
+        (false, false) if owner::is_for_one_alone(letter) => Some("intro_supplier_strict"),
         (false, false) => Some("intro_supplier"),
     };
     let pass_on = pass_on.filter(|_| owner::may_travel(letter));

@@ -33,7 +33,7 @@ pub(super) fn title_and_what<'a>(s: &'a LetterSection, letter: &Letter) -> (&'a 
 pub(super) fn tlp(letter: &Letter, words: &Words) -> String {
     const ORDER: [(&str, &str); 5] = [
         (RED, "tlp_red"),
-        ("TLP:AMBER+STRICT", "tlp_amber_strict"),
+        (STRICT, "tlp_amber_strict"),
         (AMBER, "tlp_amber"),
         ("TLP:GREEN", "tlp_green"),
         ("TLP:CLEAR", "tlp_clear"),
@@ -42,7 +42,7 @@ pub(super) fn tlp(letter: &Letter, words: &Words) -> String {
         .iter()
         .find(|(label, _)| labels(letter).any(|l| l == *label));
     let (label, key) = match strictest.copied().unwrap_or((AMBER, "tlp_amber")) {
-        ("TLP:AMBER+STRICT" | AMBER, _) if reads(letter) => (AMBER, "tlp_amber_owner"),
+        (STRICT | AMBER, _) if reads(letter) => (AMBER, "tlp_amber_owner"),
         as_it_is => as_it_is,
     };
     let said = words.say(key, &[("tlp", label)]);
@@ -50,6 +50,7 @@ pub(super) fn tlp(letter: &Letter, words: &Words) -> String {
 }
 
 const RED: &str = "TLP:RED";
+const STRICT: &str = "TLP:AMBER+STRICT";
 const AMBER: &str = "TLP:AMBER";
 
 fn labels(letter: &Letter) -> impl Iterator<Item = String> {
@@ -62,4 +63,9 @@ fn labels(letter: &Letter) -> impl Iterator<Item = String> {
 /// May the letter ask its reader to pass it on?
 pub(super) fn may_travel(letter: &Letter) -> bool {
     labels(letter).all(|label| label != RED)
+}
+
+/// Must the letter stay in the reader's own organisation?
+pub(super) fn is_for_one_alone(letter: &Letter) -> bool {
+    labels(letter).any(|label| label == STRICT)
 }

@@ -45,6 +45,8 @@ pub struct Content<'a> {
     pub assumed: &'a [String],
     /// Letters that the night's plan sends.
     pub letters: u64,
+    /// Letters whose PDF is the plain form, since theirs could not be typeset.
+    pub letters_plain: u64,
     /// Letters that are held.
     pub letters_held: u64,
     /// Distinct companies in the letters that are sent.
@@ -150,6 +152,7 @@ struct RegisterV1 {
 #[derive(Serialize)]
 struct LettersV1 {
     sent: u64,
+    plain: u64,
     held: u64,
     companies: u64,
 }
@@ -225,6 +228,7 @@ fn content_v1(c: &Content<'_>) -> ContentV1 {
         assumed_coverage: c.assumed.to_vec(),
         letters: LettersV1 {
             sent: c.letters,
+            plain: c.letters_plain,
             held: c.letters_held,
             companies: c.companies,
         },

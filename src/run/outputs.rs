@@ -59,6 +59,8 @@ pub struct Rendered {
     pub(super) pages: Vec<u32>,
     /// Letters that could not be typeset at all.
     pub(super) n_impossible: u64,
+    /// Letters whose PDF is the plain form.
+    pub(super) n_plain: u64,
 }
 
 /// A letter on its way to the next contact.
@@ -122,6 +124,7 @@ impl Outputs<'_> {
                     drafted.is_sendable = false;
                     impossible.insert(drafted.letter.id);
                 }
+                rendered.n_plain += u64::from(letter.is_plain);
                 rendered.forms.push(hashes(&letter.files));
                 rendered.pages.push(letter.pages);
                 files.extend(letter.files);
@@ -194,6 +197,7 @@ impl Outputs<'_> {
                 OneLetter {
                     files,
                     pages: done.pages,
+                    is_plain: done.is_fallback,
                     is_impossible: false,
                 }
             }
@@ -205,6 +209,7 @@ impl Outputs<'_> {
                 OneLetter {
                     files: Vec::new(),
                     pages: 0,
+                    is_plain: false,
                     is_impossible: true,
                 }
             }
@@ -482,6 +487,7 @@ impl Outputs<'_> {
             gone: gone_counts(night),
             assumed: &night.sightings.assumed,
             letters: n_sent,
+            letters_plain: night.rendered.n_plain,
             letters_held: count(night.decided.letters.iter().filter(|d| !d.is_sendable)),
             companies: n_sent,
             outputs,
@@ -539,6 +545,7 @@ fn gone_counts(night: &RenderedNight<'_>) -> BTreeMap<&'static str, u64> {
 struct OneLetter {
     files: Files,
     pages: u32,
+    is_plain: bool,
     is_impossible: bool,
 }
 

@@ -48,8 +48,9 @@ pub fn ask(call: &Call, form: Form, moment: &Moment) -> Result<(String, u8), Fai
     Ok((text, found.exit_code))
 }
 
-/// Writes `status.json` and `status.om` below the job's status folder, and after a run that
-/// ended `summary.txt` too. They say how things stand now, so they are replaced.
+/// Writes `status.json` and `status.om` below the job's status folder, after a run that ended
+/// `summary.txt` too, and last `latest.json`, which points to the newest night that ended. They
+/// say how things stand now, so they are replaced.
 ///
 /// # Errors
 /// The store refuses us or is not there.
@@ -66,10 +67,26 @@ pub(super) fn write(
     };
     put("status.json", &status::json(&found)?)?;
     put("status.om", metrics(loaded, &found).as_bytes())?;
-    match summary {
-        Some(summary) => put("summary.txt", night_mail::text(summary, &found).as_bytes()),
+    if let Some(summary) = summary {
+        put("summary.txt", night_mail::text(summary, &found).as_bytes())?;
+    }
+    // Last: whoever follows it finds everything there.
+    match latest(loaded, view) {
+        Some(latest) => put("latest.json", latest.as_bytes()),
         None => Ok(()),
     }
+}
+
+/// Where the newest night that ended is, under the base.
+fn latest(loaded: &Loaded, view: &LedgerView) -> Option<String> {
+    let (night, _, run) = view.ended().into_iter().max()?;
+    let folder = format!("{}{night}/{run}/", loaded.job.runs);
+    let pointer = serde_json::json!({
+        "night": night.to_string(),
+        "run": folder,
+        "statistics": format!("{folder}statistics/"),
+    });
+    Some(format!("{pointer:#}\n"))
 }
 
 fn of(

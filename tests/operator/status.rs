@@ -42,6 +42,15 @@ fn a_night_that_is_due_and_missing_ends_with_2_and_one_that_was_done_with_0() {
     assert!(!sandbox.path("ledger").exists(), "status touches nothing");
 
     sandbox.run(FIRST).ended_with(0);
+    let latest = || {
+        let bytes = fs::read(sandbox.path("status/latest.json")).unwrap();
+        let latest: Value = serde_json::from_slice(&bytes).unwrap();
+        let statistics = latest["statistics"].as_str().unwrap();
+        let csv = sandbox.path(statistics).join("statistics.csv");
+        assert!(csv.exists(), "{csv:?}");
+        latest["night"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(latest(), FIRST);
     let found = json(&sandbox, 2);
     assert_eq!(found["last_good_night"]["night"], FIRST);
     assert_eq!(
@@ -51,6 +60,7 @@ fn a_night_that_is_due_and_missing_ends_with_2_and_one_that_was_done_with_0() {
     assert_eq!(found["missing_nights"], serde_json::json!([SECOND]));
 
     sandbox.run(SECOND).ended_with(0);
+    assert_eq!(latest(), SECOND);
     let found = json(&sandbox, 0);
     assert_eq!(found["last_good_night"]["night"], SECOND);
     assert_eq!(found["missing_nights"], serde_json::json!([]));

@@ -83,7 +83,9 @@ fn what_is_to_be_passed_on_bears_a_label_that_allows_it() {
     assert!(!asks(&labelled(own.clone(), "TLP:RED")));
     let strict = flat(&labelled(own, "TLP:AMBER+STRICT"), &look);
     assert!(
-        strict.contains("TLP:AMBER+STRICT: alleen voor uw eigen"),
+        strict.contains("TLP:AMBER+STRICT: alleen voor uw eigen")
+            && strict.contains("mag uw organisatie niet verlaten")
+            && !strict.contains("vandaag nog door"),
         "{strict}"
     );
 }

@@ -342,6 +342,8 @@ fn assert_published(sandbox: &Sandbox) {
         "{n_shown} shown, {n_secret} secret"
     );
     assert!(sandbox.path("statistics/2026-03/v1/version.json").exists());
+    let latest = std::fs::read_to_string(sandbox.path("statistics/2026-03/latest.json")).unwrap();
+    assert!(latest.contains("\"statistics/2026-03/v1/\""), "{latest}");
     assert!(
         !sandbox.path("statistics/2026-03/v2").exists(),
         "nothing changed"

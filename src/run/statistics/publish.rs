@@ -98,6 +98,8 @@ pub(super) fn publish(counted: &Counted, settings: &Publish) -> Result<Published
     };
     let newest = version::newest(&counted.place, &settings.folder, span)?;
     if let Some(published) = stands_already(counted, settings, &before, newest.as_ref()) {
+        let number = newest.as_ref().map_or(0, |v| v.version);
+        version::point(&counted.place, &settings.folder, span, number)?;
         return Ok(published);
     }
     let done = guard::protect(&draft, &before, &settings.rules)

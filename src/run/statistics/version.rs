@@ -44,7 +44,11 @@ pub(super) fn write_if_new(
     let number = after(newest.as_ref());
     let outputs = hashes(&files);
     match newest.filter(|v| v.outputs_sha256 == outputs) {
-        Some(newest) => Ok(unchanged(prefix, span, &newest)),
+        Some(newest) => {
+            // A run that died may have left the pointer behind.
+            point(&counted.place, prefix, span, newest.version)?;
+            Ok(unchanged(prefix, span, &newest))
+        }
         None => write(counted, prefix, span, number, files),
     }
 }
@@ -64,6 +68,14 @@ pub(super) fn unchanged(prefix: &str, span: Span, newest: &VersionV1) -> Version
         folder: folder(prefix, span, newest.version),
         is_new: false,
     }
+}
+
+/// `latest.json` of the period: the one object here that is replaced, written last.
+pub(super) fn point(place: &Place, prefix: &str, span: Span, number: u32) -> Result<(), Failure> {
+    let folder = folder(prefix, span, number);
+    let pointer = serde_json::json!({ "version": number, "folder": folder });
+    let path = format!("{prefix}{}/latest.json", span.label());
+    place.replace(&path, format!("{pointer:#}\n").as_bytes())
 }
 
 fn hashes(files: &Files) -> BTreeMap<String, String> {
@@ -102,6 +114,7 @@ pub(super) fn write(
         .create_many(full.collect())
         .map_err(|f| unfinished(f, place, &folder))?;
     place.create_same(&format!("{folder}version.json"), &json)?;
+    point(place, prefix, span, number)?;
     Ok(Version {
         folder,
         is_new: true,
