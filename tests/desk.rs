@@ -328,6 +328,40 @@ fn a_threat_in_shadow_shows_what_it_would_have_done() {
     assert!(!active.outputs(FIRST).contains_key("statistics/shadow.csv"));
 }
 
+/// What a held night wrote ends with the retention too: its counts stay, its letters and tables go.
+#[test]
+fn a_held_night_ends_with_the_retention() {
+    let sandbox = Sandbox::new(&[6, 9, 10, 12]);
+    let job = "jobs/nightly.toml";
+    let everybody = r#"write_to = ["participant", "registered", "unregistered", "network_owner"]"#;
+    sandbox.edit(job, everybody, r#"write_to = ["participant"]"#);
+    sandbox.edit(job, "retention_days = 1095 ", "retention_days = 1 ");
+    sandbox.edit(job, "max_letters = 1000 ", "max_letters = 1 ");
+    sandbox.run(FIRST).ended_with(2).says(&["HELD:"]);
+    let before = sandbox.outputs(FIRST);
+    assert!(
+        before
+            .keys()
+            .any(|n| n.starts_with("held/") && n.ends_with(".pdf"))
+    );
+    sandbox.edit(job, "max_letters = 1 ", "max_letters = 1000 ");
+    for night in [SECOND, "2026-03-12"] {
+        sandbox.run(night).ended_with(0);
+    }
+    let after = sandbox.outputs(FIRST);
+    assert!(after.contains_key("held/manifest.json"));
+    assert!(after.contains_key("held/statistics/statistics.csv"));
+    let stays = [
+        "held/manifest.json",
+        "held/statistics/",
+        "letters.plan.json",
+    ];
+    let goes = after
+        .keys()
+        .find(|n| !stays.iter().any(|s| n.starts_with(s)));
+    assert_eq!(goes, None);
+}
+
 #[test]
 fn what_is_older_than_the_retention_goes_with_the_next_night() {
     let sandbox = Sandbox::new(&[6, 9, 10, 12]);
