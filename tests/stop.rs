@@ -42,7 +42,7 @@ impl Outbox for Slow {
             .lock()
             .unwrap()
             .push((dispatch.name(), Instant::now()));
-        std::thread::sleep(Duration::from_millis(4));
+        std::thread::sleep(Duration::from_millis(12));
         Ok(Handed::HandedOver)
     }
 }
@@ -78,10 +78,13 @@ fn set_at_random_moments_no_letter_starts_a_second_later_and_all_go_in_the_end()
             (ended, receipts)
         };
         let path = folder.path().join("STOP");
-        let moment = Duration::from_millis(40 + 37 * u64::from(round));
+        // By letters, not by the clock: a fast machine would be done before.
+        let n_before = 3 + 4 * usize::from(round);
         let (set_at, (ended, n_receipts)) = std::thread::scope(|scope| {
             let setter = scope.spawn(|| {
-                std::thread::sleep(moment);
+                while STARTED.lock().unwrap().len() < n_before {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 fs::write(&path, b"").unwrap();
                 Instant::now()
             });
