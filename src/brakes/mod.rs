@@ -297,9 +297,9 @@ fn snapshots(settings: &Settings, tonight: &Tonight, view: &LedgerView, pull: &m
     let mut seen = BTreeSet::new();
     for s in &tonight.snapshots {
         // Files without a row are all alike; an empty day repeats nothing.
-        let twice = s.rows > 0 && !seen.insert(s.sha256.as_str());
-        let again = twice || s.rows > 0 && earlier.contains(s.sha256.as_str());
-        if settings.hold_repeated && again {
+        let sha256 = s.sha256.as_str();
+        let is_again = s.rows > 0 && (earlier.contains(sha256) || !seen.insert(sha256));
+        if settings.hold_repeated && is_again {
             pull(Brake::RepeatedSnapshot, &s.path, 1, 0);
         }
         if settings.hold_incomplete && !s.is_complete {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::diag::Failure;
 use crate::model::name::Domain;
+use crate::model::night_csv::night_csv;
 use crate::model::published::{Answer, Own, Published};
 
 /// Adoption of security.txt among a group of companies.
@@ -68,14 +69,7 @@ pub fn adoption_csv(
     night: &str,
     separator: u8,
 ) -> Result<Vec<u8>, Failure> {
-    let bug =
-        |e: &dyn std::fmt::Display| Failure::our_bug(format!("adoption of security.txt: {e}"));
-    let mut writer = csv::WriterBuilder::new()
-        .delimiter(separator)
-        .from_writer(Vec::new());
     let header = [
-        "status",
-        "night",
         "group",
         "value",
         "companies",
@@ -85,8 +79,7 @@ pub fn adoption_csv(
         "without_fault",
         "unknown",
     ];
-    writer.write_record(header).map_err(|e| bug(&e))?;
-    for row in rows {
+    let rows = rows.iter().map(|row| {
         let c = &row.counts;
         let counts = [
             c.companies,
@@ -95,11 +88,8 @@ pub fn adoption_csv(
             c.usable,
             c.without_fault,
             c.unknown,
-        ]
-        .map(|n| n.to_string());
-        let words = [status, night, row.group, &row.value];
-        let fields = words.into_iter().chain(counts.iter().map(String::as_str));
-        writer.write_record(fields).map_err(|e| bug(&e))?;
-    }
-    writer.into_inner().map_err(|e| bug(&e))
+        ];
+        ([row.group, row.value.as_str()], counts)
+    });
+    night_csv(&header, [status, night], separator, rows)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::v1::parsed;
 use crate::model::aftermath::{Answer, Correction, PrintBatch, PrintReport};
 
 #[derive(Serialize, Deserialize)]
@@ -49,10 +50,6 @@ pub(super) struct CorrectionLine {
 
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
-}
-
-fn parsed<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| what)
 }
 
 fn all<T: std::str::FromStr>(texts: &[String], what: &'static str) -> Result<Vec<T>, &'static str> {

@@ -16,6 +16,7 @@ pub mod matches;
 pub mod name;
 pub mod net;
 pub mod night;
+pub mod night_csv;
 pub mod observation;
 pub mod published;
 pub mod shown;

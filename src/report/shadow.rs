@@ -6,6 +6,7 @@ use crate::diag::Failure;
 use crate::model::company::CompanyKey;
 use crate::model::counts::Outcomes;
 use crate::model::decision::{Decision, Outcome};
+use crate::model::night_csv::night_csv;
 
 /// One threat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,13 +63,7 @@ pub fn shadow_csv(
     night: &str,
     separator: u8,
 ) -> Result<Vec<u8>, Failure> {
-    let bug = |e: &dyn std::fmt::Display| Failure::our_bug(format!("threats in shadow: {e}"));
-    let mut writer = csv::WriterBuilder::new()
-        .delimiter(separator)
-        .from_writer(Vec::new());
     let header = [
-        "status",
-        "night",
         "threat_id",
         "decisions",
         "below_policy",
@@ -79,8 +74,7 @@ pub fn shadow_csv(
         "companies",
         "more_letters",
     ];
-    writer.write_record(header).map_err(|e| bug(&e))?;
-    for row in rows {
+    let rows = rows.iter().map(|row| {
         let o = &row.decisions;
         let counts = [
             o.total(),
@@ -91,13 +85,10 @@ pub fn shadow_csv(
             row.findings,
             row.companies,
             row.more_letters,
-        ]
-        .map(|n| n.to_string());
-        let words = [status, night, &row.threat_id];
-        let fields = words.into_iter().chain(counts.iter().map(String::as_str));
-        writer.write_record(fields).map_err(|e| bug(&e))?;
-    }
-    writer.into_inner().map_err(|e| bug(&e))
+        ];
+        ([row.threat_id.as_str()], counts)
+    });
+    night_csv(&header, [status, night], separator, rows)
 }
 
 fn len(n: usize) -> u64 {

@@ -34,15 +34,6 @@ const STAYS: [&str; 9] = [
     "verification",
 ];
 
-/// Tables in which several companies stand; such an object goes as a whole.
-const SHARED: [&str; 5] = [
-    DECISIONS[0],
-    DECISIONS[1],
-    DECISIONS[2],
-    DECISIONS[3],
-    "mail-merge/",
-];
-
 /// The decisions of a night that went, and of one that is held or was: both may be there; and what
 /// threats in shadow would have done.
 const DECISIONS: [&str; 4] = [
@@ -114,7 +105,8 @@ fn of_company(
         }
         let is_of = |name: &&String| {
             let stays = STAYS.iter().any(|s| is_below(name, s));
-            let is_shared = SHARED.iter().any(|s| name.starts_with(s));
+            // Several companies stand in these; such an object goes as a whole.
+            let is_shared = DECISIONS.contains(&name.as_str()) || name.starts_with("mail-merge/");
             let is_named = || references.iter().any(|r| name.contains(r.as_str()));
             !stays && ((is_shared && is_in_tables) || is_named())
         };

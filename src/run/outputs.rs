@@ -10,7 +10,7 @@ use super::hold::Held;
 use super::load::Loaded;
 use super::progress::Progress;
 use super::sweep::Swept;
-use super::world::World;
+use super::world::{self, World};
 use super::{Moment, shadow, side_by_side};
 use crate::decide::{Decided, Drafted, history::History};
 use crate::diag::{Failure, Reject};
@@ -341,14 +341,7 @@ impl Outputs<'_> {
 
     pub(super) fn statistics(&self, night: &RenderedNight<'_>) -> Result<Files, Failure> {
         let tonight = self.claims(night);
-        let titles = self
-            .loaded
-            .catalogue
-            .threats
-            .iter()
-            .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
-            .chain(night.world.branches.clone())
-            .collect();
+        let titles = world::titles(self.loaded, night.world.branches.clone());
         let input = statistics::Input {
             night: self.pin.night,
             ledger: night.view,

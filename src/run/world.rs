@@ -212,6 +212,15 @@ pub(super) fn branches(loaded: &Loaded, place: &Place, night: Night) -> Result<T
     reader.branches(&loaded.job.references)
 }
 
+/// What statistics call threats and branches.
+pub(super) fn titles(loaded: &Loaded, branches: Titles) -> Titles {
+    let threats = loaded.catalogue.threats.iter();
+    threats
+        .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
+        .chain(branches)
+        .collect()
+}
+
 fn by_company(contacts: Vec<Contact>) -> BTreeMap<CompanyKey, Vec<Contact>> {
     let mut by_company: BTreeMap<CompanyKey, Vec<Contact>> = BTreeMap::new();
     for contact in contacts {

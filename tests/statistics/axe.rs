@@ -2,11 +2,9 @@
 
 use nachtwacht::model::company::Language;
 use nachtwacht::statistics::forms::{self, sheets};
-use nachtwacht::statistics::{Input, html, tables};
 
 use super::forms::{about, published};
-use super::night;
-use super::page::winter;
+use super::page::full_page;
 use super::work::groups;
 use crate::axe::{assert_clean_but_for, judge};
 
@@ -18,22 +16,10 @@ pub fn pages() -> Vec<(String, String)> {
     about.work = &groups;
     let sheets = sheets(&done.publication);
     let publication = |language| forms::page(&sheets, &about, language).unwrap();
-    let (ledger, titles) = winter();
-    let input = Input {
-        night: night(),
-        ledger: &ledger,
-        tonight: &[],
-        titles: &titles,
-    };
-    let nightly = html(
-        &tables(&input).unwrap(),
-        night(),
-        "Nachtwacht – waarschuwingsdienst",
-    );
     [
         ("publication nl", publication(Language::Nl)),
         ("publication en", publication(Language::En)),
-        ("night", nightly.unwrap()),
+        ("night", full_page()),
     ]
     .map(|(name, page)| (name.to_owned(), String::from_utf8(page).unwrap()))
     .to_vec()

@@ -76,9 +76,8 @@ pub fn winter() -> (LedgerView, Titles) {
     (ledger, titles.collect())
 }
 
-/// With every chart. `NACHTWACHT_LOOK=folder` writes it there, to look at.
-#[test]
-fn a_full_page_is_well_formed() {
+/// The page of a night, with every chart.
+pub fn full_page() -> Vec<u8> {
     let (ledger, titles) = winter();
     let input = Input {
         night: night(),
@@ -87,7 +86,13 @@ fn a_full_page_is_well_formed() {
         titles: &titles,
     };
     let cells = tables(&input).unwrap();
-    let page = html(&cells, night(), "Nachtwacht – waarschuwingsdienst").unwrap();
+    html(&cells, night(), "Nachtwacht – waarschuwingsdienst").unwrap()
+}
+
+/// `NACHTWACHT_LOOK=folder` writes it there, to look at.
+#[test]
+fn a_full_page_is_well_formed() {
+    let page = full_page();
     let text = String::from_utf8(page.clone()).unwrap();
     let n = |what: &str| text.matches(what).count();
     assert_eq!(n("<svg"), 10, "a chart for every split");

@@ -125,11 +125,7 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
     let funnel = funnel(&loaded, &place, &facts)?;
     let security_txt = security_txt(&loaded, &place, &facts)?;
     let branches = world::branches(&loaded, &place, Night::new(span.until()))?;
-    let threats = loaded.catalogue.threats.iter();
-    let titles = threats
-        .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
-        .chain(branches)
-        .collect();
+    let titles = world::titles(&loaded, branches);
     Ok(Counted {
         loaded,
         place,
