@@ -1,7 +1,7 @@
-//! What statistics of a period cost: counting ten years of nights, and reading a ledger of parts.
+//! What statistics of a period cost, from the parts of a ledger of ten years on to the tables.
 //! See `benches/README.md`.
 //!
-//! `cargo bench --profile dev --bench statistics -- [notifications in millions] [on disk, in thousands]`
+//! `cargo bench --profile dev --bench statistics -- [notifications in thousands] [by lines, in thousands]`
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -25,7 +25,7 @@ use nachtwacht::model::company::{Channel, PartyKind};
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::identity::{FindingId, LetterId, PartyRef, Reference, Secret};
 use nachtwacht::model::ledger_record::{
-    Claim, ClaimItem, Evidence, Frozen, Numbered, Receipt, ReceiptState, Record,
+    Claim, ClaimItem, Evidence, Frozen, Receipt, ReceiptState, Record,
 };
 use nachtwacht::model::night::Night;
 use nachtwacht::model::threat::Urgency;
@@ -58,6 +58,9 @@ fn claim(n: u64, night: Night, secret: &Secret) -> Claim {
     let finding = if is_reminder { n - 3 } else { n };
     let company = mixed(finding) % COMPANIES;
     let letter_id = LetterId(hash(n));
+    let midnight = night.date().to_zoned_datetime(TimeZone::UTC).unwrap();
+    let seen =
+        midnight.timestamp().as_microsecond() + i64::try_from(mixed(n) % 86_400_000_000).unwrap();
     Claim {
         letter_id,
         reference: Reference::of(secret, night, letter_id),
@@ -86,8 +89,8 @@ fn claim(n: u64, night: Night, secret: &Secret) -> Claim {
             urgency: Urgency::ALL[n as usize % 2],
             feed: ["shadowserver", "partner"][n as usize % 2].into(),
             asset_ref: PartyRef(hash(company + COMPANIES)),
-            first_observed_at: 1_451_606_400_000_000,
-            observed_at: 1_451_606_400_000_000,
+            first_observed_at: seen - i64::try_from(mixed(finding) % 259_200_000_000).unwrap(),
+            observed_at: seen,
             evidence: Evidence::default(),
         }],
     }
@@ -127,114 +130,230 @@ fn memory_mib(field: &str) -> u64 {
     number.unwrap_or(0) / 1024
 }
 
+/// Processor time of all threads of this process so far: on a shared machine it says more than the
+/// clock does.
+fn processor() -> Duration {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let nanos = tasks.map(|task| {
+        let text = fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
+        text.split(' ')
+            .next()
+            .and_then(|n| n.parse::<u64>().ok())
+            .unwrap_or(0)
+    });
+    Duration::from_nanos(nanos.sum())
+}
+
 fn rate(what: &str, n: u64, took: Duration) {
     let millions = n as f64 / took.as_secs_f64() / 1e6;
     let seconds = took.as_secs_f64();
-    println!("{what:<44} {millions:7.2} M notifications/s {seconds:8.1} s");
+    println!("{what:<52} {millions:7.2} M notifications/s {seconds:8.2} s");
 }
 
-/// Records are made in memory, a night at a time, and thrown away; only taking them is timed.
-fn in_memory(n: u64) {
+fn place(folder: &Path) -> Place {
+    let url = url::Url::from_directory_path(folder).unwrap();
+    Place::open(&url, &store::Settings::default(), &BTreeMap::new()).unwrap()
+}
+
+/// Ten years of nights, as parts. The single objects and their copy are thrown away as soon as a part
+/// holds them: with them it would be 20 GB for ten million.
+fn make(n: u64, nights: u64, folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
     let secret = Secret::new(b"bench");
+    let who = Holder::this_process("bench");
+    let settings = Settings {
+        takeover_secs: 0,
+        ..Settings::default()
+    };
+    let mut ledger = Ledger::open(&place(folder), &settings, &who).unwrap();
+    let each = n / nights;
+    let throw_away = |(first, last): (u64, u64)| {
+        for seq in first..=last {
+            for prefix in ["ledger", "ledger-copy"] {
+                fs::remove_file(folder.join(format!("{prefix}/{seq:012}.jsonl"))).unwrap();
+            }
+        }
+    };
+    for day in 0..nights {
+        for some in records(day * each, each, night(day), &secret).chunks(CLAIMS_AN_OBJECT) {
+            let mut keep = |_: &_, records| records;
+            ledger.append(some.to_vec(), &mut keep).unwrap();
+        }
+        if let Some(span) = ledger.compact(true).unwrap() {
+            ledger.forget();
+            throw_away(span);
+        }
+    }
+    if let Some(span) = ledger.compact(false).unwrap() {
+        throw_away(span);
+    }
+}
+
+/// From the parts on to the tables of a period.
+fn measure(folder: &Path, span: Span, n: u64, is_all: bool) {
     let zone = TimeZone::get("Europe/Amsterdam").unwrap();
-    let whole = Span::new(FIRST, night(NIGHTS - 1).date());
-    let (mut gather, mut follow) = (
-        Gather::new(whole, zone.clone()),
-        Follow::new(whole, zone.clone()),
+    let settings = Settings::default();
+    println!(
+        "{} to {}: {n} notifications in the ledger",
+        span.from(),
+        span.until()
     );
-    let year = Span::new(date(2025, 1, 1), date(2025, 12, 31));
-    let mut of_year = Gather::new(year, zone);
-    let mut took = [Duration::ZERO; 3];
-    let (mut seq, each) = (0, n / NIGHTS);
-    for day in 0..NIGHTS {
-        let made = records(day * each, each, night(day), &secret);
-        let made = made.into_iter().map(|record| {
-            seq += 1;
-            Numbered { seq, record }
-        });
-        let made: Vec<Numbered> = made.collect();
+    let begin = processor();
+    Ledger::stream(&place(folder), &settings, &mut |_| ()).unwrap();
+    rate("  reading alone", n, processor() - begin);
+    let start = processor();
+    let mut gather = Gather::new(span, zone.clone());
+    let mut follow = Follow::new(span, zone);
+    let mut took = [Duration::ZERO; 2];
+    let clock = Instant::now();
+    Ledger::stream(&place(folder), &settings, &mut |columns| {
         for (part, took) in took.iter_mut().enumerate() {
             let start = Instant::now();
             match part {
-                0 => made.iter().for_each(|r| gather.add(r)),
-                1 => made.iter().for_each(|r| of_year.add(r)),
-                _ => made.iter().for_each(|r| follow.add(r)),
+                0 => gather.take(columns),
+                _ => follow.take(columns),
             }
             *took += start.elapsed();
         }
-        if day == NIGHTS / 10 {
-            println!("memory after a tenth {} MiB", memory_mib("VmRSS"));
-        }
-    }
-    let n = each * NIGHTS;
-    println!("{n} notifications over {NIGHTS} nights, made in memory, one core");
-    rate("taking, a period of all nights", n, took[0]);
-    rate("taking, a period of one year", n, took[1]);
-    rate("following exposures", n, took[2]);
-    let start = Instant::now();
+    })
+    .unwrap();
+    let read = processor();
+    rate("  reading and taking", n, read - start);
+    println!(
+        "    by the clock {:.2} s, of it taking letters {:.2}, following exposures {:.2}",
+        clock.elapsed().as_secs_f64(),
+        took[0].as_secs_f64(),
+        took[1].as_secs_f64()
+    );
     let outcomes = follow.finish();
-    rate("their survival table", n, start.elapsed());
     assert_eq!(outcomes.exposures.len(), 27);
+    let survival = processor();
+    rate("  exposures and survival", n, survival - read);
     let facts = gather.finish();
-    for axes in [
-        vec![],
-        vec![Axis::Threat],
-        vec![Axis::Month],
-        vec![Axis::Sector, Axis::SizeClass],
-    ] {
-        let start = Instant::now();
+    let settled = processor();
+    rate("  settling letters", n, settled - survival);
+    let total = count(&facts, &[]);
+    let counts = total[0].figures.counts;
+    let n_in = counts.notifications + counts.reminders;
+    assert!(n_in > 0 && (!is_all || n_in == n), "{n_in} of {n}");
+    rate("  the total", n, processor() - settled);
+    rate(
+        "from the parts on to the total and the exposures",
+        n,
+        processor() - start,
+    );
+    for axes in tables() {
+        let start = processor();
         let rows = count(&facts, &axes);
         let names: Vec<&str> = axes.iter().map(|a| a.as_str()).collect();
-        let what = format!("counting by {} ({} rows)", names.join(", "), rows.len());
-        rate(&what, n, start.elapsed());
-        if axes.is_empty() {
-            let counts = rows[0].figures.counts;
-            assert_eq!(counts.notifications + counts.reminders, n);
-        }
+        let what = format!("  by {} ({} rows)", names.join(", "), rows.len());
+        rate(&what, n, processor() - start);
     }
+    rate(
+        "from the parts on to all 18 tables of the job",
+        n,
+        processor() - start,
+    );
     println!("peak memory {} MiB", memory_mib("VmHWM"));
 }
 
-/// A ledger in a folder of this machine, with its copy, as parts.
-fn on_disk(n: u64, folder: &Path) {
-    let secret = Secret::new(b"bench");
-    let url = url::Url::from_directory_path(folder).unwrap();
-    let place = Place::open(&url, &store::Settings::default(), &BTreeMap::new()).unwrap();
-    let settings = Settings::default();
-    let who = Holder::this_process("bench");
-    let mut ledger = Ledger::open(&place, &settings, &who).unwrap();
-    let mut all: Vec<Record> = Vec::new();
-    let each = n.div_ceil(100);
-    for day in 0..100 {
-        all.extend(records(day * each, each, night(day), &secret));
-    }
-    let n = each * 100;
-    for chunk in all.chunks(CLAIMS_AN_OBJECT) {
-        let mut keep = |_: &_, records| records;
-        ledger.append(chunk.to_vec(), &mut keep).unwrap();
-    }
-    drop(all);
-    let read = |what: &str| {
-        let zone = TimeZone::get("Europe/Amsterdam").unwrap();
-        let mut gather = Gather::new(Span::new(FIRST, night(99).date()), zone);
-        let start = Instant::now();
-        Ledger::stream(&place, &settings, &mut |r| gather.add(r)).unwrap();
-        rate(what, n, start.elapsed());
-        let counts = count(&gather.finish(), &[])[0].figures.counts;
-        assert_eq!(counts.notifications + counts.reminders, n);
-    };
-    println!("{n} notifications on disk");
-    read("reading and taking, out of objects");
-    ledger.compact(false).unwrap();
-    read("reading and taking, out of a part");
+/// The tables of `jobs/statistics.toml`.
+fn tables() -> Vec<Vec<Axis>> {
+    let one = [
+        Axis::Threat,
+        Axis::Trigger,
+        Axis::Urgency,
+        Axis::Sector,
+        Axis::SectorCode,
+        Axis::SizeClass,
+        Axis::Province,
+        Axis::PartyKind,
+        Axis::Participation,
+        Axis::Warnings,
+        Axis::Channel,
+        Axis::Feed,
+        Axis::Kind,
+        Axis::Month,
+    ];
+    let mut all: Vec<Vec<Axis>> = one.map(|a| vec![a]).to_vec();
+    all.extend([
+        vec![Axis::Sector, Axis::SizeClass],
+        vec![Axis::Sector, Axis::Threat],
+        vec![Axis::Province, Axis::Sector],
+        vec![Axis::Participation, Axis::Warnings],
+    ]);
+    all
 }
 
+/// The same from the lines of parts without columns.
+fn by_lines(n: u64, folder: &Path) {
+    make(n, 100, folder);
+    for part in fs::read_dir(folder.join("ledger/parts")).unwrap() {
+        let part = part.unwrap().path();
+        if part.is_dir() {
+            fs::remove_dir_all(part).unwrap();
+        }
+    }
+    let zone = TimeZone::get("Europe/Amsterdam").unwrap();
+    let mut gather = Gather::new(Span::new(FIRST, night(99).date()), zone);
+    let start = processor();
+    Ledger::stream(&place(folder), &Settings::default(), &mut |c| {
+        gather.take(c)
+    })
+    .unwrap();
+    rate("reading and taking by lines", n, processor() - start);
+}
+
+/// In a process of its own each, so that the peak of memory is that of one call.
 fn main() {
-    let mut numbers = std::env::args().filter_map(|a| a.parse::<u64>().ok());
-    let millions = numbers.next().unwrap_or(10);
-    let thousands = numbers.next().unwrap_or(200);
+    let arguments: Vec<String> = std::env::args().collect();
+    let measured = arguments.iter().position(|a| a == "--measure");
+    if let Some([folder, span, n]) = measured.and_then(|at| arguments.get(at + 1..at + 4)) {
+        let n = n.parse().unwrap();
+        return measure(
+            Path::new(folder),
+            span.parse().unwrap(),
+            n,
+            span.contains(".."),
+        );
+    }
+    let mut numbers = arguments.iter().filter_map(|a| a.parse::<u64>().ok());
+    let n = numbers.next().unwrap_or(1_000) * 1_000 / NIGHTS * NIGHTS;
+    let lines = numbers.next().unwrap_or(50) * 1_000;
     let folder = tempfile::tempdir().unwrap();
-    on_disk(thousands * 1_000, folder.path());
-    println!("peak memory so far {} MiB", memory_mib("VmHWM"));
-    in_memory(millions * 1_000_000);
+    by_lines(lines, &folder.path().join("lines"));
+    let ledger = folder.path().join("ledger-of-ten-years");
+    let start = Instant::now();
+    make(n, NIGHTS, &ledger);
+    println!(
+        "{n} notifications over {NIGHTS} nights were written in {} s",
+        start.elapsed().as_secs()
+    );
+    let size = |of: &str| {
+        let out = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("du -cm {of} | tail -1"))
+            .current_dir(ledger.join("ledger/parts"))
+            .output()
+            .unwrap();
+        String::from_utf8(out.stdout)
+            .unwrap()
+            .split_whitespace()
+            .next()
+            .unwrap_or("?")
+            .to_owned()
+    };
+    println!(
+        "lines {} MiB, columns {} MiB",
+        size("*.parquet"),
+        size("*/*")
+    );
+    let all = format!("{FIRST}..{}", night(NIGHTS - 1));
+    for span in ["2024", &all] {
+        let done = std::process::Command::new(&arguments[0])
+            .args(["--measure", ledger.to_str().unwrap(), span, &n.to_string()])
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
 }

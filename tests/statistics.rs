@@ -20,6 +20,7 @@ use proptest::prelude::*;
 
 mod annex;
 mod axe;
+mod columns;
 mod elimination;
 mod exposure;
 mod forms;

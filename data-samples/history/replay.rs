@@ -67,7 +67,7 @@ pub fn facts(folder: &Path, span: &str) -> Facts {
     let place = loaded.place(&call.env).unwrap();
     let span: Span = span.parse().unwrap();
     let mut gather = Gather::new(span, loaded.job.zone.clone());
-    Ledger::stream(&place, &loaded.job.ledger, &mut |r| gather.add(r)).unwrap();
+    Ledger::stream(&place, &loaded.job.ledger, &mut |c| gather.take(c)).unwrap();
     gather.finish()
 }
 

@@ -15,9 +15,9 @@ pub(super) struct Chain {
 
 /// An object that was read, and not yet held against those before it: in any order, on any thread.
 pub(super) struct Unlinked {
-    header: v1::Header,
-    records: Vec<Record>,
-    sha256: String,
+    pub(super) header: v1::Header,
+    pub(super) records: Vec<Record>,
+    pub(super) sha256: String,
 }
 
 impl Unlinked {

@@ -7,8 +7,10 @@ use rayon::prelude::*;
 
 use super::chain::{Chain, Unlinked};
 use super::lock::{Lock, Patience};
+use super::stream::{columns_damaged, columns_of};
 use super::{ClaimStore, Holder, Ledger, Settings, compact, name, number, probe, v1};
 use crate::diag::{Failure, Kind, Problem};
+use crate::model::encoder::Encoder;
 use crate::model::ledger_record::LedgerView;
 use crate::store::{Created, Place};
 
@@ -24,6 +26,8 @@ pub struct Verified {
     pub n_copied: u64,
     /// Objects that also stand in a part.
     pub n_compacted: u64,
+    /// Objects whose part has columns, which are what the lines say.
+    pub n_as_columns: u64,
 }
 
 /// Objects of a part that are read at once, one a core; then they are linked in order.
@@ -88,52 +92,60 @@ impl Ledger {
         Ok(())
     }
 
-    /// Reads the parts that continue the chain; what stands in none is read object by object.
-    pub(super) fn read_parts(
-        &mut self,
-        after: &mut dyn FnMut(&mut LedgerView),
-    ) -> Result<(), Failure> {
-        let mut spans: Vec<(u64, u64)> = self
-            .store
-            .list("parts/")?
+    /// First and last number of the parts that follow each other from the first object on.
+    pub(super) fn parts(&self) -> Result<Vec<(u64, u64)>, Failure> {
+        let listed = self.store.list("parts/")?;
+        let mut spans: Vec<(u64, u64)> = listed
             .iter()
             .filter_map(|e| compact::span(&e.name))
             .collect();
         spans.sort_unstable();
-        for (first, last) in spans {
-            if first != self.chain.next() {
-                continue;
+        let mut next = 1;
+        spans.retain(|(first, last)| {
+            let is_next = *first == next && last >= first;
+            if is_next {
+                next = last + 1;
             }
-            let part = compact::name(first, last);
-            let Some(bytes) = self.store.read(&part)? else {
-                continue;
-            };
-            let broken = |ledger: &Self, message: &str| {
-                let mut failure = ledger.damage(&part, message);
-                failure = failure.hint("nothing was sent; move this part away: the single objects that it was made from are read instead");
-                failure
-            };
-            let objects = compact::read(bytes).map_err(|m| broken(self, &m))?;
-            for some in objects.chunks(OBJECTS_AT_ONCE) {
-                let read = some
-                    .par_iter()
-                    .map(|(seq, object)| (*seq, Unlinked::read(object)));
-                for (seq, object) in read.collect::<Vec<_>>() {
-                    let linked = object.and_then(|object| self.chain.link(seq, object));
-                    linked.map_err(|m| broken(self, &m))?;
-                    after(&mut self.chain.view);
-                }
+            is_next
+        });
+        Ok(spans)
+    }
+
+    pub(super) fn part_damaged(&self, (first, last): (u64, u64), what: &str) -> Failure {
+        let failure = self.damage(&compact::name(first, last), what);
+        failure.hint("nothing was sent; move this part away: the single objects that it was made from are read instead")
+    }
+
+    /// Reads a part that continues the chain; what stands in none is read object by object.
+    pub(super) fn read_part(
+        &mut self,
+        span: (u64, u64),
+        after: &mut dyn FnMut(&mut LedgerView),
+    ) -> Result<(), Failure> {
+        let Some(bytes) = self.store.read(&compact::name(span.0, span.1))? else {
+            return Ok(());
+        };
+        let objects = compact::read(bytes).map_err(|m| self.part_damaged(span, &m))?;
+        for some in objects.chunks(OBJECTS_AT_ONCE) {
+            let read = some
+                .par_iter()
+                .map(|(seq, object)| (*seq, Unlinked::read(object)));
+            for (seq, object) in read.collect::<Vec<_>>() {
+                let linked = object.and_then(|object| self.chain.link(seq, object));
+                linked.map_err(|m| self.part_damaged(span, &m))?;
+                after(&mut self.chain.view);
             }
-            self.n_compacted = last;
         }
+        self.n_compacted = span.1;
         Ok(())
     }
 
-    /// Writes the objects that stand in no part as one more. `None` where there are none, or
+    /// Writes the objects that stand in no part as one more, and columns for every part that has
+    /// none. `None` where there are none, or
     /// fewer than a part is worth and `at_least_a_part` asks for one.
     ///
     /// # Errors
-    /// The store is not there.
+    /// The store is not there; as [`Ledger::write_columns`].
     pub fn compact(&mut self, at_least_a_part: bool) -> Result<Option<(u64, u64)>, Failure> {
         self.check_held()?;
         let (first, last) = (self.n_compacted + 1, self.chain.view.last_seq);
@@ -147,6 +159,7 @@ impl Ledger {
         let bytes = compact::write(&objects)?;
         self.store.create(&compact::name(first, last), &bytes)?;
         self.n_compacted = last;
+        self.write_columns()?;
         Ok(Some((first, last)))
     }
 
@@ -161,7 +174,7 @@ impl Ledger {
         read.check_copy()?;
         // Then the objects themselves, without the parts.
         let mut chain = Chain::default();
-        let mut problems = Vec::new();
+        let (mut problems, n_as_columns) = read.check_columns()?;
         for seq in 1..=read.chain.view.last_seq {
             let bytes = read.must_read(seq)?;
             if let Err(message) = chain.take(seq, &bytes) {
@@ -191,7 +204,30 @@ impl Ledger {
             head_sha256: chain.last_sha256,
             n_copied: read.n_copied,
             n_compacted: read.n_compacted,
+            n_as_columns,
         })
+    }
+
+    /// Makes every part's columns once more out of its lines, and holds them against what is there.
+    /// The lines were held against the chain before.
+    fn check_columns(&self) -> Result<(Vec<Problem>, u64), Failure> {
+        let mut encoder = Encoder::default();
+        let (mut problems, mut n_as_columns) = (Vec::new(), 0);
+        for (first, last) in self.parts()? {
+            let made = self.columns_from_lines((first, last), &mut encoder)?;
+            match columns_of(&self.store, first, last) {
+                Ok(None) => {}
+                Ok(Some(there)) if there == made => n_as_columns += last + 1 - first,
+                Ok(Some(_)) => {
+                    let what = "they are not what the lines of the part say";
+                    let failure = columns_damaged(self.store.as_ref(), (first, last), what);
+                    problems.extend(failure.problems);
+                }
+                Err(failure) if failure.kind == Kind::FixData => problems.extend(failure.problems),
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok((problems, n_as_columns))
     }
 
     /// Writes the objects that the ledger lacks and its copy has; answers their numbers. The

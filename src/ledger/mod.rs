@@ -11,6 +11,8 @@
 
 mod chain;
 mod claim_store;
+mod columns;
+mod columns_table;
 mod compact;
 pub mod crash;
 mod holder;
@@ -156,6 +158,12 @@ impl Ledger {
         &self.chain.view
     }
 
+    /// Drops the records that were read, not the chain: for a writer that looks at nothing of
+    /// before, such as one that lays down years of nights.
+    pub fn forget(&mut self) {
+        self.chain.view.records.clear();
+    }
+
     /// The store's own time when the ledger was opened for writing: the clock that all share.
     #[must_use]
     pub const fn opened_at(&self) -> Micros {
@@ -181,13 +189,32 @@ impl Ledger {
 
     /// As [`Ledger::refresh`]; `after` sees the view after each object, and may empty it.
     fn refresh_with(&mut self, after: &mut dyn FnMut(&mut LedgerView)) -> Result<(), Failure> {
+        let end = self.check_listing()?;
+        for span in self.parts()? {
+            if span.0 == self.chain.next() {
+                self.read_part(span, after)?;
+            }
+        }
+        self.read_objects(end, after)
+    }
+
+    /// The last number in the listing; every one before it must be there.
+    fn check_listing(&self) -> Result<u64, Failure> {
         let listed = keep::numbers(self.store.as_ref())?;
         let end = listed.last().copied().unwrap_or(0);
         for seq in (1..=end).filter(|seq| !listed.contains(seq)) {
             // A listing may be behind; what it leaves out is asked for by name.
             self.must_read(seq)?;
         }
-        self.read_parts(after)?;
+        Ok(end)
+    }
+
+    /// Reads the objects that come next, one by one, up to `end` at least.
+    fn read_objects(
+        &mut self,
+        end: u64,
+        after: &mut dyn FnMut(&mut LedgerView),
+    ) -> Result<(), Failure> {
         loop {
             let seq = self.chain.next();
             match self.store.read(&name(seq))? {
@@ -289,8 +316,12 @@ impl Ledger {
     }
 
     fn hidden(&self, seq: u64) -> Failure {
+        self.hidden_name(&name(seq))
+    }
+
+    fn hidden_name(&self, name: &str) -> Failure {
         Failure::try_later("the store says that the object exists, and does not show it")
-            .at(self.store.display(&name(seq)), "")
+            .at(self.store.display(name), "")
             .hint("run the same command again")
     }
 

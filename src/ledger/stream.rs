@@ -1,9 +1,24 @@
-//! Reads a ledger record by record: years of nights in the memory of one part.
+//! Reads a ledger as columns: years of nights in the memory of a few parts.
+//!
+//! Where a part has columns, its lines are not read: the columns' own hashes are checked, and that
+//! each part goes on where the one before it ended. What comes after the last part, and the hash of
+//! the object at its end, tie them to the ledger itself. Everything else is read line by line.
 
-use super::{Ledger, Settings};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::chain::Unlinked;
+use super::columns::{self, Part, Wrong};
+use super::{ClaimStore, Ledger, Settings, compact, name, v1};
 use crate::diag::Failure;
+use crate::model::columns::Columns;
+use crate::model::encoder::Encoder;
 use crate::model::ledger_record::{LedgerView, Numbered};
 use crate::store::Place;
+
+/// Records that are made into columns at once, where they are read line by line.
+const RECORDS_AT_ONCE: usize = 1 << 15;
 
 /// What was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,33 +27,225 @@ pub struct Streamed {
     pub last_seq: u64,
     /// SHA-256 of the last object, hexadecimal; empty for an empty ledger.
     pub head_sha256: String,
+    /// Objects whose columns were read in place of their lines.
+    pub n_as_columns: u64,
 }
 
+/// Where columns go.
+type Each<'e> = &'e mut dyn FnMut(&Columns);
+
 impl Ledger {
-    /// Hands every record to `each`, in order, without keeping it; checks the chain and the copy
-    /// as any reader does. Leaves no trace in the store.
+    /// Hands every record to `each`, as columns, in order, without keeping it; checks the chain and
+    /// the copy as any reader does. Leaves no trace in the store.
     ///
     /// What was handed out before a failure is worth nothing.
     ///
     /// # Errors
-    /// As [`Ledger::read_only`].
+    /// As [`Ledger::read_only`]; `FixData` naming the columns of a part that are damaged.
     pub fn stream(
         place: &Place,
         settings: &Settings,
-        each: &mut dyn FnMut(&Numbered),
+        each: &mut dyn FnMut(&Columns),
     ) -> Result<Streamed, Failure> {
         let mut ledger = Self::unread(place, settings, "");
-        let mut drain = |view: &mut LedgerView| {
-            view.records.iter().for_each(&mut *each);
-            view.records.clear();
-        };
-        ledger.refresh_with(&mut drain)?;
+        let mut encoder = Encoder::default();
+        let mut n_as_columns = 0;
+        let end = ledger.check_listing()?;
+        let spans = ledger.parts()?;
+        for some in spans.chunks(rayon::current_num_threads().max(1)) {
+            let store = &ledger.store;
+            let read = some
+                .par_iter()
+                .map(|(first, last)| columns_of(store, *first, *last));
+            for (span, part) in some.iter().zip(read.collect::<Vec<_>>()) {
+                match part? {
+                    Some(part) => {
+                        ledger.follow(&part, &encoder)?;
+                        encoder.resume(&part.columns);
+                        n_as_columns += span.1 + 1 - span.0;
+                        each(&part.columns);
+                    }
+                    None => ledger.lines(*span, &mut encoder, each)?,
+                }
+            }
+        }
+        if n_as_columns > 0 {
+            ledger.check_tie(&spans)?;
+        }
+        let mut waiting = Vec::new();
+        ledger.read_objects(end, &mut |view| {
+            waiting.append(&mut view.records);
+            if waiting.len() >= RECORDS_AT_ONCE {
+                each(&encoder.encode(&std::mem::take(&mut waiting)));
+            }
+        })?;
         ledger.check_copy()?;
         // Another run may have written while the copy was looked at.
-        drain(&mut ledger.chain.view);
+        waiting.append(&mut ledger.chain.view.records);
+        each(&encoder.encode(&waiting));
         Ok(Streamed {
             last_seq: ledger.chain.view.last_seq,
             head_sha256: ledger.chain.last_sha256,
+            n_as_columns,
         })
     }
+
+    /// A part line by line.
+    fn lines(
+        &mut self,
+        span: (u64, u64),
+        encoder: &mut Encoder,
+        each: Each<'_>,
+    ) -> Result<(), Failure> {
+        let mut waiting: Vec<Numbered> = Vec::new();
+        self.read_part(span, &mut |view: &mut LedgerView| {
+            waiting.append(&mut view.records);
+            if waiting.len() >= RECORDS_AT_ONCE {
+                each(&encoder.encode(&std::mem::take(&mut waiting)));
+            }
+        })?;
+        each(&encoder.encode(&waiting));
+        Ok(())
+    }
+
+    /// Goes on behind a part whose columns were read.
+    fn follow(&mut self, part: &Part, encoder: &Encoder) -> Result<(), Failure> {
+        let link = &part.link;
+        let damaged =
+            |what: &str| columns_damaged(self.store.as_ref(), (link.first, link.last), what);
+        if link.prev_sha256 != self.chain.last_sha256 {
+            return Err(damaged(
+                "the part before them is not the one that they were made after",
+            ));
+        }
+        if link.epoch < self.chain.epoch {
+            return Err(damaged("they have a lower epoch than the part before them"));
+        }
+        if part.columns.before != encoder.sizes() {
+            return Err(damaged(
+                "their numbers do not go on where those of the parts before them end",
+            ));
+        }
+        self.chain.view.last_seq = link.last;
+        self.chain.last_sha256.clone_from(&link.last_sha256);
+        self.chain.epoch = link.epoch;
+        self.n_compacted = link.last;
+        Ok(())
+    }
+
+    /// Holds the end of the last part against the ledger's own object, or against the part's lines
+    /// where the objects are kept elsewhere.
+    fn check_tie(&self, spans: &[(u64, u64)]) -> Result<(), Failure> {
+        let Some(&(first, last)) = spans.last() else {
+            return Ok(());
+        };
+        let object = match self.store.read(&name(last))? {
+            Some(object) => object.to_vec(),
+            None => self
+                .lines_of((first, last))?
+                .pop()
+                .map(|(_, object)| object)
+                .unwrap_or_default(),
+        };
+        if v1::sha256(&object) == self.chain.last_sha256 {
+            return Ok(());
+        }
+        let what = format!("object {last} of the ledger is not the one that they end with");
+        Err(columns_damaged(self.store.as_ref(), (first, last), &what))
+    }
+
+    /// Makes columns for every part that has none; answers how many.
+    ///
+    /// # Errors
+    /// `FixData` where a part or its columns are damaged; `TryLater` where the store is not there.
+    pub fn write_columns(&mut self) -> Result<u64, Failure> {
+        self.check_held()?;
+        let mut encoder = Encoder::default();
+        let mut n_made = 0;
+        for (first, last) in self.parts()? {
+            if let Some(part) = columns_of(&self.store, first, last)? {
+                encoder.resume(&part.columns);
+                continue;
+            }
+            let part = self.columns_from_lines((first, last), &mut encoder)?;
+            for (name, bytes) in columns::write(&part)? {
+                self.create_same(&format!("{}{name}", columns::folder(first, last)), &bytes)?;
+            }
+            n_made += 1;
+        }
+        Ok(n_made)
+    }
+
+    /// Columns of a part, out of its lines.
+    pub(super) fn columns_from_lines(
+        &self,
+        span: (u64, u64),
+        encoder: &mut Encoder,
+    ) -> Result<Part, Failure> {
+        let objects = self.lines_of(span)?;
+        let read = objects
+            .par_iter()
+            .map(|(seq, object)| (*seq, Unlinked::read(object)));
+        let mut maker = columns::Maker::new(span);
+        for (seq, object) in read.collect::<Vec<_>>() {
+            let object = object.map_err(|what| self.part_damaged(span, &what))?;
+            maker.add(seq, object);
+        }
+        Ok(maker.finish(encoder))
+    }
+
+    fn lines_of(&self, (first, last): (u64, u64)) -> Result<Vec<(u64, Vec<u8>)>, Failure> {
+        let part = compact::name(first, last);
+        let bytes = self.store.read(&part)?.ok_or_else(|| {
+            Failure::try_later("a part of the ledger was there a moment ago, and is not")
+                .at(self.store.display(&part), "")
+                .hint("run the same command again")
+        })?;
+        compact::read(bytes).map_err(|what| self.part_damaged((first, last), &what))
+    }
+
+    /// A new object; where it is there already it must be the same.
+    fn create_same(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let created = self.store.create(name, bytes);
+        if created == Ok(crate::store::Created::Ours) {
+            return Ok(());
+        }
+        match (self.store.read(name)?, created) {
+            (Some(there), _) if there == bytes => Ok(()),
+            (Some(_), _) => Err(Failure::fix_data("unfinished columns of other bytes are in the way")
+                .at(self.store.display(name), "")
+                .hint("the folder has no `columns.jsonl`, so nobody reads it: move it away, then `nachtwacht ledger compact` makes it anew")),
+            (None, Err(failure)) => Err(failure),
+            (None, Ok(_)) => Err(self.hidden_name(name)),
+        }
+    }
+}
+
+/// The columns of a part, checked within themselves; `None` where it has none.
+pub(super) fn columns_of(
+    store: &Arc<dyn ClaimStore>,
+    first: u64,
+    last: u64,
+) -> Result<Option<Part>, Failure> {
+    columns::read(first, last, &|name| store.read(name)).map_err(|wrong| match wrong {
+        Wrong::Store(failure) => failure,
+        Wrong::Object(name, what) => {
+            let name = format!("{}{name}", columns::folder(first, last));
+            columns_broken(store.as_ref(), &name, &what)
+        }
+    })
+}
+
+pub(super) fn columns_damaged(
+    store: &dyn ClaimStore,
+    (first, last): (u64, u64),
+    what: &str,
+) -> Failure {
+    columns_broken(store, &columns::closing(first, last), what)
+}
+
+fn columns_broken(store: &dyn ClaimStore, name: &str, what: &str) -> Failure {
+    Failure::fix_data(format!("the columns of a part of the ledger are damaged: {what}"))
+        .at(store.display(name), "")
+        .hint("nothing was counted; move this folder away: the part's lines are read instead, and `nachtwacht ledger compact` makes the columns anew")
 }

@@ -154,6 +154,7 @@ pub fn verify(call: &Call, expect: Option<&str>) -> Result<String, Failure> {
         ("objects", view.last_seq),
         ("copied", found.n_copied),
         ("in parts", found.n_compacted),
+        ("as columns", found.n_as_columns),
         ("nights", count(view.nights())),
         ("claims", count(view.claims())),
         ("receipts", count(view.receipts())),
@@ -185,17 +186,22 @@ pub fn restore(call: &Call, moment: &Moment) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Writes the objects that stand in no part as one more.
+/// Writes the objects that stand in no part as one more, and the columns that parts lack.
 ///
 /// # Errors
 /// As [`Ledger::open`].
 pub fn compact(call: &Call, moment: &Moment) -> Result<String, Failure> {
     let (loaded, place) = opened(call)?;
     let mut ledger = writable(&loaded, &place, moment)?;
-    Ok(match ledger.compact(false)? {
+    let mut text = match ledger.compact(false)? {
         Some((first, last)) => format!("objects {first} to {last} stand in one part more\n"),
         None => "every object stands in a part\n".to_owned(),
-    })
+    };
+    let n_made = ledger.write_columns()?;
+    if n_made > 0 {
+        let _ = writeln!(text, "{n_made} parts have columns now");
+    }
+    Ok(text)
 }
 
 fn count<T>(rows: impl Iterator<Item = T>) -> u64 {

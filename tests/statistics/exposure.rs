@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use nachtwacht::model::decision::ItemKind;
+use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::hold::Figures;
 use nachtwacht::model::identity::FindingId;
 use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
@@ -154,7 +155,7 @@ impl Ledger {
     fn told(&self, span: &str) -> Outcomes {
         let zone = jiff::tz::TimeZone::get("Europe/Amsterdam").unwrap();
         let mut follow = Follow::new(span.parse().unwrap(), zone);
-        self.0.records.iter().for_each(|r| follow.add(r));
+        follow.take(&Encoder::default().encode(&self.0.records));
         follow.finish()
     }
 }

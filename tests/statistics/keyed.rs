@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::Secret;
 use nachtwacht::model::ledger_record::LedgerView;
 use nachtwacht::statistics::guard::{
@@ -88,7 +89,7 @@ fn gathered(view: &LedgerView, span: &str, secret: &[u8]) -> Facts {
     let span: Span = span.parse().unwrap();
     let zone = jiff::tz::TimeZone::get("Europe/Amsterdam").unwrap();
     let mut gather = Gather::new(span, zone).with_keys(Secret::new(secret));
-    view.records.iter().for_each(|r| gather.add(r));
+    gather.take(&Encoder::default().encode(&view.records));
     gather.finish()
 }
 

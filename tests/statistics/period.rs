@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::FindingId;
 use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
 use nachtwacht::statistics::guard::{Publication, Seen, Spot};
@@ -15,7 +16,7 @@ use crate::sandbox::Sandbox;
 pub fn facts(records: &[Numbered], span: &str) -> Facts {
     let zone = jiff::tz::TimeZone::get("Europe/Amsterdam").unwrap();
     let mut gather = Gather::new(span.parse().unwrap(), zone);
-    records.iter().for_each(|r| gather.add(r));
+    gather.take(&Encoder::default().encode(records));
     gather.finish()
 }
 

@@ -114,11 +114,11 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
     }
     let mut follow = Follow::new(span, zone.clone());
     let mut wider = Gather::new(whole, zone.clone());
-    let streamed = Ledger::stream(&place, &loaded.job.ledger, &mut |numbered| {
-        gather.add(numbered);
-        follow.add(numbered);
+    let streamed = Ledger::stream(&place, &loaded.job.ledger, &mut |columns| {
+        gather.take(columns);
+        follow.take(columns);
         if !earlier.is_empty() {
-            wider.add(numbered);
+            wider.take(columns);
         }
     })?;
     let facts = gather.finish();

@@ -248,7 +248,7 @@ fn by_kind(facts: &Facts) -> Column {
     let of = |rank: u32| place.get(rank as usize).copied().unwrap_or_default();
     let mut groups = vec![0u32; facts.items.len()];
     for letter in &facts.letters {
-        let (items, first) = (letter.items(&facts.items), letter.first_item);
+        let (items, first) = (letter.items(&facts.items), letter.first_item());
         let of_letter = groups
             .get_mut(first..first + items.len())
             .unwrap_or_default();

@@ -1,48 +1,9 @@
 //! Small numbers in place of texts and hashes, and sets of them.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::Hash;
 
-/// A hasher for keys that are hashes themselves, or short texts of our own: one multiplication a
-/// word is enough.
-#[derive(Default)]
-pub(super) struct Mix(u64);
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        // The table takes the top bits and the bottom ones.
-        self.0 ^ (self.0 >> 29)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks(8) {
-            let n = part.iter().fold(0, |n, b| (n << 8) | u64::from(*b));
-            self.write_u64(n ^ ((part.len() as u64) << 56));
-        }
-    }
-
-    fn write_u8(&mut self, value: u8) {
-        self.write_u64(u64::from(value));
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        self.write_u64(value as u64 ^ (value >> 64) as u64);
-    }
-}
-
-pub(super) type Fast = BuildHasherDefault<Mix>;
-
-/// The first 16 bytes of a hash: enough to tell a billion of them apart.
-pub(super) fn short(bytes: &[u8]) -> u128 {
-    bytes
-        .iter()
-        .take(16)
-        .fold(0, |n, b| (n << 8) | u128::from(*b))
-}
+pub(super) use crate::model::mixed::Fast;
 
 /// Numbers for values, in the order of their first appearance.
 #[derive(Clone, Debug)]
@@ -65,10 +26,6 @@ impl<K: Eq + Hash + Clone, S: std::hash::BuildHasher + Default> Numbers<K, S> {
         let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
         self.known.insert(value.clone(), next);
         next
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.known.len()
     }
 
     /// The values, by their numbers.
@@ -219,25 +176,6 @@ mod tests {
             assert_eq!(Some(dense.most(group)), most);
             assert_eq!(Some(sparse.most(group)), most);
         }
-    }
-
-    #[test]
-    fn texts_of_any_length_hash_apart() {
-        use std::hash::BuildHasher;
-        let of = |text: &str| Fast::default().hash_one(text);
-        let texts = [
-            "",
-            "a",
-            "b",
-            "aa",
-            "\0",
-            "\0\0",
-            "12345678",
-            "123456789",
-            "12345678\0",
-        ];
-        let hashes: HashSet<u64> = texts.iter().map(|t| of(t)).collect();
-        assert_eq!(hashes.len(), texts.len());
     }
 
     #[test]

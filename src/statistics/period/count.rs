@@ -145,7 +145,7 @@ impl Tally {
         let mut of_letter = std::mem::take(&mut self.of_letter);
         let mut of_pair = std::mem::take(&mut self.of_pair);
         let items = letter.items(&facts.items);
-        let mut at = letter.first_item;
+        let mut at = letter.first_item();
         for pair in items.chunk_by(|a, b| a.trigger == b.trigger) {
             for (item_idx, item) in (at..).zip(pair) {
                 let group = group(item_idx);

@@ -1,6 +1,7 @@
 //! What became of the letters: claimed, handed over, refused, back.
 
 use super::facts::Facts;
+use crate::model::columns::{IS_WARNED, state_bit};
 use crate::model::company::Channel;
 use crate::model::ledger_record::ReceiptState;
 
@@ -8,23 +9,18 @@ use crate::model::ledger_record::ReceiptState;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct State(u8);
 
-const fn bit(state: ReceiptState) -> u8 {
-    match state {
-        ReceiptState::HandedOver => 1,
-        ReceiptState::Failed => 2,
-        ReceiptState::Bounced => 4,
-        ReceiptState::Withdrawn => 8,
-        ReceiptState::NotSent => 16,
-    }
-}
-
 impl State {
-    pub(super) const fn of(state: ReceiptState) -> Self {
-        Self(bit(state))
+    /// The bits of receipts; any other is left out.
+    pub(super) const fn of_bits(bits: u8) -> Self {
+        Self(bits & !IS_WARNED)
     }
 
     pub(super) const fn note(&mut self, state: ReceiptState) {
-        self.0 |= bit(state);
+        self.0 |= state_bit(state);
+    }
+
+    pub(super) const fn join(&mut self, other: Self) {
+        self.0 |= other.0;
     }
 
     pub(super) const fn is_handed_over(self) -> bool {
@@ -32,7 +28,7 @@ impl State {
     }
 
     pub(super) const fn has(self, state: ReceiptState) -> bool {
-        self.0 & bit(state) != 0
+        self.0 & state_bit(state) != 0
     }
 }
 

@@ -9,52 +9,71 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Span;
-use super::codes::{Fast, Numbers, short};
-use super::facts::key;
+use super::codes::{Fast, Numbers};
+use super::local_day::LocalDays;
+use crate::model::columns::{Columns, IS_WARNED, NONE, Notes, What, key};
 use crate::model::decision::ItemKind;
-use crate::model::ledger_record::{Claim, Numbered, ReceiptState, Record};
-use crate::model::night::{Micros, Night};
-use crate::model::sighting::{Gone, Sightings};
+use crate::model::encoder::day_number;
+use crate::model::night::Night;
+use crate::model::sighting::Gone;
 
-/// A finding from its first sighting until it was gone, or until the period ended.
+/// A finding from its first sighting until it was gone, or until the period ended. Days are
+/// counted from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Spell {
+    /// [`NONE`] where nobody was warned.
     threat: u32,
-    first_seen: Date,
+    first_seen: i32,
     /// The last day on which it is known to have been open.
-    last_seen: Date,
-    gone: Option<(Date, Gone)>,
+    last_seen: i32,
+    gone_on: i32,
+    gone: Option<Gone>,
+    has_only_letter: bool,
     /// The letter about it, where there was one alone.
-    only_letter: Option<u128>,
+    only_letter: u64,
 }
 
-/// A claimed finding that waits for the receipt of its letter.
+const NOBODY: Spell = Spell {
+    threat: NONE,
+    first_seen: 0,
+    last_seen: 0,
+    gone_on: 0,
+    gone: None,
+    has_only_letter: false,
+    only_letter: 0,
+};
+
+/// A claimed finding of a letter that was handed over, or waits for its receipt.
+#[derive(Clone, Copy, Debug)]
 struct Waiting {
-    finding: u128,
+    finding: u32,
     threat: u32,
     kind: ItemKind,
-    first_seen: Date,
-    seen: Date,
-    night: Date,
+    first_seen: i32,
+    seen: i32,
+    night: i32,
 }
 
-/// Takes records in the order of the ledger.
+/// Takes the ledger's columns in order.
 pub struct Follow {
-    span: Span,
-    zone: TimeZone,
+    /// First and last day of the period.
+    from: i32,
+    until: i32,
+    days: LocalDays,
     threats: Numbers<String, Fast>,
     waiting: HashMap<u128, Vec<Waiting>, Fast>,
-    current: HashMap<u128, Spell, Fast>,
+    /// By finding.
+    current: Vec<Spell>,
     /// Spells that ended before the same finding came back as a relapse.
     past: Vec<Spell>,
     /// Letters that came back: they warned nobody.
-    bounced: HashSet<u128, Fast>,
+    bounced: HashSet<u64, Fast>,
     /// The newest night that ended.
-    newest: Option<Date>,
+    newest: Option<i32>,
     /// A night whose figures stand: it saw everything, unless its sightings follow at once.
-    ended: Option<Date>,
+    ended: Option<i32>,
     /// The newest night that judged everything: what is not gone was seen then.
-    all_judged: Option<Date>,
+    all_judged: Option<i32>,
 }
 
 /// Exposures of a threat in a period, by how they stand at its end. Each stands in one column.
@@ -147,12 +166,14 @@ impl Follow {
     /// Begins; `zone` is where days begin and end.
     #[must_use]
     pub fn new(span: Span, zone: TimeZone) -> Self {
+        let day = |date: Date| day_number(Night::new(date));
         Self {
-            span,
-            zone,
+            from: day(span.from()),
+            until: day(span.until()),
+            days: LocalDays::new(zone),
             threats: Numbers::new(),
             waiting: HashMap::default(),
-            current: HashMap::default(),
+            current: Vec::new(),
             past: Vec::new(),
             bounced: HashSet::default(),
             newest: None,
@@ -161,79 +182,170 @@ impl Follow {
         }
     }
 
-    /// Takes the next record; what lies after the period is passed over.
-    pub fn add(&mut self, numbered: &Numbered) {
-        let is_after = |night: Night| night.date() > self.span.until();
+    /// Takes the next columns; what lies after the period is passed over.
+    pub fn take(&mut self, columns: &Columns) {
+        if columns.n_records == 0 {
+            return;
+        }
         let ended = self.ended.take();
-        if !matches!(numbered.record, Record::Sightings(_)) {
+        if !columns.begins_with_sightings {
             self.all_judged = self.all_judged.max(ended);
         }
-        match &numbered.record {
-            Record::Claim(claim) if !is_after(claim.night) => self.claim(claim),
-            Record::Receipt(receipt) if !is_after(receipt.night) => {
-                let key = key(&receipt.letter_id.0, receipt.night, receipt.attempt);
-                let waiting = self.waiting.remove(&key).unwrap_or_default();
-                match receipt.state {
-                    ReceiptState::HandedOver => waiting.iter().for_each(|w| self.warned(w, key)),
-                    ReceiptState::Bounced => {
-                        self.bounced.insert(key);
-                    }
-                    ReceiptState::Failed | ReceiptState::Withdrawn | ReceiptState::NotSent => {}
-                }
-            }
-            Record::Figures(figures) if !is_after(figures.night) => {
-                self.ended = Some(figures.night.date());
-            }
-            Record::Final { night, .. } if !is_after(*night) => {
-                self.newest = self.newest.max(Some(night.date()));
-            }
-            Record::Sightings(sightings) if !is_after(sightings.night) => self.see(sightings),
-            // Other kinds say nothing about a finding.
-            _ => {}
+        let n_findings = columns.before.after(columns).findings as usize;
+        self.current
+            .resize(n_findings.max(self.current.len()), NOBODY);
+        let texts = columns.texts.threats.iter();
+        let threats: Vec<u32> = texts.map(|t| self.threats.of(t)).collect();
+        let mut next_note = 0;
+        let told = &columns.letters.told;
+        for letter_idx in in_order_of_receipts(told) {
+            let at = told.get(letter_idx).copied().unwrap_or(NONE);
+            next_note = self.notes(&columns.notes, next_note, at);
+            self.letter(columns, letter_idx, &threats);
+        }
+        self.notes(&columns.notes, next_note, NONE);
+        for letter_idx in (0..told.len()).filter(|l| told.get(*l) == Some(&NONE)) {
+            self.wait(columns, letter_idx, &threats);
         }
     }
 
-    fn day(&self, at: Micros, night: Night) -> Date {
-        let date = jiff::Timestamp::from_microsecond(at)
-            .map(|t| self.zone.to_datetime(t).date())
-            .unwrap_or(night.date());
-        date.min(night.date())
+    /// Takes the notes from `next` on that stand before record `at`; the first that does not.
+    fn notes(&mut self, notes: &Notes, next: usize, at: u32) -> usize {
+        let mut next = next;
+        while notes.at.get(next).is_some_and(|a| *a < at) {
+            self.note(notes, next);
+            next += 1;
+        }
+        next
     }
 
-    fn claim(&mut self, claim: &Claim) {
-        let waiting: Vec<Waiting> = claim
-            .items
-            .iter()
-            .map(|item| Waiting {
-                finding: short(&item.finding_id.0),
-                threat: self.threats.of(&item.threat_id),
-                kind: item.kind,
-                first_seen: self.day(item.first_observed_at, claim.night),
-                seen: self.day(item.observed_at, claim.night),
-                night: claim.night.date(),
-            })
-            .collect();
-        let key = key(&claim.letter_id.0, claim.night, claim.attempt);
-        self.waiting.insert(key, waiting);
+    fn note(&mut self, notes: &Notes, at: usize) {
+        let columns = (
+            notes.what.get(at),
+            notes.night.get(at),
+            notes.number.get(at),
+        );
+        let (Some(what), Some(night), Some(number)) = columns else {
+            return;
+        };
+        if *night > self.until {
+            return;
+        }
+        match what {
+            What::AllJudged => self.all_judged = self.all_judged.max(Some(*night)),
+            What::Figures => self.ended = Some(*night),
+            What::Final => self.newest = self.newest.max(Some(*night)),
+            What::Fixed | What::NotSeen | What::NotScanned | What::MovedOwner | What::Back => {
+                self.see(*number, what.gone(), *night);
+            }
+            _ => {
+                let letter = notes.letter.get(at).copied().unwrap_or_default();
+                let attempt = notes.attempt.get(at).copied().unwrap_or_default();
+                self.receipt(*what, key(letter, *night, attempt));
+            }
+        }
+    }
+
+    fn receipt(&mut self, what: What, key: u128) {
+        if what == What::CameBack {
+            self.bounced.insert(key as u64);
+            return;
+        }
+        let waiting = self.waiting.remove(&key).unwrap_or_default();
+        if what == What::HandedOver {
+            waiting.iter().for_each(|w| self.warned(w, key as u64));
+        } else if what == What::Bounced {
+            self.bounced.insert(key as u64);
+        }
+    }
+
+    /// A letter whose first receipt stands in the same columns.
+    fn letter(&mut self, columns: &Columns, letter_idx: usize, threats: &[u32]) {
+        let letters = &columns.letters;
+        let is_warned = letters
+            .state
+            .get(letter_idx)
+            .is_some_and(|s| s & IS_WARNED != 0);
+        let Some((key, night)) = self.key_of(columns, letter_idx) else {
+            return;
+        };
+        if !self.waiting.is_empty() {
+            // Claimed in earlier columns too.
+            self.waiting.remove(&key);
+        }
+        if !is_warned {
+            return;
+        }
+        for at in letters.items(letter_idx, columns.items.finding.len()) {
+            if let Some(item) = self.item(columns, at, night, threats) {
+                self.warned(&item, key as u64);
+            }
+        }
+    }
+
+    /// A letter without a receipt in these columns.
+    fn wait(&mut self, columns: &Columns, letter_idx: usize, threats: &[u32]) {
+        if let Some((key, night)) = self.key_of(columns, letter_idx) {
+            let items = columns
+                .letters
+                .items(letter_idx, columns.items.finding.len());
+            let waiting = items.filter_map(|at| self.item(columns, at, night, threats));
+            let waiting: Vec<Waiting> = waiting.collect();
+            self.waiting.insert(key, waiting);
+        }
+    }
+
+    /// Key and night, where the night is not after the period.
+    fn key_of(&self, columns: &Columns, letter_idx: usize) -> Option<(u128, i32)> {
+        let letters = &columns.letters;
+        let night = *letters.night.get(letter_idx)?;
+        let (letter, attempt) = (
+            letters.letter.get(letter_idx)?,
+            letters.attempt.get(letter_idx)?,
+        );
+        (night <= self.until).then(|| (key(*letter, night, *attempt), night))
+    }
+
+    fn item(
+        &mut self,
+        columns: &Columns,
+        at: usize,
+        night: i32,
+        threats: &[u32],
+    ) -> Option<Waiting> {
+        let items = &columns.items;
+        let threat = *items.threat.get(at)? as usize;
+        Some(Waiting {
+            finding: *items.finding.get(at)?,
+            threat: *threats.get(threat)?,
+            kind: *items.kind.get(at)?,
+            first_seen: self.days.of(*items.first_observed_at.get(at)?, night),
+            seen: self.days.of(*items.observed_at.get(at)?, night),
+            night,
+        })
     }
 
     /// A letter about it was handed over.
-    fn warned(&mut self, item: &Waiting, letter: u128) {
+    fn warned(&mut self, item: &Waiting, letter: u64) {
+        let Some(spell) = self.current.get_mut(item.finding as usize) else {
+            return;
+        };
         if item.kind == ItemKind::Correction {
-            self.current.remove(&item.finding);
+            *spell = NOBODY;
             return;
         }
         let new = Spell {
             threat: item.threat,
             first_seen: item.first_seen,
             last_seen: item.night,
-            gone: None,
-            only_letter: Some(letter),
+            has_only_letter: true,
+            only_letter: letter,
+            ..NOBODY
         };
-        let Some(spell) = self.current.get_mut(&item.finding) else {
-            self.current.insert(item.finding, new);
+        if spell.threat == NONE {
+            *spell = new;
             return;
-        };
+        }
         if item.kind == ItemKind::Relapse && spell.gone.is_some() {
             self.past.push(*spell);
             *spell = Spell {
@@ -242,72 +354,104 @@ impl Follow {
             };
             return;
         }
-        let is_first = spell.only_letter.is_some_and(|l| self.bounced.contains(&l));
-        spell.only_letter = is_first.then_some(letter);
+        spell.has_only_letter = spell.has_only_letter && self.bounced.contains(&spell.only_letter);
+        spell.only_letter = letter;
         spell.gone = None;
         spell.last_seen = spell.last_seen.max(item.night);
         spell.first_seen = spell.first_seen.min(item.first_seen);
     }
 
-    fn see(&mut self, sightings: &Sightings) {
-        let night = sightings.night.date();
-        for (finding, how) in &sightings.gone {
-            if let Some(spell) = self.current.get_mut(&short(&finding.0)) {
-                if let Some(judged) = self.all_judged {
-                    spell.last_seen = spell.last_seen.max(judged);
-                }
-                spell.gone = Some((night, *how));
+    /// A finding is gone, or back.
+    fn see(&mut self, finding: u32, gone: Option<Gone>, night: i32) {
+        let spell = self.current.get_mut(finding as usize);
+        let Some(spell) = spell.filter(|s| s.threat != NONE) else {
+            return;
+        };
+        if gone.is_some() {
+            if let Some(judged) = self.all_judged {
+                spell.last_seen = spell.last_seen.max(judged);
             }
+            spell.gone_on = night;
+        } else {
+            spell.last_seen = spell.last_seen.max(night);
         }
-        for finding in &sightings.back {
-            if let Some(spell) = self.current.get_mut(&short(&finding.0)) {
-                spell.gone = None;
-                spell.last_seen = spell.last_seen.max(night);
-            }
-        }
-        if !sightings.counts.contains_key(&Gone::NotScanned) {
-            self.all_judged = self.all_judged.max(Some(night));
-        }
+        spell.gone = gone;
     }
 
     /// Ends the period.
     #[must_use]
     pub fn finish(self) -> Outcomes {
         let judged = self.all_judged.max(self.ended);
-        let newest = self.newest;
-        let bounced = self.bounced;
-        let open = self.current.into_values().map(|mut spell| {
+        let (newest, bounced) = (self.newest, self.bounced);
+        let open = self.current.into_iter().map(|mut spell| {
             if let Some(judged) = judged.filter(|_| spell.gone.is_none()) {
                 spell.last_seen = spell.last_seen.max(judged);
             }
             spell
         });
         let all = self.past.into_iter().chain(open);
-        let spells: Vec<Spell> = all
-            .filter(|s| s.only_letter.is_none_or(|l| !bounced.contains(&l)))
-            .collect();
         let names = self.threats.into_values();
-        let (mut exposures, mut times) = (BTreeMap::new(), BTreeMap::new());
-        for spell in &spells {
-            let name = names.get(spell.threat as usize).cloned();
-            for threat in [name, None] {
-                let is_over = spell.gone.is_some_and(|(on, _)| on < self.span.from());
-                if !is_over && spell.first_seen <= self.span.until() {
-                    let of: &mut Exposures = exposures.entry(threat.clone()).or_default();
-                    of.count(spell, newest);
+        // One row a threat, and the last for all of them.
+        let mut rows: Vec<OfThreat> = vec![OfThreat::default(); names.len() + 1];
+        for spell in all.filter(|s| s.threat != NONE) {
+            if spell.has_only_letter && bounced.contains(&spell.only_letter) {
+                continue;
+            }
+            for row in [spell.threat as usize, names.len()] {
+                if let Some(row) = rows.get_mut(row) {
+                    row.add(&spell, (self.from, self.until), newest);
                 }
-                if (self.span.from()..=self.span.until()).contains(&spell.first_seen) {
-                    let of: &mut Vec<(u64, bool)> = times.entry(threat).or_default();
-                    of.push(spell.days());
-                }
+            }
+        }
+        let names = names.into_iter().map(Some).chain([None]);
+        let rows: BTreeMap<Option<String>, OfThreat> = names.zip(rows).collect();
+        let (mut exposures, mut survival) = (BTreeMap::new(), BTreeMap::new());
+        for (threat, row) in rows {
+            if row.exposures != Exposures::default() {
+                exposures.insert(threat.clone(), row.exposures);
+            }
+            if !row.by_day.is_empty() {
+                survival.insert(threat, weeks(&row.by_day));
             }
         }
         Outcomes {
             exposures: total_last(exposures),
-            survival: total_last(times)
-                .into_iter()
-                .map(|(threat, times)| (threat, survival(&times)))
-                .collect(),
+            survival: total_last(survival),
+        }
+    }
+}
+
+/// Letters with a receipt here, in the order of those; mostly they are in it already.
+fn in_order_of_receipts(told: &[u32]) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::with_capacity(told.len());
+    order.extend((0..told.len()).filter(|l| told.get(*l) != Some(&NONE)));
+    let at = |letter_idx: &usize| told.get(*letter_idx).copied().unwrap_or(NONE);
+    if !order.is_sorted_by_key(at) {
+        order.sort_by_key(at);
+    }
+    order
+}
+
+/// Exposures of a threat, and how many of the period's were fixed or censored after so many days.
+#[derive(Clone, Debug, Default)]
+struct OfThreat {
+    exposures: Exposures,
+    by_day: ByDay,
+}
+
+/// By days: fixed, and no longer followed.
+type ByDay = BTreeMap<u64, (u64, u64)>;
+
+impl OfThreat {
+    fn add(&mut self, spell: &Spell, (from, until): (i32, i32), newest: Option<i32>) {
+        let is_over = spell.gone.is_some() && spell.gone_on < from;
+        if !is_over && spell.first_seen <= until {
+            self.exposures.count(spell, newest);
+        }
+        if (from..=until).contains(&spell.first_seen) {
+            let (days, is_fixed) = spell.days();
+            let (fixed, censored) = self.by_day.entry(days).or_default();
+            *(if is_fixed { fixed } else { censored }) += 1;
         }
     }
 }
@@ -320,8 +464,8 @@ fn total_last<T>(mut of: BTreeMap<Option<String>, T>) -> ByThreat<T> {
 }
 
 impl Exposures {
-    fn count(&mut self, spell: &Spell, newest: Option<Date>) {
-        *match spell.gone.map(|(_, how)| how) {
+    fn count(&mut self, spell: &Spell, newest: Option<i32>) {
+        *match spell.gone {
             Some(Gone::Fixed) => &mut self.fixed,
             Some(Gone::NotSeen) => &mut self.not_seen,
             Some(Gone::MovedOwner) => &mut self.moved_owner,
@@ -334,12 +478,13 @@ impl Exposures {
 impl Spell {
     /// Days from the first sighting until it was fixed (true), or was last known to be open.
     fn days(&self) -> (u64, bool) {
-        let until = match self.gone {
-            Some((on, Gone::Fixed)) => on,
-            _ => self.last_seen,
+        let is_fixed = self.gone == Some(Gone::Fixed);
+        let until = if is_fixed {
+            self.gone_on
+        } else {
+            self.last_seen
         };
-        let days = self.first_seen.until(until).map_or(0, |s| s.get_days());
-        let is_fixed = matches!(self.gone, Some((_, Gone::Fixed)));
+        let days = until.saturating_sub(self.first_seen);
         (u64::try_from(days).unwrap_or(0), is_fixed)
     }
 }
@@ -350,15 +495,22 @@ impl Spell {
 /// (false). Of one day, what was fixed comes before what is no longer followed.
 #[must_use]
 pub fn survival(times: &[(u64, bool)]) -> Vec<Week> {
-    let mut by_day: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    let mut by_day = ByDay::new();
     for (days, is_fixed) in times {
         let (fixed, censored) = by_day.entry(*days).or_default();
         *(if *is_fixed { fixed } else { censored }) += 1;
     }
-    let mut at_risk = times.len() as u64;
+    weeks(&by_day)
+}
+
+fn weeks(by_day: &ByDay) -> Vec<Week> {
+    let mut at_risk = by_day
+        .values()
+        .map(|(fixed, censored)| fixed + censored)
+        .sum::<u64>();
     let mut open = 1.0_f64;
     let mut weeks: Vec<Week> = Vec::new();
-    for (day, (fixed, censored)) in by_day {
+    for (&day, &(fixed, censored)) in by_day {
         let week = day.div_ceil(7).max(1);
         for between in weeks.len() as u64 + 1..=week {
             weeks.push(Week {

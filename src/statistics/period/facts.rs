@@ -1,21 +1,24 @@
-//! Letters of a period as small numbers, folded out of the ledger record by record.
+//! Letters of a period as small numbers, folded out of the ledger's columns.
 //!
 //! Memory goes by the letters of the period, some 100 bytes a notification, and not by the
 //! ledger: earlier letters are kept for the tries that follow them alone, and not for longer
 //! than [`LOOK_BACK_DAYS`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Span;
-use super::codes::{Fast, Numbers, short};
+use super::codes::{Fast, Numbers};
 use super::delivery::State;
 use super::keys::Keys;
+use super::late::Late;
+use crate::model::columns::{Columns, Letters, NONE, Notes, What};
 use crate::model::company::Channel;
+use crate::model::encoder::{day_number, night_of};
 use crate::model::identity::Secret;
-use crate::model::ledger_record::{Claim, Frozen, Numbered, Receipt, Record};
+use crate::model::ledger_record::{Frozen, ReceiptState};
 use crate::model::night::{Micros, Night, local_midnight};
 use crate::model::threat::Urgency;
 use crate::statistics::counted;
@@ -23,26 +26,22 @@ use crate::statistics::counted;
 /// A try that follows its letter after more days than this counts as a letter of its own.
 const LOOK_BACK_DAYS: i64 = 400;
 
-const NONE: u32 = u32::MAX;
 const HOUR_US: i64 = 3_600_000_000;
 
 /// A claimed letter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Letter {
+    /// Number of the ledger object that says it was handed over; 0 where none does.
+    pub since: u64,
     pub night: Night,
     pub company: u32,
     pub frozen: u32,
+    pub attempt: u32,
+    first_item: u32,
+    n_items: u32,
     pub channel: Channel,
     pub state: State,
-    /// The try before this one.
-    previous: u32,
-    /// An earlier try, before the period, was handed over.
-    was_handed_over: bool,
     pub is_repeated: bool,
-    /// Number of the ledger object that says it was handed over.
-    pub since: u64,
-    pub first_item: usize,
-    pub n_items: usize,
 }
 
 /// One finding in a letter. The items of a letter follow each other, sorted by trigger.
@@ -53,30 +52,26 @@ pub(super) struct Item {
     pub finding: u32,
     pub asset: u32,
     pub feed: u32,
+    /// Hours from the first observation to the end of the letter's day.
+    pub hours: u32,
     /// One of the ranks of `counted`.
     pub rank: u32,
     pub urgency: Urgency,
-    /// Hours from the first observation to the end of the letter's day.
-    pub hours: u32,
 }
 
-/// Takes records in the order of the ledger.
+/// Takes the ledger's columns in order.
 pub struct Gather {
     span: Span,
-    look_back: Date,
+    /// First and last day of the period, and the first day that is looked back to.
+    days: (i32, i32),
+    look_back: i32,
     zone: TimeZone,
-    ends: BTreeMap<Night, Micros>,
+    /// The night that came last, and its end.
+    last_end: Option<(i32, Night, Micros)>,
     letters: Vec<Letter>,
     items: Vec<Item>,
-    /// Letter by hash of letter id, night and attempt.
-    by_key: HashMap<u128, u32, Fast>,
-    /// Last try in the period by letter id.
-    last_try: HashMap<u128, u32, Fast>,
-    /// Letters before the period by id: was it handed over?
-    before: HashMap<u128, bool, Fast>,
-    companies: Numbers<u128, Fast>,
-    findings: Numbers<u128, Fast>,
-    assets: Numbers<u128, Fast>,
+    late: Late,
+    ids: Ids,
     frozen: Numbers<Frozen, Fast>,
     triggers: Numbers<String, Fast>,
     threats: Numbers<String, Fast>,
@@ -84,6 +79,16 @@ pub struct Gather {
     runs: BTreeMap<Night, (u32, String)>,
     newest: Option<Night>,
     keys: Option<Keys>,
+}
+
+/// How many have numbers in the ledger; their ids only where random numbers are made of them.
+#[derive(Default)]
+struct Ids {
+    n_companies: usize,
+    n_assets: usize,
+    n_findings: usize,
+    companies: Vec<u128>,
+    findings: Vec<u128>,
 }
 
 /// The letters of a period.
@@ -141,16 +146,6 @@ impl Companies {
     }
 }
 
-pub(super) fn key(letter: &[u8; 32], night: Night, attempt: u32) -> u128 {
-    let date = night.date();
-    let day = u128::from(date.year().unsigned_abs()) << 16
-        | u128::from(date.month().unsigned_abs()) << 8
-        | u128::from(date.day().unsigned_abs());
-    // The rest of the hash is spread by multiplication, so that nights and tries differ widely.
-    short(letter)
-        ^ (day << 32 | u128::from(attempt)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-}
-
 impl Gather {
     /// Begins a period; `zone` is where its days begin and end.
     #[must_use]
@@ -158,19 +153,17 @@ impl Gather {
         let look_back = span
             .from()
             .checked_sub(jiff::Span::new().days(LOOK_BACK_DAYS));
+        let day = |date: Date| day_number(Night::new(date));
         Self {
             span,
-            look_back: look_back.unwrap_or(Date::MIN),
+            days: (day(span.from()), day(span.until())),
+            look_back: day(look_back.unwrap_or(Date::MIN)),
             zone,
-            ends: BTreeMap::new(),
+            last_end: None,
             letters: Vec::new(),
             items: Vec::new(),
-            by_key: HashMap::default(),
-            last_try: HashMap::default(),
-            before: HashMap::default(),
-            companies: Numbers::new(),
-            findings: Numbers::new(),
-            assets: Numbers::new(),
+            late: Late::default(),
+            ids: Ids::default(),
             frozen: Numbers::new(),
             triggers: Numbers::new(),
             threats: Numbers::new(),
@@ -188,167 +181,234 @@ impl Gather {
         self
     }
 
-    /// Takes the next record.
-    pub fn add(&mut self, numbered: &Numbered) {
-        match &numbered.record {
-            Record::Claim(claim) if self.span.contains(claim.night) => self.claim(claim),
-            Record::Claim(claim) if self.is_just_before(claim.night) => {
-                let letter = short(&claim.letter_id.0);
-                if claim.attempt <= 1 {
-                    self.before.insert(letter, false);
-                } else {
-                    self.before.entry(letter).or_insert(false);
-                }
-            }
-            Record::Receipt(receipt) => self.receipt(receipt, numbered.seq),
-            Record::Final {
-                night,
-                revision,
-                run_id,
-            } => {
-                self.newest = self.newest.max(Some(*night));
-                let is_newer = self.runs.get(night).is_none_or(|(r, _)| r <= revision);
-                if is_newer && self.span.contains(*night) {
-                    self.runs.insert(*night, (*revision, run_id.clone()));
-                }
-            }
-            // Other kinds say nothing about what was warned of.
-            _ => {}
+    /// Takes the next columns.
+    pub fn take(&mut self, columns: &Columns) {
+        let sizes = columns.before.after(columns);
+        self.ids.n_companies = sizes.companies as usize;
+        self.ids.n_assets = sizes.assets as usize;
+        self.ids.n_findings = sizes.findings as usize;
+        if self.keys.is_some() {
+            self.ids.companies.extend(&columns.companies);
+            self.ids.findings.extend(&columns.findings);
         }
+        self.late.begin();
+        let first = self.letters.len();
+        // Positions in the columns of the letters that are taken, where some are not.
+        let mut taken: Vec<u32> = Vec::new();
+        let texts = Local::of(self, columns);
+        let (from, until) = self.days;
+        for (at, night) in columns.letters.night.iter().enumerate() {
+            if (from..=until).contains(night) {
+                self.letter(columns, at, *night, &texts);
+                taken.push(u32::try_from(at).unwrap_or(NONE));
+            } else if (self.look_back..from).contains(night) {
+                self.late.before(&columns.letters, at, *night);
+            }
+        }
+        self.notes(&columns.notes, &columns.texts.runs, first, &taken);
     }
 
-    fn is_just_before(&self, night: Night) -> bool {
-        (self.look_back..self.span.from()).contains(&night.date())
-    }
-
-    fn claim(&mut self, claim: &Claim) {
-        let key = key(&claim.letter_id.0, claim.night, claim.attempt);
-        if self.by_key.contains_key(&key) {
+    fn letter(&mut self, columns: &Columns, at: usize, night: i32, texts: &Local) {
+        let Some(claim) = Claim::of(&columns.letters, at) else {
             return;
-        }
-        let letter = short(&claim.letter_id.0);
-        let is_again = claim.attempt > 1;
-        let number = u32::try_from(self.letters.len()).unwrap_or(NONE);
-        let previous = self.last_try.insert(letter, number).filter(|_| is_again);
-        // The first try of a later letter with the same id ends what came before the period.
-        let is_of_earlier = is_again && previous.is_none();
-        let was_handed_over =
-            is_of_earlier && self.before.get(&letter).copied().unwrap_or_default();
-        let first_item = self.items.len();
-        let end = self.end_of(claim.night);
-        for item in &claim.items {
-            let hours = ((end - item.first_observed_at) / HOUR_US).max(0);
-            let trigger = self.triggers.of(&item.trigger_id);
-            let finding = self.findings.of(&short(&item.finding_id.0));
-            if let Some(keys) = &mut self.keys {
-                keys.trigger(trigger, &item.trigger_id);
-                keys.finding(finding, short(&item.finding_id.0));
-            }
-            self.items.push(Item {
-                trigger,
-                threat: self.threats.of(&item.threat_id),
-                finding,
-                asset: self.assets.of(&short(&item.asset_ref.0)),
-                feed: self.feeds.of(&item.feed),
-                rank: counted::rank(item.kind),
-                urgency: item.urgency,
-                hours: u32::try_from(hours).unwrap_or(NONE),
-            });
-        }
-        if let Some(of_letter) = self.items.get_mut(first_item..) {
+        };
+        let (night_itself, end) = self.end_of(night);
+        let first_item = u32::try_from(self.items.len()).unwrap_or(NONE);
+        let of_letter = columns.letters.items(at, columns.items.finding.len());
+        let n_items = u32::try_from(of_letter.len()).unwrap_or(NONE);
+        let is_many = n_items > 1;
+        self.items(columns, of_letter, end, texts);
+        if let Some(of_letter) = self
+            .items
+            .get_mut(first_item as usize..)
+            .filter(|_| is_many)
+        {
             of_letter.sort_by_key(|i| (i.trigger, i.finding));
         }
-        let party = short(&claim.party_ref.0);
-        let company = self.companies.of(&party);
-        if let Some(keys) = &mut self.keys {
-            keys.company(company, party);
-        }
+        self.late.letter(claim.letter, night, claim.attempt);
         self.letters.push(Letter {
-            night: claim.night,
-            company,
-            frozen: self.frozen.of(&claim.frozen),
-            channel: claim.channel,
-            state: State::default(),
-            previous: previous.unwrap_or(NONE),
-            was_handed_over,
-            is_repeated: false,
-            since: 0,
+            since: claim.since,
+            night: night_itself,
+            company: claim.company,
+            frozen: at_or_none(&texts.frozen, claim.frozen),
+            attempt: claim.attempt,
             first_item,
-            n_items: claim.items.len(),
+            n_items,
+            channel: claim.channel,
+            state: State::of_bits(claim.state),
+            is_repeated: false,
         });
-        self.by_key.insert(key, number);
     }
 
-    fn receipt(&mut self, receipt: &Receipt, seq: u64) {
-        if self.span.contains(receipt.night) {
-            let key = key(&receipt.letter_id.0, receipt.night, receipt.attempt);
-            let number = self.by_key.get(&key).map(|n| *n as usize);
-            if let Some(letter) = number.and_then(|n| self.letters.get_mut(n)) {
-                letter.state.note(receipt.state);
-                if letter.since == 0 && letter.counts() {
-                    letter.since = seq;
+    fn items(&mut self, columns: &Columns, of: std::ops::Range<usize>, end: Micros, texts: &Local) {
+        let all = &columns.items;
+        for at in of {
+            let numbers = (
+                all.trigger.get(at),
+                all.threat.get(at),
+                all.finding.get(at),
+                all.asset.get(at),
+                all.feed.get(at),
+            );
+            let rest = (
+                all.kind.get(at),
+                all.urgency.get(at),
+                all.first_observed_at.get(at),
+            );
+            let (Some(trigger), Some(threat), Some(finding), Some(asset), Some(feed)) = numbers
+            else {
+                return;
+            };
+            let (Some(kind), Some(urgency), Some(first_observed_at)) = rest else {
+                return;
+            };
+            let hours = ((end.saturating_sub(*first_observed_at)) / HOUR_US).max(0);
+            self.items.push(Item {
+                trigger: at_or_none(&texts.triggers, *trigger),
+                threat: at_or_none(&texts.threats, *threat),
+                finding: *finding,
+                asset: *asset,
+                feed: at_or_none(&texts.feeds, *feed),
+                hours: u32::try_from(hours).unwrap_or(NONE),
+                rank: counted::rank(*kind),
+                urgency: *urgency,
+            });
+        }
+    }
+
+    /// Receipts of letters in earlier columns, and the ends of nights.
+    fn notes(&mut self, notes: &Notes, runs: &[String], first: usize, taken: &[u32]) {
+        let (from, until) = self.days;
+        for (at, what) in notes.what.iter().enumerate() {
+            let night = notes.night.get(at).copied().unwrap_or_default();
+            let number_of = |column: &[u32]| column.get(at).copied().unwrap_or_default();
+            let is_in = (from..=until).contains(&night);
+            if let Some(state) = what.state() {
+                let letter = notes.letter.get(at).copied().unwrap_or_default();
+                if is_in {
+                    let before = number_of(&notes.n_letters);
+                    let n_letters = first + taken.partition_point(|l| *l < before);
+                    let attempt = number_of(&notes.attempt);
+                    let seq = notes.seq.get(at).copied().unwrap_or_default();
+                    self.late
+                        .receipt(letter, night, attempt, (n_letters, state, seq));
+                } else if (self.look_back..from).contains(&night)
+                    && state == ReceiptState::HandedOver
+                {
+                    self.late.told_before(letter, night);
+                }
+            } else if *what == What::Final {
+                let (revision, run) = (number_of(&notes.attempt), number_of(&notes.number));
+                let night = night_of(night);
+                self.newest = self.newest.max(Some(night));
+                let is_newer = self.runs.get(&night).is_none_or(|(r, _)| *r <= revision);
+                if let Some(run) = runs.get(run as usize).filter(|_| is_newer && is_in) {
+                    self.runs.insert(night, (revision, run.clone()));
                 }
             }
-        } else if self.is_just_before(receipt.night) && State::of(receipt.state).is_handed_over() {
-            self.before.insert(short(&receipt.letter_id.0), true);
         }
     }
 
-    /// The first moment after the night's date.
-    fn end_of(&mut self, night: Night) -> Micros {
-        if let Some(end) = self.ends.get(&night) {
-            return *end;
+    /// A night, and the first moment after its date.
+    fn end_of(&mut self, night: i32) -> (Night, Micros) {
+        if let Some((_, itself, end)) = self.last_end.filter(|(n, ..)| *n == night) {
+            return (itself, end);
         }
-        let next = night.date().tomorrow().unwrap_or(Date::MAX);
+        let itself = night_of(night);
+        let next = itself.date().tomorrow().unwrap_or(Date::MAX);
         let end = local_midnight(next, &self.zone).unwrap_or(Micros::MAX);
-        self.ends.insert(night, end);
-        end
+        self.last_end = Some((night, itself, end));
+        (itself, end)
     }
 
     /// Ends the period: what was repeated, and what each company was.
     #[must_use]
     pub fn finish(mut self) -> Facts {
-        for number in 0..self.letters.len() {
-            let is_repeated = self.was_handed_over_before(number);
-            if let Some(letter) = self.letters.get_mut(number) {
-                letter.is_repeated = is_repeated;
-            }
-        }
-        let n_companies = self.companies.len();
-        let companies = Companies::of(self.letters.iter(), &self.items, n_companies);
-        Facts {
+        self.late.settle(&mut self.letters);
+        let mut facts = Facts {
             span: self.span,
-            letters: self.letters,
-            items: self.items,
-            n_companies,
-            n_findings: self.findings.len(),
-            n_assets: self.assets.len(),
+            letters: Vec::new(),
+            items: Vec::new(),
+            n_companies: 0,
+            n_findings: 0,
+            n_assets: 0,
             frozen: self.frozen.into_values(),
             triggers: self.triggers.into_values(),
             threats: self.threats.into_values(),
             feeds: self.feeds.into_values(),
             keys: self.keys,
-            companies,
+            companies: Companies::default(),
             runs: self
                 .runs
                 .into_iter()
                 .map(|(n, (_, run))| (n, run))
                 .collect(),
             newest: self.newest,
+        };
+        facts.put_in_order(&self.letters, &self.items, &self.ids);
+        facts.companies = Companies::of(facts.letters.iter(), &facts.items, facts.n_companies);
+        facts
+    }
+}
+
+fn at_or_none(numbers: &[u32], at: u32) -> u32 {
+    numbers.get(at as usize).copied().unwrap_or(NONE)
+}
+
+/// What the period's numbers are of the texts of some columns.
+struct Local {
+    threats: Vec<u32>,
+    triggers: Vec<u32>,
+    feeds: Vec<u32>,
+    frozen: Vec<u32>,
+}
+
+impl Local {
+    fn of(gather: &mut Gather, columns: &Columns) -> Self {
+        // Texts that the period does not use may get numbers too; those have no rows.
+        let texts = &columns.texts;
+        let triggers = texts.triggers.iter().map(|t| gather.trigger(t)).collect();
+        Self {
+            threats: texts.threats.iter().map(|t| gather.threats.of(t)).collect(),
+            triggers,
+            feeds: texts.feeds.iter().map(|t| gather.feeds.of(t)).collect(),
+            frozen: texts.frozen.iter().map(|f| gather.frozen.of(f)).collect(),
         }
     }
+}
 
-    fn was_handed_over_before(&self, number: usize) -> bool {
-        let Some(letter) = self.letters.get(number) else {
-            return false;
-        };
-        let mut was = letter.was_handed_over;
-        let mut at = letter.previous;
-        while let Some(earlier) = self.letters.get(at as usize) {
-            was |= earlier.counts() || earlier.was_handed_over;
-            at = earlier.previous;
+impl Gather {
+    fn trigger(&mut self, id: &String) -> u32 {
+        let number = self.triggers.of(id);
+        if let Some(keys) = &mut self.keys {
+            keys.trigger(number, id);
         }
-        was
+        number
+    }
+}
+
+/// A row of the letters.
+struct Claim {
+    letter: u128,
+    attempt: u32,
+    company: u32,
+    frozen: u32,
+    channel: Channel,
+    state: u8,
+    since: u64,
+}
+
+impl Claim {
+    fn of(letters: &Letters, at: usize) -> Option<Self> {
+        Some(Self {
+            letter: *letters.letter.get(at)?,
+            attempt: *letters.attempt.get(at)?,
+            company: *letters.company.get(at)?,
+            frozen: *letters.frozen.get(at)?,
+            channel: *letters.channel.get(at)?,
+            state: *letters.state.get(at)?,
+            since: *letters.since.get(at)?,
+        })
     }
 }
 
@@ -364,6 +424,15 @@ fn n_warnings(items: &[Item]) -> u32 {
 }
 
 impl Letter {
+    /// Was it claimed before, with the same night and attempt?
+    pub(super) const fn is_double(&self) -> bool {
+        self.company == NONE
+    }
+
+    pub(super) const fn take_out(&mut self) {
+        self.company = NONE;
+    }
+
     /// Was it handed over?
     pub(super) const fn counts(&self) -> bool {
         self.state.is_handed_over()
@@ -371,8 +440,12 @@ impl Letter {
 
     pub(super) fn items<'i>(&self, items: &'i [Item]) -> &'i [Item] {
         items
-            .get(self.first_item..self.first_item + self.n_items)
+            .get(self.first_item()..self.first_item() + self.n_items as usize)
             .unwrap_or_default()
+    }
+
+    pub(super) const fn first_item(&self) -> usize {
+        self.first_item as usize
     }
 }
 
@@ -398,5 +471,93 @@ impl Facts {
 
     pub(super) fn frozen(&self, number: u32) -> Option<&Frozen> {
         self.frozen.get(number as usize)
+    }
+
+    /// Letters by company, those of one in the order of the ledger: what is counted by company is
+    /// then counted in one place after the other. Numbers become those of the period.
+    fn put_in_order(&mut self, letters: &[Letter], items: &[Item], ids: &Ids) {
+        let mut starts = vec![0u32; ids.n_companies + 1];
+        let taken = || letters.iter().filter(|l| !l.is_double());
+        for letter in taken() {
+            if let Some(n) = starts.get_mut(letter.company as usize + 1) {
+                *n += 1;
+            }
+        }
+        let mut sum = 0;
+        for n in &mut starts {
+            sum += *n;
+            *n = sum;
+        }
+        let mut order = vec![0u32; sum as usize];
+        for (at, letter) in (0u32..).zip(letters).filter(|(_, l)| !l.is_double()) {
+            if let Some(start) = starts.get_mut(letter.company as usize) {
+                if let Some(slot) = order.get_mut(*start as usize) {
+                    *slot = at;
+                }
+                *start += 1;
+            }
+        }
+        let mut companies = Renumber::new(ids.n_companies);
+        let mut assets = Renumber::new(ids.n_assets);
+        let mut findings = Renumber::new(ids.n_findings);
+        self.letters.reserve_exact(order.len());
+        self.items.reserve_exact(items.len());
+        for letter in order.iter().filter_map(|at| letters.get(*at as usize)) {
+            let company = companies.of(letter.company);
+            if let (Some(keys), Some(id)) =
+                (&mut self.keys, ids.companies.get(letter.company as usize))
+            {
+                keys.company(company, *id);
+            }
+            let first_item = u32::try_from(self.items.len()).unwrap_or(NONE);
+            for item in letter.items(items) {
+                let finding = findings.of(item.finding);
+                if let (Some(keys), Some(id)) =
+                    (&mut self.keys, ids.findings.get(item.finding as usize))
+                {
+                    keys.finding(finding, *id);
+                }
+                let asset = assets.of(item.asset);
+                self.items.push(Item {
+                    finding,
+                    asset,
+                    ..*item
+                });
+            }
+            self.letters.push(Letter {
+                company,
+                first_item,
+                ..*letter
+            });
+        }
+        self.n_companies = companies.n as usize;
+        self.n_assets = assets.n as usize;
+        self.n_findings = findings.n as usize;
+    }
+}
+
+/// Numbers from 0 in the order of their first appearance.
+struct Renumber {
+    of: Vec<u32>,
+    n: u32,
+}
+
+impl Renumber {
+    fn new(n: usize) -> Self {
+        Self {
+            of: vec![NONE; n],
+            n: 0,
+        }
+    }
+
+    fn of(&mut self, number: u32) -> u32 {
+        let Some(new) = self.of.get_mut(number as usize) else {
+            return NONE;
+        };
+        if *new == NONE {
+            *new = self.n;
+            self.n += 1;
+        }
+        *new
     }
 }

@@ -13,6 +13,8 @@ mod facts;
 mod funnel;
 mod keys;
 mod label;
+mod late;
+mod local_day;
 mod security_txt;
 mod slice;
 mod span;

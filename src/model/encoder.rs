@@ -1,0 +1,378 @@
+//! Makes columns of records, and gives the numbers that hold for the whole ledger.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use jiff::civil::{Date, date};
+
+use super::columns::{Columns, IS_WARNED, NONE, Notes, Sizes, What, key, short_letter, state_bit};
+use super::ledger_record::{Claim, ClaimItem, Numbered, Receipt, ReceiptState, Record};
+use super::mixed::{Fast, Sieve, short};
+use super::night::Night;
+use super::sighting::{Gone, Sightings};
+
+const EPOCH: Date = date(1970, 1, 1);
+
+/// Looks through all ids this often before it makes a table of all of them.
+const MOST_LOOKS: u32 = 4;
+
+/// Days from 1970-01-01 to a night.
+#[must_use]
+pub fn day_number(night: Night) -> i32 {
+    night.days_since(EPOCH)
+}
+
+/// The night of [`day_number`].
+#[must_use]
+pub fn night_of(day: i32) -> Night {
+    let date = EPOCH.checked_add(jiff::Span::new().days(day));
+    Night::new(date.unwrap_or(if day < 0 { Date::MIN } else { Date::MAX }))
+}
+
+/// Gives numbers; what has one already may come from columns that were made earlier.
+#[derive(Clone, Debug, Default)]
+pub struct Encoder {
+    companies: Known,
+    assets: Known,
+    findings: Known,
+}
+
+/// Ids by number. A table of all of them costs more than all else where a part of the ledger gave
+/// them, so only those that are asked for are looked up.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    ids: Vec<u128>,
+    numbers: HashMap<u128, u32, Fast>,
+    /// The first so many ids stand in `numbers`.
+    n_tabled: usize,
+    n_looks: u32,
+}
+
+impl Known {
+    /// Makes `numbers` hold every one of `asked` that has a number.
+    fn prepare(&mut self, asked: impl Iterator<Item = u128>) {
+        if self.n_tabled == self.ids.len() {
+            return;
+        }
+        self.n_looks += 1;
+        let rest = self.ids.iter().zip(0..).skip(self.n_tabled);
+        if self.n_looks > MOST_LOOKS {
+            self.numbers.extend(rest.map(|(id, number)| (*id, number)));
+            self.n_tabled = self.ids.len();
+            return;
+        }
+        let mut sieve = Sieve::default();
+        let asked: HashSet<u128, Fast> = asked.inspect(|id| sieve.add(*id)).collect();
+        for (id, number) in rest {
+            if sieve.may_hold(*id) && asked.contains(id) {
+                self.numbers.insert(*id, number);
+            }
+        }
+    }
+
+    /// Its number; a new one where it has none.
+    fn of(&mut self, id: u128) -> u32 {
+        if let Some(number) = self.numbers.get(&id) {
+            return *number;
+        }
+        let next = count(&self.ids);
+        if self.n_tabled == self.ids.len() {
+            self.n_tabled += 1;
+        }
+        self.ids.push(id);
+        self.numbers.insert(id, next);
+        next
+    }
+
+    fn since(&self, before: u32) -> Vec<u128> {
+        self.ids.iter().skip(before as usize).copied().collect()
+    }
+}
+
+fn count<T>(of: &[T]) -> u32 {
+    u32::try_from(of.len()).unwrap_or(NONE)
+}
+
+/// Texts of one batch by number.
+struct Named<T> {
+    values: Vec<T>,
+    numbers: HashMap<T, u32, Fast>,
+}
+
+impl<T: Clone + Eq + Hash> Named<T> {
+    fn new() -> Self {
+        Self {
+            values: Vec::new(),
+            numbers: HashMap::default(),
+        }
+    }
+
+    fn of(&mut self, value: &T) -> u32 {
+        if let Some(number) = self.numbers.get(value) {
+            return *number;
+        }
+        let next = count(&self.values);
+        self.values.push(value.clone());
+        self.numbers.insert(value.clone(), next);
+        next
+    }
+}
+
+/// What is made of one batch.
+struct Batch<'e> {
+    encoder: &'e mut Encoder,
+    columns: Columns,
+    letters: HashMap<u128, usize, Fast>,
+    threats: Named<String>,
+    triggers: Named<String>,
+    feeds: Named<String>,
+    frozen: Named<super::ledger_record::Frozen>,
+    runs: Named<String>,
+    last_night: Option<(Night, i32)>,
+    /// Position of the record, and number of its object.
+    at: u32,
+    seq: u64,
+}
+
+impl Encoder {
+    /// How many have numbers.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            companies: count(&self.companies.ids),
+            assets: count(&self.assets.ids),
+            findings: count(&self.findings.ids),
+        }
+    }
+
+    /// Takes the numbers that columns gave; they must begin at [`Encoder::sizes`].
+    pub fn resume(&mut self, columns: &Columns) {
+        self.companies.ids.extend(&columns.companies);
+        self.assets.ids.extend(&columns.assets);
+        self.findings.ids.extend(&columns.findings);
+    }
+
+    /// The records as columns. A claim that stands twice among them is taken once.
+    pub fn encode(&mut self, records: &[Numbered]) -> Columns {
+        self.prepare(records);
+        let before = self.sizes();
+        let mut batch = Batch {
+            columns: Columns {
+                before,
+                n_records: count(records),
+                begins_with_sightings: records.first().is_some_and(is_sightings),
+                ..Columns::default()
+            },
+            encoder: self,
+            letters: HashMap::default(),
+            threats: Named::new(),
+            triggers: Named::new(),
+            feeds: Named::new(),
+            frozen: Named::new(),
+            runs: Named::new(),
+            last_night: None,
+            at: 0,
+            seq: 0,
+        };
+        for (at, numbered) in (0..).zip(records) {
+            (batch.at, batch.seq) = (at, numbered.seq);
+            batch.record(&numbered.record, records.get(at as usize + 1));
+        }
+        let mut columns = batch.columns;
+        columns.texts.threats = batch.threats.values;
+        columns.texts.triggers = batch.triggers.values;
+        columns.texts.feeds = batch.feeds.values;
+        columns.texts.frozen = batch.frozen.values;
+        columns.texts.runs = batch.runs.values;
+        columns.companies = self.companies.since(before.companies);
+        columns.assets = self.assets.since(before.assets);
+        columns.findings = self.findings.since(before.findings);
+        columns
+    }
+
+    fn prepare(&mut self, records: &[Numbered]) {
+        let claims = || {
+            records.iter().filter_map(|r| match &r.record {
+                Record::Claim(claim) => Some(claim),
+                _ => None,
+            })
+        };
+        let items = || claims().flat_map(|c| &c.items);
+        let seen = records.iter().filter_map(|r| match &r.record {
+            Record::Sightings(s) => Some(s.gone.iter().map(|(f, _)| f).chain(&s.back)),
+            _ => None,
+        });
+        self.companies
+            .prepare(claims().map(|c| short(&c.party_ref.0)));
+        self.assets.prepare(items().map(|i| short(&i.asset_ref.0)));
+        let findings = items().map(|i| short(&i.finding_id.0));
+        self.findings
+            .prepare(findings.chain(seen.flatten().map(|f| short(&f.0))));
+    }
+}
+
+fn is_sightings(numbered: &Numbered) -> bool {
+    matches!(numbered.record, Record::Sightings(_))
+}
+
+impl Batch<'_> {
+    fn record(&mut self, record: &Record, next: Option<&Numbered>) {
+        match record {
+            Record::Claim(claim) => self.claim(claim),
+            Record::Receipt(receipt) => self.receipt(receipt),
+            Record::Figures(figures) => match next {
+                None => self.note(What::Figures, figures.night),
+                Some(next) if is_sightings(next) => {}
+                Some(_) => self.note(What::AllJudged, figures.night),
+            },
+            Record::Sightings(sightings) => self.sightings(sightings),
+            Record::Final {
+                night,
+                revision,
+                run_id,
+            } => {
+                let run = self.runs.of(run_id);
+                self.note(What::Final, *night);
+                let notes = &mut self.columns.notes;
+                set_last(&mut notes.attempt, *revision);
+                set_last(&mut notes.number, run);
+            }
+            // Other kinds say nothing about what was warned of.
+            _ => {}
+        }
+    }
+
+    fn day(&mut self, night: Night) -> i32 {
+        if let Some((_, day)) = self.last_night.filter(|(n, _)| *n == night) {
+            return day;
+        }
+        let day = day_number(night);
+        self.last_night = Some((night, day));
+        day
+    }
+
+    fn claim(&mut self, claim: &Claim) {
+        let company = self.encoder.companies.of(short(&claim.party_ref.0));
+        let first_item = count(&self.columns.items.finding);
+        let letter = short_letter(&claim.letter_id);
+        let night = self.day(claim.night);
+        let key = key(letter, night, claim.attempt);
+        let is_new = !self.letters.contains_key(&key);
+        for item in &claim.items {
+            let asset = self.encoder.assets.of(short(&item.asset_ref.0));
+            let finding = self.encoder.findings.of(short(&item.finding_id.0));
+            if is_new {
+                self.item(item, asset, finding);
+            }
+        }
+        if !is_new {
+            return;
+        }
+        self.letters.insert(key, self.columns.letters.len());
+        let frozen = self.frozen.of(&claim.frozen);
+        let letters = &mut self.columns.letters;
+        letters.letter.push(letter);
+        letters.night.push(night);
+        letters.attempt.push(claim.attempt);
+        letters.company.push(company);
+        letters.frozen.push(frozen);
+        letters.channel.push(claim.channel);
+        letters.state.push(0);
+        letters.since.push(0);
+        letters.told.push(NONE);
+        letters.first_item.push(first_item);
+    }
+
+    fn item(&mut self, item: &ClaimItem, asset: u32, finding: u32) {
+        let items = &mut self.columns.items;
+        items.threat.push(self.threats.of(&item.threat_id));
+        items.trigger.push(self.triggers.of(&item.trigger_id));
+        items.finding.push(finding);
+        items.asset.push(asset);
+        items.feed.push(self.feeds.of(&item.feed));
+        items.kind.push(item.kind);
+        items.urgency.push(item.urgency);
+        items.first_observed_at.push(item.first_observed_at);
+        items.observed_at.push(item.observed_at);
+    }
+
+    fn receipt(&mut self, receipt: &Receipt) {
+        let letter = short_letter(&receipt.letter_id);
+        let night = self.day(receipt.night);
+        let key = key(letter, night, receipt.attempt);
+        let known = self.letters.get(&key).copied();
+        if let Some(at) = known {
+            self.tell(at, receipt.state);
+            if receipt.state != ReceiptState::Bounced {
+                return;
+            }
+        }
+        let what = match known {
+            Some(_) => What::CameBack,
+            None => What::receipt(receipt.state),
+        };
+        self.note(what, receipt.night);
+        let notes = &mut self.columns.notes;
+        set_last(&mut notes.letter, letter);
+        set_last(&mut notes.attempt, receipt.attempt);
+    }
+
+    /// A receipt of a letter of this batch.
+    fn tell(&mut self, letter_idx: usize, state: ReceiptState) {
+        let letters = &mut self.columns.letters;
+        let is_handed_over = state == ReceiptState::HandedOver;
+        let columns = (
+            letters.state.get_mut(letter_idx),
+            letters.since.get_mut(letter_idx),
+            letters.told.get_mut(letter_idx),
+        );
+        let (Some(bits), Some(since), Some(told)) = columns else {
+            return;
+        };
+        *bits |= state_bit(state);
+        if is_handed_over && *since == 0 {
+            *since = self.seq;
+        }
+        if *told == NONE {
+            *told = self.at;
+            *bits |= if is_handed_over { IS_WARNED } else { 0 };
+        }
+    }
+
+    fn sightings(&mut self, sightings: &Sightings) {
+        let gone = sightings.gone.iter();
+        let gone = gone.map(|(finding, how)| (finding, What::of_gone(*how)));
+        let back = sightings.back.iter().map(|finding| (finding, What::Back));
+        for (finding, what) in gone.chain(back) {
+            // Nobody was warned of a finding without a number.
+            let number = self.encoder.findings.numbers.get(&short(&finding.0));
+            if let Some(number) = number.copied() {
+                self.note(what, sightings.night);
+                set_last(&mut self.columns.notes.number, number);
+            }
+        }
+        if !sightings.counts.contains_key(&Gone::NotScanned) {
+            self.note(What::AllJudged, sightings.night);
+        }
+    }
+
+    fn note(&mut self, what: What, night: Night) {
+        let night = self.day(night);
+        let n_letters = count(&self.columns.letters.letter);
+        let notes: &mut Notes = &mut self.columns.notes;
+        notes.what.push(what);
+        notes.at.push(self.at);
+        notes.n_letters.push(n_letters);
+        notes.seq.push(self.seq);
+        notes.night.push(night);
+        notes.letter.push(0);
+        notes.attempt.push(0);
+        notes.number.push(0);
+    }
+}
+
+fn set_last<T>(column: &mut [T], value: T) {
+    if let Some(last) = column.last_mut() {
+        *last = value;
+    }
+}
