@@ -1,6 +1,7 @@
 //! What ingest costs: rows a second on one thread, beside a bare decoding of the same CSV.
 //!
-//! `cargo bench --profile dev --bench ingest -- 2` (millions of rows).
+//! `cargo bench --profile dev --bench ingest -- 2` (millions of rows), `-- 2 scan_rdp` or
+//! `-- 2 partner_list` for one of the two.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -117,7 +118,13 @@ fn main() {
     let n_rows = (millions * 1e6) as u64;
     let folder = std::env::temp_dir().join(format!("nachtwacht-bench-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_named = |report: &str| wanted.iter().any(|w| w == report);
+    let has_name = LAYOUTS.iter().any(|(report, _)| is_named(report));
     for (report, header) in LAYOUTS {
+        if has_name && !is_named(report) {
+            continue;
+        }
         let path = folder.join(format!("2026-03-28-{report}-x.csv"));
         write_csv(&path, header, n_rows);
         let size = fs::metadata(&path).unwrap().len();

@@ -14,6 +14,7 @@ mod delivery;
 mod folder;
 mod formats;
 mod published;
+mod runs;
 
 use published::two_rows;
 

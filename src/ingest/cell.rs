@@ -211,6 +211,10 @@ pub(super) fn is_yes(cell: &[u8]) -> bool {
 /// The host of an address bar's text: `https://www.voorbeeld.example:8443/a` gives
 /// `www.voorbeeld.example`. Blank where there is none.
 pub(super) fn host_of(text: &str) -> &str {
+    let is_mark = |b: u8| (b == b':') | (b == b'/') | (b == b'?') | (b == b'#') | (b == b'@');
+    if !text.bytes().fold(false, |has, b| has | is_mark(b)) {
+        return text;
+    }
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);
     let text = text.split(['/', '?', '#']).next().unwrap_or_default();
     let text = text.rsplit('@').next().unwrap_or_default();

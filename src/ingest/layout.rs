@@ -140,6 +140,18 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Is there a column that says vendor, product or version?
+    pub fn has_product(&self) -> bool {
+        [
+            &self.vendor,
+            &self.product,
+            &self.product_with_version,
+            &self.version,
+        ]
+        .iter()
+        .any(|columns| !columns.is_empty())
+    }
+
     fn find_subject(
         &mut self,
         find: &mut Find<'_>,

@@ -1,169 +1,325 @@
 //! Sorted runs into one sorted table.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::sync::Arc;
 
-use arrow::array::{Array, FixedSizeBinaryArray, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, StringArray, UInt32Array};
 use arrow::record_batch::RecordBatch;
 
+use super::parquet_file::PAGE_ROWS;
+use super::sorted::{Sorted, Stored, Values, whole};
 use crate::diag::Failure;
-use crate::model::observation::column as c;
+use crate::model::observation::{OBSERVATIONS, column as c};
 
 /// What a row is sorted by: IPv4 (0), IPv6 (1), no address (2); the number; the name.
-type Key = (u8, u128, String);
+type Key<'p> = (u8, u128, &'p str);
 
-/// Rows of a batch that is handed on.
-const OUT_ROWS: usize = 65_536;
+/// Rows that are handed on at once.
+const OUT_ROWS: usize = PAGE_ROWS;
 
-struct Run<I> {
-    batches: I,
-    /// Position of the current batch among those that are kept.
+/// A run and the piece of it that comes next.
+struct Open<I> {
+    ones: Vec<Option<ArrayRef>>,
+    pieces: I,
+    /// `None` at the end.
+    piece: Option<Piece>,
+}
+
+struct Piece {
+    keys: Keys,
+    /// Position of the piece among those that are kept.
     kept: usize,
-    /// What its rows are sorted by; `None` after the last batch.
-    keys: Option<Keys>,
+    /// First row that was not taken yet.
     row: usize,
 }
 
-impl<I> Run<I> {
-    /// The key of the row that comes next; `None` at the end of the batch.
-    fn key(&self) -> Option<Key> {
-        self.keys.as_ref()?.at(self.row)
+impl Piece {
+    fn last(&self) -> Key<'_> {
+        self.keys.at(self.keys.n_rows.saturating_sub(1))
     }
 }
 
-/// Merges runs that are sorted each, all with the schema of `observations`; of equal rows those
+/// A row: the piece among those that are kept, and the row in it.
+type Place = (usize, usize);
+
+/// Merges runs that are sorted each, all with the columns of `observations`; of equal rows those
 /// of the earlier run come first.
 ///
 /// # Errors
 /// What the runs and the sink say; `OurBug` where the columns do not fit.
 pub fn merge<I>(
-    runs: Vec<I>,
-    sink: &mut dyn FnMut(RecordBatch) -> Result<(), Failure>,
+    runs: Vec<Stored<I>>,
+    sink: &mut dyn FnMut(&Sorted) -> Result<(), Failure>,
 ) -> Result<(), Failure>
 where
     I: Iterator<Item = Result<RecordBatch, Failure>>,
 {
-    let mut kept: Vec<RecordBatch> = Vec::new();
+    let mut out = Out {
+        same: same_everywhere(&runs),
+        kept: Vec::new(),
+        rows: Vec::with_capacity(2 * OUT_ROWS),
+    };
     let mut open = Vec::with_capacity(runs.len());
-    let mut heap = BinaryHeap::new();
-    for (i, batches) in runs.into_iter().enumerate() {
-        let mut run = Run {
-            batches,
-            kept: 0,
-            keys: None,
-            row: 0,
+    for run in runs {
+        let mut run = Open {
+            ones: run.ones,
+            pieces: run.pieces,
+            piece: None,
         };
-        if let Some(key) = next_batch(&mut run, &mut kept)? {
-            heap.push(Reverse((key, i)));
-        }
+        out.next_piece(&mut run)?;
         open.push(run);
     }
-    let mut rows: Vec<(usize, usize)> = Vec::with_capacity(OUT_ROWS);
-    while let Some(Reverse((_, i))) = heap.pop() {
-        let Some(run) = open.get_mut(i) else { break };
-        rows.push((run.kept, run.row));
-        run.row += 1;
-        let next = match run.key() {
-            Some(key) => Some(key),
-            None => next_batch(run, &mut kept)?,
+    while out.take_rows(&mut open)? {
+        for run in &mut open {
+            let is_done = |piece: &Piece| piece.row >= piece.keys.n_rows;
+            if run.piece.as_ref().is_some_and(is_done) {
+                out.next_piece(run)?;
+            }
+        }
+        while out.rows.len() >= OUT_ROWS {
+            out.give(OUT_ROWS, sink)?;
+            out.drop_used(&mut open);
+        }
+    }
+    out.give(out.rows.len(), sink)
+}
+
+/// The columns in which all rows of all runs hold one value.
+fn same_everywhere<I>(runs: &[Stored<I>]) -> Vec<Option<ArrayRef>> {
+    let one_of = |run: &Stored<I>, column: usize| run.ones.get(column).cloned().flatten();
+    (0..OBSERVATIONS.fields().len())
+        .map(|column| {
+            let first = one_of(runs.first()?, column)?;
+            let is_same =
+                |run| one_of(run, column).is_some_and(|one| one.as_ref() == first.as_ref());
+            runs.iter().all(is_same).then_some(first)
+        })
+        .collect()
+}
+
+/// Rows that were put in order and wait to be given out.
+struct Out {
+    same: Vec<Option<ArrayRef>>,
+    kept: Vec<Vec<Values>>,
+    rows: Vec<Place>,
+}
+
+impl Out {
+    /// Goes on to a run's next piece that has rows.
+    fn next_piece<I>(&mut self, run: &mut Open<I>) -> Result<(), Failure>
+    where
+        I: Iterator<Item = Result<RecordBatch, Failure>>,
+    {
+        run.piece = None;
+        for piece in run.pieces.by_ref() {
+            let piece = piece?;
+            let n_rows = piece.num_rows();
+            if n_rows > 0 {
+                let columns = whole(&run.ones, &piece).ok_or_else(other_columns)?;
+                run.piece = Some(Piece {
+                    keys: Keys::of(&columns, n_rows)?,
+                    kept: self.kept.len(),
+                    row: 0,
+                });
+                self.kept.push(columns);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all rows that nothing can come before any more: those up to the end of the piece
+    /// that ends first. Of equal rows those of earlier runs come first, so a piece ends by its
+    /// last key and its run.
+    fn take_rows<I>(&mut self, open: &mut [Open<I>]) -> Result<bool, Failure> {
+        let ends = open.iter().zip(0..);
+        let ends = ends.filter_map(|(run, i)| Some((run.piece.as_ref()?.last(), i)));
+        let Some((last, of_run)) = ends.min() else {
+            return Ok(false);
         };
-        heap.extend(next.map(|key| Reverse((key, i))));
-        if rows.len() == OUT_ROWS {
-            emit(&mut rows, &kept, sink)?;
-            drop_used(&mut kept, &mut open);
+        let last: (u8, u128, String) = (last.0, last.1, last.2.to_owned());
+        let mut v4: Vec<(u32, Place)> = Vec::new();
+        let mut v6: Vec<(u128, Place)> = Vec::new();
+        let mut names: Vec<(String, Place)> = Vec::new();
+        for (run, i) in open.iter_mut().zip(0..) {
+            let Some(piece) = &mut run.piece else {
+                continue;
+            };
+            let is_before = |row: usize| {
+                let key = piece.keys.at(row);
+                let last = (last.0, last.1, last.2.as_str());
+                key < last || (key == last && i <= of_run)
+            };
+            let end = partition_point(piece.row, piece.keys.n_rows, is_before);
+            for row in piece.row..end {
+                let place = (piece.kept, row);
+                match piece.keys.at(row) {
+                    (0, number, _) => v4.push((number as u32, place)),
+                    (1, number, _) => v6.push((number, place)),
+                    (_, _, name) => names.push((name.to_owned(), place)),
+                }
+            }
+            piece.row = end;
+        }
+        // Stable: rows of one key stay in the order of their runs.
+        v4.sort_by_key(|(key, _)| *key);
+        v6.sort_by_key(|(key, _)| *key);
+        names.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.rows.extend(v4.into_iter().map(|(_, place)| place));
+        self.rows.extend(v6.into_iter().map(|(_, place)| place));
+        self.rows.extend(names.into_iter().map(|(_, place)| place));
+        Ok(true)
+    }
+
+    /// Gives out the first rows.
+    fn give(
+        &mut self,
+        n_rows: usize,
+        sink: &mut dyn FnMut(&Sorted) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some(rows) = self.rows.get(..n_rows).filter(|rows| !rows.is_empty()) else {
+            return Ok(());
+        };
+        let columns = self.same.iter().enumerate().map(|(column, same)| {
+            if let Some(same) = same {
+                return Ok(Values::One(Arc::clone(same)));
+            }
+            self.interleave(column, rows)
+        });
+        let columns: Result<Vec<Values>, Failure> = columns.collect();
+        sink(&Sorted::with_addresses(n_rows, columns?)?)?;
+        self.rows.drain(..n_rows);
+        Ok(())
+    }
+
+    fn interleave(&self, column: usize, rows: &[Place]) -> Result<Values, Failure> {
+        let columns = self.kept.iter().map(|piece| piece.get(column));
+        let columns: Option<Vec<&Values>> = columns.collect();
+        let columns = columns.ok_or_else(other_columns)?;
+        let is_one: Vec<bool> = columns
+            .iter()
+            .map(|c| matches!(c, Values::One(_)))
+            .collect();
+        let arrays: Vec<&dyn Array> = columns
+            .iter()
+            .map(|column| match column {
+                Values::One(array) | Values::Each(array) => array.as_ref(),
+            })
+            .collect();
+        let interleaved = if is_one.contains(&true) {
+            let of_one = |piece: usize| is_one.get(piece).copied().unwrap_or(false);
+            let rows: Vec<Place> = rows
+                .iter()
+                .map(|(piece, row)| (*piece, if of_one(*piece) { 0 } else { *row }))
+                .collect();
+            arrow::compute::interleave(&arrays, &rows)
+        } else {
+            arrow::compute::interleave(&arrays, rows)
+        };
+        interleaved
+            .map(Values::Each)
+            .map_err(|e| Failure::our_bug(format!("sorted runs cannot be merged: {e}")))
+    }
+
+    /// Lets go of the pieces of which all rows were given out.
+    fn drop_used<I>(&mut self, open: &mut [Open<I>]) {
+        let mut is_used = vec![false; self.kept.len()];
+        let current = open.iter().filter_map(|run| Some(run.piece.as_ref()?.kept));
+        for kept in current.chain(self.rows.iter().map(|(kept, _)| *kept)) {
+            if let Some(is_used) = is_used.get_mut(kept) {
+                *is_used = true;
+            }
+        }
+        let mut left = Vec::with_capacity(self.kept.len());
+        let mut moved = Vec::with_capacity(self.kept.len());
+        for (piece, is_used) in self.kept.drain(..).zip(is_used) {
+            moved.push(left.len());
+            if is_used {
+                left.push(piece);
+            }
+        }
+        self.kept = left;
+        let pieces = open.iter_mut().filter_map(|run| run.piece.as_mut());
+        let places = self.rows.iter_mut().map(|(kept, _)| kept);
+        for kept in pieces.map(|piece| &mut piece.kept).chain(places) {
+            *kept = moved.get(*kept).copied().unwrap_or(*kept);
         }
     }
-    emit(&mut rows, &kept, sink)
 }
 
-/// Goes on to the next batch that has rows; the key of its first one.
-fn next_batch<I>(run: &mut Run<I>, kept: &mut Vec<RecordBatch>) -> Result<Option<Key>, Failure>
-where
-    I: Iterator<Item = Result<RecordBatch, Failure>>,
-{
-    for batch in run.batches.by_ref() {
-        let batch = batch?;
-        if batch.num_rows() > 0 {
-            run.kept = kept.len();
-            run.keys = Some(Keys::of(&batch)?);
-            run.row = 0;
-            kept.push(batch);
-            return Ok(run.key());
+/// The first row from `from` on that is not before, of rows of which those that are come first.
+fn partition_point(from: usize, to: usize, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (from, to);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    (run.kept, run.keys) = (usize::MAX, None);
-    Ok(None)
+    low
 }
 
-fn emit(
-    rows: &mut Vec<(usize, usize)>,
-    kept: &[RecordBatch],
-    sink: &mut dyn FnMut(RecordBatch) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let batches: Vec<&RecordBatch> = kept.iter().collect();
-    let batch = arrow::compute::interleave_record_batch(&batches, rows)
-        .map_err(|e| Failure::our_bug(format!("sorted runs cannot be merged: {e}")))?;
-    rows.clear();
-    sink(batch)
-}
-
-/// Lets go of the batches that no run stands in.
-fn drop_used<I>(kept: &mut Vec<RecordBatch>, open: &mut [Run<I>]) {
-    let mut left = Vec::with_capacity(open.len());
-    for run in open {
-        if let Some(batch) = kept.get(run.kept) {
-            left.push(batch.clone());
-            run.kept = left.len() - 1;
-        }
-    }
-    *kept = left;
-}
-
-/// The columns of a batch that its rows are sorted by, found once.
+/// The columns of a piece that its rows are sorted by, found once.
 struct Keys {
-    v4: UInt32Array,
-    v6: FixedSizeBinaryArray,
-    names: StringArray,
+    n_rows: usize,
+    v4: Column<UInt32Array>,
+    v6: Column<FixedSizeBinaryArray>,
+    names: Column<StringArray>,
 }
 
-impl Keys {
-    fn of(batch: &RecordBatch) -> Result<Self, Failure> {
-        let v6: FixedSizeBinaryArray = column(batch, c::IP_V6)?;
-        if v6.value_length() != 16 {
-            return Err(other_columns());
-        }
+struct Column<A> {
+    array: A,
+    is_one: bool,
+}
+
+impl<A: Array + Clone + 'static> Column<A> {
+    fn of(columns: &[Values], name: &str) -> Result<Self, Failure> {
+        let index = OBSERVATIONS.index_of(name).map_err(|_| other_columns())?;
+        let (array, is_one) = match columns.get(index).ok_or_else(other_columns)? {
+            Values::One(array) => (array, true),
+            Values::Each(array) => (array, false),
+        };
+        let array = array.as_any().downcast_ref::<A>().cloned();
         Ok(Self {
-            v4: column(batch, c::IP_V4)?,
-            v6,
-            names: column(batch, c::HOSTNAME)?,
+            array: array.ok_or_else(other_columns)?,
+            is_one,
         })
     }
 
-    /// `None` behind the last row.
-    fn at(&self, row: usize) -> Option<Key> {
-        if row >= self.v4.len() {
-            return None;
-        }
-        if self.v4.is_valid(row) {
-            return Some((0, u128::from(self.v4.value(row)), String::new()));
-        }
-        if self.v6.is_valid(row) {
-            let bytes = self.v6.value(row).try_into().ok()?;
-            return Some((1, u128::from_be_bytes(bytes), String::new()));
-        }
-        let name = self.names.is_valid(row).then(|| self.names.value(row));
-        Some((2, 0, name.unwrap_or_default().to_owned()))
+    /// Where the row's value stands, if it has one.
+    fn find(&self, row: usize) -> Option<usize> {
+        let row = if self.is_one { 0 } else { row };
+        self.array.is_valid(row).then_some(row)
     }
 }
 
-fn column<A: Array + Clone + 'static>(batch: &RecordBatch, name: &str) -> Result<A, Failure> {
-    let found = batch.column_by_name(name);
-    found
-        .and_then(|c| c.as_any().downcast_ref::<A>().cloned())
-        .ok_or_else(other_columns)
+impl Keys {
+    fn of(columns: &[Values], n_rows: usize) -> Result<Self, Failure> {
+        let v6: Column<FixedSizeBinaryArray> = Column::of(columns, c::IP_V6)?;
+        if v6.array.value_length() != 16 {
+            return Err(other_columns());
+        }
+        Ok(Self {
+            n_rows,
+            v4: Column::of(columns, c::IP_V4)?,
+            v6,
+            names: Column::of(columns, c::HOSTNAME)?,
+        })
+    }
+
+    /// The key of a row of the piece.
+    fn at(&self, row: usize) -> Key<'_> {
+        if let Some(row) = self.v4.find(row) {
+            return (0, u128::from(self.v4.array.value(row)), "");
+        }
+        if let Some(row) = self.v6.find(row) {
+            let bytes = self.v6.array.value(row).try_into().unwrap_or_default();
+            return (1, u128::from_be_bytes(bytes), "");
+        }
+        let name = self.names.find(row).map(|row| self.names.array.value(row));
+        (2, 0, name.unwrap_or_default())
+    }
 }
 
 fn other_columns() -> Failure {

@@ -22,12 +22,15 @@ mod format;
 mod layout;
 mod list_layout;
 mod merge;
+mod number_column;
 mod parquet_file;
 mod personal;
 mod profile;
 mod report_type;
 mod row;
+mod row_group;
 mod rows;
+mod sorted;
 mod table;
 mod text_column;
 mod unpack;
@@ -46,6 +49,7 @@ pub use merge::merge;
 pub use parquet_file::{PROFILE_KEY, SnapshotWriter, to_parquet};
 pub use profile::{CellKind, Drift, Profile, drift};
 pub use report_type::{Identified, ReportType, Subject, report_type, report_types};
+pub use sorted::{Run, Sorted, Stored, Values, schema_without};
 pub use unpack::Input;
 
 /// What a job says about a feed.
@@ -63,8 +67,8 @@ pub struct Settings {
     pub run_rows: usize,
 }
 
-/// Rows of a run where nobody says otherwise: a few hundred MiB of memory.
-pub const RUN_ROWS: usize = 1 << 20;
+/// Rows of a run where nobody says otherwise: a hundred MiB or two of memory.
+pub const RUN_ROWS: usize = 1 << 19;
 
 /// Where the bytes come from.
 #[derive(Clone, Copy, Debug, Default)]
@@ -133,8 +137,8 @@ pub struct Ingested {
     pub profile: Profile,
 }
 
-/// Takes sorted runs of observations.
-pub type Sink<'s> = dyn FnMut(RecordBatch) -> Result<(), Failure> + 's;
+/// Takes sorted runs of observations; a run is valid until it returns.
+pub type Sink<'s> = dyn FnMut(&mut Run<'_>) -> Result<(), Failure> + 's;
 
 /// Says what a delivery is, by its name and its first bytes.
 ///
@@ -188,30 +192,25 @@ pub fn ingest(
 /// As [`identify`] and [`ingest`].
 pub fn read(bytes: &[u8], source: &Source<'_>, settings: &Settings) -> Result<Ingested, Failure> {
     let identified = identify(&mut Cursor::new(bytes), source, settings.max_bytes)?;
-    let mut runs: Vec<RecordBatch> = Vec::new();
+    let mut runs = Vec::new();
     let input: Box<dyn Input> = Box::new(Cursor::new(bytes));
     let mut inputs = [(source.name.to_owned(), input)];
     let summary = ingest(&mut inputs, &identified, settings, &mut |run| {
-        runs.push(run);
+        let pieces: Vec<_> = run.by_ref().collect();
+        runs.push(Stored {
+            ones: run.ones().to_vec(),
+            pieces: pieces.into_iter(),
+        });
         Ok(())
     })?;
-    let batch = match runs.as_slice() {
-        [only] => only.clone(),
-        _ => {
-            let mut sorted = Vec::new();
-            let runs = runs
-                .into_iter()
-                .map(|run| std::iter::once(Ok(run)))
-                .collect();
-            merge(runs, &mut |batch| {
-                sorted.push(batch);
-                Ok(())
-            })?;
-            let schema = &crate::model::observation::OBSERVATIONS;
-            arrow::compute::concat_batches(schema, &sorted)
-                .map_err(|e| Failure::our_bug(format!("runs cannot be joined: {e}")))?
-        }
-    };
+    let mut sorted = Vec::new();
+    merge(runs, &mut |rows| {
+        sorted.push(rows.to_batch()?);
+        Ok(())
+    })?;
+    let schema = &crate::model::observation::OBSERVATIONS;
+    let batch = arrow::compute::concat_batches(schema, &sorted)
+        .map_err(|e| Failure::our_bug(format!("runs cannot be joined: {e}")))?;
     Ok(Ingested {
         report: summary.identified.kind.name.clone(),
         snapshot_date: summary.identified.snapshot_date,

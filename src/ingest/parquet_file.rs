@@ -3,19 +3,27 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
+use super::row_group::{Constants, Group, State};
+use super::sorted::Sorted;
 use super::{Ingested, Profile};
 use crate::diag::Failure;
 use crate::model::observation::{OBSERVATIONS, SCHEMA_KEY, SCHEMA_VERSION, column as c};
 
 /// Rows of a row group: the unit of work of a night, and of what pruning can leave out.
 const GROUP_ROWS: usize = 131_072;
+
+/// Rows of a page, but for texts that are long. Rows come in steps of so many: then pages end in
+/// the same places however they come, and the same rows give the same bytes.
+pub(super) const PAGE_ROWS: usize = 16_384;
 
 /// Key under which the metadata hold the [`Profile`] of the delivery, as JSON.
 pub const PROFILE_KEY: &str = "nachtwacht.ingest";
@@ -37,10 +45,15 @@ const UNLIKE: &[&str] = &[
     c::EXTRA,
 ];
 
-/// A snapshot while it is written: zstd, row groups of 131,072 rows, page index for the columns
+/// A snapshot while it is written: zstd, row groups of 131,072 rows, pages of 16,384, page index for the columns
 /// that rows are sorted by, counts of nulls where pruning asks for them, and the schema's version under [`SCHEMA_KEY`].
 pub struct SnapshotWriter<W: Write + Send> {
-    writer: ArrowWriter<W>,
+    file: SerializedFileWriter<W>,
+    factory: ArrowRowGroupWriterFactory,
+    constants: Constants,
+    /// The row group that is being filled.
+    group: Option<Group>,
+    n_groups: usize,
 }
 
 impl<W: Write + Send> SnapshotWriter<W> {
@@ -49,34 +62,59 @@ impl<W: Write + Send> SnapshotWriter<W> {
     /// # Errors
     /// `OurBug`: the writer refuses its own schema. `TryLater`: the output takes no bytes.
     pub fn open(output: W) -> Result<Self, Failure> {
-        let level = ZstdLevel::try_new(1).map_err(failure)?;
-        let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .set_statistics_enabled(EnabledStatistics::None);
-        for name in SORTED_BY {
-            properties = properties
-                .set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Page);
-        }
-        for name in PRESENT {
-            properties = properties
-                .set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Chunk);
-        }
-        for name in UNLIKE {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);
-        }
         let schema = Arc::clone(&OBSERVATIONS);
-        let writer =
-            ArrowWriter::try_new(output, schema, Some(properties.build())).map_err(failure)?;
-        Ok(Self { writer })
+        let properties = properties().map_err(failure)?;
+        let writer = ArrowWriter::try_new(output, schema, Some(properties)).map_err(failure)?;
+        let (file, factory) = writer.into_serialized_writer().map_err(failure)?;
+        Ok(Self {
+            constants: Constants::new(Arc::clone(file.properties())),
+            file,
+            factory,
+            group: None,
+            n_groups: 0,
+        })
     }
 
     /// Adds rows, in their order.
     ///
     /// # Errors
     /// As [`SnapshotWriter::open`].
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        self.writer.write(batch).map_err(failure)
+    pub fn write(&mut self, rows: &Sorted) -> Result<(), Failure> {
+        let mut from = 0;
+        while from < rows.n_rows {
+            let group = match &mut self.group {
+                Some(group) => group,
+                none => none.insert(Group::open(&self.factory, self.n_groups).map_err(failure)?),
+            };
+            let n_rows = (GROUP_ROWS - group.n_rows).min(rows.n_rows - from);
+            group.write(rows, from, n_rows).map_err(failure)?;
+            if group.n_rows == GROUP_ROWS {
+                self.end_group().map_err(failure)?;
+            }
+            from += n_rows;
+        }
+        Ok(())
+    }
+
+    fn end_group(&mut self) -> Result<(), ParquetError> {
+        let Some(group) = self.group.take() else {
+            return Ok(());
+        };
+        let n_rows = group.n_rows;
+        let mut out = self.file.next_row_group()?;
+        for (i, column) in group.columns.into_iter().enumerate() {
+            match column.state {
+                State::Differs => column.writer.close()?.append_to_row_group(&mut out)?,
+                State::Same(value) => {
+                    let (bytes, close) = self.constants.get(i, &value, n_rows, column.writer)?;
+                    out.append_column(&bytes, close)?;
+                }
+                State::Empty => return Err(ParquetError::General("a row group of nothing".into())),
+            }
+        }
+        out.close()?;
+        self.n_groups += 1;
+        Ok(())
     }
 
     /// Writes the end.
@@ -84,19 +122,40 @@ impl<W: Write + Send> SnapshotWriter<W> {
     /// # Errors
     /// As [`SnapshotWriter::open`].
     pub fn close(mut self, profile: &Profile) -> Result<(), Failure> {
+        self.end_group().map_err(failure)?;
         let json = serde_json::to_string(profile)
             .map_err(|e| Failure::our_bug(format!("a profile is no JSON: {e}")))?;
         for (key, value) in [(SCHEMA_KEY, SCHEMA_VERSION.to_owned()), (PROFILE_KEY, json)] {
-            self.writer
+            self.file
                 .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
-        self.writer.close().map(drop).map_err(failure)
+        self.file.close().map(drop).map_err(failure)
     }
 }
 
-fn failure(e: parquet::errors::ParquetError) -> Failure {
+fn properties() -> Result<WriterProperties, ParquetError> {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::None);
+    for name in SORTED_BY {
+        properties = properties
+            .set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Page);
+    }
+    for name in PRESENT {
+        properties = properties
+            .set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Chunk);
+    }
+    for name in UNLIKE {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);
+    }
+    Ok(properties.build())
+}
+
+fn failure(e: ParquetError) -> Failure {
     match e {
-        parquet::errors::ParquetError::External(e) => {
+        ParquetError::External(e) => {
             Failure::try_later(format!("the snapshot cannot be written: {e}"))
                 .hint("is the disk full?")
         }
@@ -111,7 +170,7 @@ fn failure(e: parquet::errors::ParquetError) -> Failure {
 pub fn to_parquet(ingested: &Ingested) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let mut writer = SnapshotWriter::open(&mut bytes)?;
-    writer.write(&ingested.batch)?;
+    writer.write(&Sorted::from(&ingested.batch))?;
     writer.close(&ingested.profile)?;
     Ok(bytes)
 }

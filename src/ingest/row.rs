@@ -1,6 +1,7 @@
 //! One line: what it says, or the one fault for which it is set aside.
 
 use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
 
 use csv::ByteRecord;
 
@@ -8,6 +9,7 @@ use super::cell;
 use super::layout::Layout;
 use crate::diag::RejectReason;
 use crate::model::address::parse_ip;
+use crate::model::dotted_quad::dotted_quad;
 use crate::model::identity::Secret;
 use crate::model::name::Domain;
 use crate::model::observation::{HostnameSource, Severity};
@@ -15,7 +17,8 @@ use crate::model::observation::{HostnameSource, Severity};
 /// The parts of a line that can be at fault, read before anything is written.
 pub(super) struct Checked<'r> {
     pub observed_at: i64,
-    pub ip: Option<(std::net::IpAddr, Cow<'r, str>)>,
+    /// The address; its text as delivered where the number does not give it.
+    pub ip: Ip<'r>,
     pub hostname: Option<(Cow<'r, str>, HostnameSource)>,
     pub account: Option<(String, String)>,
     pub port: Option<u16>,
@@ -106,8 +109,8 @@ fn read_either<'r>(
     }
     let text = std::str::from_utf8(subject).map_err(|_| ("ip", RejectReason::NotUtf8, subject))?;
     let host = cell::host_of(text);
-    match parse_ip(host) {
-        Ok(found) if ip.is_none() => *ip = Some((found, Cow::Borrowed(host))),
+    match read_address(host) {
+        Ok(found) if ip.is_none() => *ip = Some(found),
         Ok(_) => {}
         // What is made of digits and dots was meant as an address, and is none.
         Err(why)
@@ -159,15 +162,32 @@ fn read_account<'r>(
     Ok(None)
 }
 
-type Ip<'r> = Option<(std::net::IpAddr, Cow<'r, str>)>;
+type Ip<'r> = Option<(IpAddr, Option<Cow<'r, str>>)>;
 
 fn read_ip(cell: &[u8]) -> Result<Ip<'_>, Fault<'_>> {
     if cell.is_empty() {
         return Ok(None);
     }
+    if let Some(v4) = dotted_quad(cell) {
+        return Ok(Some((IpAddr::V4(Ipv4Addr::from_bits(v4)), None)));
+    }
     let text = std::str::from_utf8(cell).map_err(|_| ("ip", RejectReason::NotUtf8, cell))?;
-    let ip = parse_ip(text).map_err(|why| ("ip", why, cell))?;
-    Ok(Some((ip, Cow::Borrowed(text))))
+    let found = read_address(text).map_err(|why| ("ip", why, cell))?;
+    Ok(Some(found))
+}
+
+/// An address, and its text unless that is what the number is written as.
+fn read_address(text: &str) -> Result<(IpAddr, Option<Cow<'_, str>>), RejectReason> {
+    if let Some(v4) = dotted_quad(text.as_bytes()) {
+        return Ok((IpAddr::V4(Ipv4Addr::from_bits(v4)), None));
+    }
+    Ok((parse_ip(text)?, Some(Cow::Borrowed(text))))
+}
+
+/// Can [`parse_ip`] read it? Most names have a letter that no address has, and are done with soon.
+fn is_address(text: &str) -> bool {
+    let may_stand = |b: u8| b.is_ascii_hexdigit() || matches!(b, b'.' | b':' | b' ' | b'\t');
+    text.bytes().all(may_stand) && parse_ip(text).is_ok()
 }
 
 fn read_hostname<'r>(
@@ -180,9 +200,12 @@ fn read_hostname<'r>(
             return Some((name, *source));
         }
         // The host of an address bar may be an address: that is no name.
-        let host = cell::host_of(&name);
-        let is_name = !host.is_empty() && parse_ip(host).is_err();
-        is_name.then(|| (Cow::Owned(host.to_owned()), *source))
+        let host = match name {
+            Cow::Borrowed(name) => Cow::Borrowed(cell::host_of(name)),
+            Cow::Owned(name) => Cow::Owned(cell::host_of(&name).to_owned()),
+        };
+        let is_name = !host.is_empty() && !is_address(&host);
+        is_name.then_some((host, *source))
     })
 }
 

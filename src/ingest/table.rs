@@ -1,10 +1,9 @@
-//! Rows into columns: reads every line once, sorts a run when it is full.
+//! Rows into columns: reads each line once, sorts a run when it is full.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::net::IpAddr;
 
-use arrow::array::{Array, Date32Array, UInt32Array};
-use arrow::record_batch::RecordBatch;
+use arrow::array::Array;
 use csv::ByteRecord;
 
 use super::columns::Columns;
@@ -14,15 +13,17 @@ use super::profile::{CellKind, Kinds, Profile, add_keys};
 use super::report_type::{Identified, ReportType, Subject, check_part};
 use super::row::{self, Checked, Defaults, at, tags, text};
 use super::rows::{ComboRows, CsvRows, Lines, Next, ParquetRows, Rows};
+use super::sorted::Run;
 use super::unpack::{Input, Part, for_each_part};
 use super::{Settings, Sink, Summary, cell, events, layout, list_layout};
 use crate::diag::{Failure, Reject, RejectReason, mask};
-use crate::model::observation::{HostnameSource, OBSERVATIONS, Severity};
+use crate::model::observation::{HostnameSource, OBSERVATIONS, Severity, column as c};
 
 /// A delivery with more rows than this that cannot be read is another kind of file.
 const MAX_REJECTS: usize = 1_000_000;
-/// Text of a run; arrow addresses it by 31 bits.
-const RUN_BYTES: usize = 512 << 20;
+/// Text of a run. A line may be long, and more comes of it than it holds: all of it must stay
+/// within what 31 bits address.
+const RUN_BYTES: usize = 96 << 20;
 
 /// The rows of one report so far, in the order of the files.
 pub(super) struct Table<'a> {
@@ -31,11 +32,15 @@ pub(super) struct Table<'a> {
     defaults: Defaults<'a>,
     is_shell_report: bool,
     columns: Columns,
-    /// IPv4 and row of the run, then IPv6 and row, then host name and row.
-    v4: Vec<(u32, u32)>,
+    /// IPv4 and row of the run in one number, then IPv6 and row, then host name and row.
+    v4: Vec<u64>,
     v6: Vec<(u128, u32)>,
     nameless: Vec<(String, u32)>,
+    /// Rows of the run in their order.
+    order: Vec<u32>,
     n_rows: usize,
+    /// Bytes of text of the run, about.
+    n_bytes: usize,
     n_runs: usize,
     n_given: u64,
     rejects: Vec<Reject>,
@@ -70,7 +75,13 @@ impl<'a> Table<'a> {
             .at(object, "account_key")
             .hint("set the environment variable that `--key-env` names, as the job's `party_key` has it"));
         }
-        let midnight = cell::days_since_1970(identified.snapshot_date) * 86_400_000_000;
+        let days = cell::days_since_1970(identified.snapshot_date);
+        let midnight = days * 86_400_000_000;
+        let mut columns = Columns::default();
+        columns.snapshot_date =
+            i32::try_from(days).map_err(|_| Failure::our_bug("a date outside the calendar"))?;
+        columns.feed.fill(0, Some(&settings.feed));
+        columns.report.fill(0, Some(&kind.name));
         Ok(Self {
             identified: identified.clone(),
             settings,
@@ -80,11 +91,13 @@ impl<'a> Table<'a> {
                 observed_at: midnight,
             },
             is_shell_report: matches!(kind.name.as_str(), "scan_exchange" | "scan6_exchange"),
-            columns: Columns::default(),
+            columns,
             v4: Vec::new(),
             v6: Vec::new(),
             nameless: Vec::new(),
+            order: Vec::new(),
             n_rows: 0,
+            n_bytes: 0,
             n_runs: 0,
             n_given: 0,
             rejects: Vec::new(),
@@ -210,6 +223,8 @@ impl<'a> Table<'a> {
         let mut record = ByteRecord::new();
         let (mut row, mut n_fields) = (0, 0);
         self.has_untimed |= layout.timestamp.is_none();
+        self.columns.begin_delivery(self.n_rows);
+        self.columns.source_object.fill(self.n_rows, Some(object));
         loop {
             match rows.next(&mut record)? {
                 Next::End => break,
@@ -221,7 +236,7 @@ impl<'a> Table<'a> {
                 Next::Aside(why, found) => self.set_aside("", why, found, object, row)?,
             }
             row += 1;
-            if self.n_rows >= self.settings.run_rows || self.columns.n_bytes() > RUN_BYTES {
+            if self.n_rows >= self.settings.run_rows || self.n_bytes > RUN_BYTES {
                 self.end_run(sink)?;
             }
         }
@@ -292,78 +307,87 @@ impl<'a> Table<'a> {
             .map_err(|_| Failure::our_bug("a run has more rows than it may").at(object, ""))?;
         self.n_rows += 1;
         match row.ip.as_ref().map(|(ip, _)| *ip) {
-            Some(std::net::IpAddr::V4(v4)) => self.v4.push((v4.to_bits(), position)),
-            Some(std::net::IpAddr::V6(v6)) => self.v6.push((v6.to_bits(), position)),
+            Some(IpAddr::V4(v4)) => self
+                .v4
+                .push(u64::from(v4.to_bits()) << 32 | u64::from(position)),
+            Some(IpAddr::V6(v6)) => self.v6.push((v6.to_bits(), position)),
             None => {
                 let name = row.hostname.as_ref().map(|(name, _)| name.to_string());
                 self.nameless.push((name.unwrap_or_default(), position));
             }
         }
+        self.newest = self.newest.max(Some(row.observed_at));
         self.json.clear();
         let source_word = push_extra(record, layout, &mut self.json);
+        self.n_bytes += record.as_slice().len() + self.json.len();
         let kind = &*self.identified.kind;
         let columns = &mut self.columns;
-        columns.feed.append(Some(&self.settings.feed));
-        columns.report.append(Some(&kind.name));
-        columns.observed_at.append_value(row.observed_at);
-        self.newest = self.newest.max(Some(row.observed_at));
-        columns.append_ip(row.ip)?;
-        columns.port.append_option(row.port);
-        columns.append_protocol(at(record, layout.protocol), &kind.transport);
+        let position = columns.begin_row(&row, source_row);
+        columns.set_protocol(position, at(record, layout.protocol), &kind.transport);
         let (name, default_source) = row.hostname.unzip();
         let source = source_word.or(default_source).filter(|_| name.is_some());
-        columns.hostname.append(name.as_deref());
-        columns
-            .hostname_source
-            .append(source.map(HostnameSource::as_str));
-        let (hash, domain) = row.account.unzip();
-        columns.account_hash.append(hash.as_deref());
-        columns.account_domain.append(domain.as_deref());
-        columns.asn.append_option(row.asn);
-        columns.append_tag_and_cves(record, layout);
-        columns.append_product(record, layout);
-        columns.severity.append(row.severity.map(Severity::as_str));
-        columns.tlp.append(text(record, layout.tlp).as_deref());
+        columns.hostname.set(position, name.as_deref());
+        let source = source.map(HostnameSource::as_str);
+        columns.hostname_source.set(position, source);
+        if let Some((hash, domain)) = &row.account {
+            columns.account_hash.set(position, Some(hash));
+            columns.account_domain.set(position, Some(domain));
+        } else if !layout.account.is_empty() {
+            columns.account_hash.set(position, None);
+            columns.account_domain.set(position, None);
+        }
+        if layout.tag.is_some() || !layout.cve_texts.is_empty() || !layout.cve_flags.is_empty() {
+            columns.set_tag_and_cves(position, record, layout);
+        }
+        if layout.has_product() {
+            columns.set_product(position, record, layout);
+        }
+        let severity = row.severity.map(Severity::as_str);
+        columns.severity.set(position, severity);
+        if layout.tlp.is_some() {
+            columns
+                .tlp
+                .set(position, text(record, layout.tlp).as_deref());
+        }
         let (taxonomy, class) = classification(kind, self.is_shell_report, record, layout);
         let said = |column, of_report| -> Option<Cow<'_, str>> {
             let of_report = Some(of_report).filter(|text: &&str| !text.is_empty());
             text(record, column).or(of_report.map(Cow::Borrowed))
         };
-        columns
-            .taxonomy
-            .append(said(layout.taxonomy, taxonomy).as_deref());
-        columns.kind.append(said(layout.kind, class).as_deref());
-        columns
-            .trigger_id
-            .append(text(record, layout.trigger_id).as_deref());
-        columns.source_object.append(Some(object));
-        columns.source_row.append_value(source_row);
-        columns
-            .extra
-            .append((!self.json.is_empty()).then_some(&self.json));
+        let taxonomy = said(layout.taxonomy, taxonomy);
+        columns.taxonomy.set(position, taxonomy.as_deref());
+        let class = said(layout.kind, class);
+        columns.kind.set(position, class.as_deref());
+        if layout.trigger_id.is_some() {
+            let trigger = text(record, layout.trigger_id);
+            columns.trigger_id.set(position, trigger.as_deref());
+        }
+        let extra = (!self.json.is_empty()).then_some(&*self.json);
+        columns.extra.set(position, extra);
         Ok(())
     }
 
     /// Sorts what has come together, and gives it out.
     fn end_run(&mut self, sink: &mut Sink<'_>) -> Result<(), Failure> {
-        let order = self.order();
-        let n_rows = std::mem::take(&mut self.n_rows);
-        let days = i32::try_from(cell::days_since_1970(self.identified.snapshot_date))
-            .map_err(|_| Failure::our_bug("a date outside the calendar"))?;
-        let date = Arc::new(Date32Array::from_value(days, n_rows));
-        let bug = |e: arrow::error::ArrowError| {
-            Failure::our_bug(format!("observations do not fit their schema: {e}"))
-        };
-        let arrays = self.columns.finish(&order, date).map_err(bug)?;
-        let batch = RecordBatch::try_new(Arc::clone(&OBSERVATIONS), arrays).map_err(bug)?;
-        for (field, array) in OBSERVATIONS.fields().iter().zip(batch.columns()) {
-            if array.null_count() < n_rows {
+        self.find_order();
+        self.columns.end_run();
+        let ones = self.columns.ones();
+        for (field, one) in OBSERVATIONS.fields().iter().zip(&ones) {
+            let is_null = one.as_ref().is_some_and(|one| one.null_count() > 0);
+            if self.n_rows > 0 && !is_null {
                 self.filled.insert(field.name().clone());
             }
         }
+        // Most addresses are kept as their number alone.
+        if self.filled.contains(c::IP_V4) {
+            self.filled.insert(c::IP.to_owned());
+        }
         self.n_runs += 1;
-        self.n_given += n_rows as u64;
-        sink(batch)
+        self.n_given += self.n_rows as u64;
+        (self.n_rows, self.n_bytes) = (0, 0);
+        let given = sink(&mut Run::new(&self.columns, &self.order, ones));
+        self.columns.clear();
+        given
     }
 
     /// Gives out the last run, and says what became of everything.
@@ -412,14 +436,16 @@ impl<'a> Table<'a> {
         })
     }
 
-    fn order(&mut self) -> UInt32Array {
+    fn find_order(&mut self) {
         self.v4.sort_unstable();
         self.v6.sort_unstable();
         self.nameless.sort_unstable();
-        let v4 = self.v4.drain(..).map(|(_, row)| row);
-        let v6 = self.v6.drain(..).map(|(_, row)| row);
-        let nameless = self.nameless.drain(..).map(|(_, row)| row);
-        UInt32Array::from_iter_values(v4.chain(v6).chain(nameless))
+        self.order.clear();
+        let low = |both: u64| (both & u64::from(u32::MAX)) as u32;
+        self.order.extend(self.v4.drain(..).map(low));
+        self.order.extend(self.v6.drain(..).map(|(_, row)| row));
+        self.order
+            .extend(self.nameless.drain(..).map(|(_, row)| row));
     }
 }
 

@@ -80,6 +80,36 @@ const fn octet(bytes: u128, from: u32, to: u32) -> (u32, bool) {
     (value, are_digits & (value >= least) & (value <= 255))
 }
 
+/// Each octet's digits and a dot, and how many bytes that is.
+const OCTETS: [([u8; 4], usize); 256] = {
+    let mut octets = [([b'.'; 4], 0); 256];
+    let mut n = 0;
+    #[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
+    while n < 256 {
+        let (a, b, c) = (n / 100, n / 10 % 10, n % 10);
+        let (a, b, c) = (b'0' + a as u8, b'0' + b as u8, b'0' + c as u8);
+        octets[n] = match n {
+            0..10 => ([c, b'.', b'.', b'.'], 2),
+            10..100 => ([b, c, b'.', b'.'], 3),
+            _ => ([a, b, c, b'.'], 4),
+        };
+        n += 1;
+    }
+    octets
+};
+
+/// Adds the dotted quad of an address, as the standard library writes it.
+#[inline]
+pub fn push_dotted_quad(address: u32, into: &mut Vec<u8>) {
+    for octet in address.to_be_bytes() {
+        let (digits, n_bytes) = OCTETS.get(usize::from(octet)).unwrap_or(&([0; 4], 0));
+        let end = into.len() + n_bytes;
+        into.extend_from_slice(digits);
+        into.truncate(end);
+    }
+    into.pop();
+}
+
 fn little_endian(bytes: &[u8]) -> u128 {
     bytes
         .iter()
@@ -118,6 +148,14 @@ mod tests {
         fn reads_what_the_standard_library_writes(bits: u32) {
             let text = Ipv4Addr::from_bits(bits).to_string();
             prop_assert_eq!(dotted_quad(text.as_bytes()), Some(bits));
+        }
+
+        #[test]
+        fn writes_what_the_standard_library_writes(bits: u32) {
+            let mut text = b"before ".to_vec();
+            push_dotted_quad(bits, &mut text);
+            let std = format!("before {}", Ipv4Addr::from_bits(bits));
+            prop_assert_eq!(String::from_utf8(text).unwrap(), std);
         }
 
         #[test]

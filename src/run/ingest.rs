@@ -211,7 +211,7 @@ fn write_group(
     let file = Temporary::new(place)?;
     let output = file.create()?;
     let mut writer = SnapshotWriter::open(BufWriter::new(output))?;
-    runs.write_to(&mut |batch| writer.write(&batch))?;
+    runs.write_to(&mut |rows| writer.write(rows))?;
     writer.close(&summary.profile)?;
     let state = create(place, path, file.path())?;
     let aside = write_rejects(place, path, &summary)?;
