@@ -6,7 +6,7 @@ use std::ops::Range;
 use arrow::array::{Array, StringArray};
 use arrow::record_batch::RecordBatch;
 
-use super::index::{Evidence, Facts, Index};
+use super::index::{Evidence, Index};
 use super::name_map::{NameMap, Probe};
 use super::subjects::{
     Address, HostName, KeyColumns, Said, read_account_domain, read_hostname, text,
@@ -15,6 +15,7 @@ use super::table_v4::Holder;
 use crate::diag::{Failure, RejectReason, mask};
 use crate::model::matches::{Match, MatchedBy};
 use crate::model::name::{Domain, WildcardName};
+use crate::model::night::Micros;
 use crate::model::observation::{HostnameSource, column};
 use crate::model::suffix::for_each_suffix;
 
@@ -92,13 +93,15 @@ impl Index {
             keys,
             n_rows,
             matches: Vec::new(),
-            held: Vec::new(),
+            alone: Vec::new(),
+            in_nets: Vec::new(),
             owners: Vec::new(),
             readable: Vec::new(),
             faults: Vec::new(),
         };
         pass.addresses();
-        pass.take_held();
+        pass.take_alone();
+        pass.take_in_nets();
         pass.own_asns();
         pass.names();
         pass.accounts();
@@ -112,7 +115,7 @@ impl Index {
             let is_whole = suffix.len() == name.as_str().len();
             let owners = self.names.get_name(suffix).iter().copied();
             owners
-                .filter(|&asset| is_whole || !self.is_host(asset))
+                .filter(|&asset| is_whole || !self.facts.is_host(asset))
                 .for_each(&mut each);
         }
     }
@@ -121,7 +124,9 @@ impl Index {
     pub(super) fn domains_of_wildcard(&self, name: &WildcardName, each: impl FnMut(u32)) {
         let base = name.base().suffixes();
         let owners = base.flat_map(|suffix| self.names.get_name(suffix)).copied();
-        owners.filter(|&asset| !self.is_host(asset)).for_each(each);
+        owners
+            .filter(|&asset| !self.facts.is_host(asset))
+            .for_each(each);
     }
 
     /// Calls `each` with the hosts that a wildcard covers.
@@ -155,10 +160,12 @@ struct Pass<'a> {
     keys: KeyColumns<'a>,
     n_rows: u32,
     matches: Vec<Match>,
-    /// Rows, their IPv4 address, and who holds it.
-    held: Vec<(u32, u32, Holder)>,
+    /// Rows, their IPv4 address, and the one asset that holds it.
+    alone: Vec<(u32, u32, u32)>,
+    /// Rows, their IPv4 address, and the narrowest net that holds it.
+    in_nets: Vec<(u32, u32, u32)>,
     /// Scratch: the owners by one property of one row; empty in between.
-    owners: Vec<(u32, Facts)>,
+    owners: Vec<u32>,
     /// For each row: has it a readable subject? Empty where all have.
     readable: Vec<bool>,
     /// In the order of the passes, which is that of the subjects.
@@ -237,31 +244,49 @@ impl<'a> Pass<'a> {
     fn v4(&mut self, row: u32, ip: u32, holder: Holder) {
         match holder {
             Holder::Ask => self.v4_by_all(row, ip),
-            _ => self.held.push((row, ip, holder)),
+            Holder::Alone(asset) => self.alone.push((row, ip, asset)),
+            Holder::Net(net) => self.in_nets.push((row, ip, net)),
         }
     }
 
-    /// Rows whose owners are known by address alone. Owners and what is known of them lie
-    /// anywhere in the memory: each is read in a loop of its own, many at a time.
-    fn take_held(&mut self) {
+    /// Rows that one asset alone holds. What is known of assets lies anywhere in the memory: it
+    /// is read in a loop of its own, many at a time.
+    fn take_alone(&mut self) {
         let index = self.index;
-        let held = std::mem::take(&mut self.held);
-        let mut owners: Vec<(u32, u32)> = Vec::with_capacity(held.len());
-        for (i, &(.., holder)) in (0u32..).zip(&held) {
-            match holder {
-                Holder::Alone(asset) => owners.push((i, asset)),
-                Holder::Net(net) => owners.extend(index.v4.numbers_from(net).map(|n| (i, n))),
-                Holder::Ask => {}
+        let alone = std::mem::take(&mut self.alone);
+        let spans: Vec<u32> = alone.iter().map(|held| index.facts.span(held.2)).collect();
+        for (&(row, ip, asset), span) in alone.iter().zip(spans) {
+            if self
+                .at(row)
+                .is_some_and(|at| index.facts.is_within(span, at))
+            {
+                let evidence = Evidence::of_address(index.shared.has_v4(ip));
+                let found = index.weigh_alone(row, MatchedBy::Address, asset, evidence);
+                self.matches.push(found);
             }
         }
-        let facts: Vec<Facts> = owners.iter().map(|&(_, n)| index.facts(n)).collect();
-        let mut owners = owners.iter().zip(facts).peekable();
-        for (i, &(row, ip, _)) in (0u32..).zip(&held) {
-            let mut of_row = std::mem::take(&mut self.owners);
-            while let Some((&(_, asset), facts)) = owners.next_if(|owner| owner.0.0 == i) {
-                of_row.push((asset, facts));
+    }
+
+    /// Rows that the assets of one or more nets hold, read as those of [`Pass::take_alone`].
+    fn take_in_nets(&mut self) {
+        let index = self.index;
+        let in_nets = std::mem::take(&mut self.in_nets);
+        let mut owners: Vec<(u32, u32)> = Vec::with_capacity(in_nets.len() * 2);
+        for (i, &(.., net)) in (0u32..).zip(&in_nets) {
+            owners.extend(index.v4.numbers_from(net).map(|asset| (i, asset)));
+        }
+        let spans: Vec<u32> = owners
+            .iter()
+            .map(|owner| index.facts.span(owner.1))
+            .collect();
+        let mut owners = owners.iter().zip(spans).peekable();
+        for (i, &(row, ip, _)) in (0u32..).zip(&in_nets) {
+            let at = self.at(row);
+            while let Some((owner, span)) = owners.next_if(|(owner, _)| owner.0 == i) {
+                if at.is_some_and(|at| index.facts.is_within(span, at)) {
+                    self.owners.push(owner.1);
+                }
             }
-            self.owners = of_row;
             self.weigh(row, MatchedBy::Address, || {
                 Evidence::of_address(index.shared.has_v4(ip))
             });
@@ -376,7 +401,7 @@ impl<'a> Pass<'a> {
         let owners = probes.iter().flat_map(|probe| {
             let suffix = name.as_bytes().get(probe.start..).unwrap_or_default();
             let owners = index.names.get(probe.hash, suffix).iter().copied();
-            owners.filter(|&asset| probe.start == 0 || !index.is_host(asset))
+            owners.filter(|&asset| probe.start == 0 || !index.facts.is_host(asset))
         });
         let keys = self.keys;
         self.add(row, MatchedBy::Name, owners, || {
@@ -474,29 +499,35 @@ impl<'a> Pass<'a> {
         owners: impl IntoIterator<Item = u32>,
         evidence: impl FnOnce() -> Evidence,
     ) {
-        let index = self.index;
-        let owners = owners.into_iter().map(|asset| (asset, index.facts(asset)));
-        self.owners.extend(owners);
+        let Some(at) = self.at(row) else {
+            return;
+        };
+        let facts = &self.index.facts;
+        self.owners.extend(
+            owners
+                .into_iter()
+                .filter(|&asset| facts.is_valid(asset, at)),
+        );
         self.weigh(row, by, evidence);
     }
 
-    /// Weighs those of `owners` that are valid then, and empties it.
+    /// Weighs `owners`, which are valid then, and empties it.
     fn weigh(&mut self, row: u32, by: MatchedBy, evidence: impl FnOnce() -> Evidence) {
-        let observed_at = self.keys.observed_at;
-        if observed_at.is_null(row as usize) {
-            self.owners.clear();
-        }
-        if self.owners.is_empty() {
-            return;
-        }
-        let at = observed_at.value(row as usize);
-        self.owners.retain(|(_, facts)| facts.is_valid(at));
         if !self.owners.is_empty() {
             let owners = &mut self.owners;
             self.index
                 .weigh(row, by, owners, evidence(), &mut self.matches);
             self.owners.clear();
         }
+    }
+
+    /// When the row was observed.
+    #[inline]
+    fn at(&self, row: u32) -> Option<Micros> {
+        let observed_at = self.keys.observed_at;
+        observed_at
+            .is_valid(row as usize)
+            .then(|| observed_at.value(row as usize))
     }
 
     fn has_own_asn(&self, row: u32) -> bool {

@@ -141,15 +141,14 @@ impl Answer<'_> {
     }
 
     fn add(&mut self, by: MatchedBy, owners: Vec<u32>, evidence: Evidence) {
-        let owners = owners
+        let facts = &self.index.facts;
+        let (mut valid, other): (Vec<u32>, Vec<u32>) = owners
             .into_iter()
-            .map(|asset| (asset, self.index.facts(asset)));
-        let (mut valid, other): (Vec<_>, Vec<_>) =
-            owners.partition(|(_, facts)| facts.is_valid(self.at));
+            .partition(|&asset| facts.is_valid(asset, self.at));
         self.index
             .weigh(0, by, &mut valid, evidence, &mut self.explanation.matches);
         self.explanation
             .not_valid_then
-            .extend(other.into_iter().map(|(asset, _)| (asset, by)));
+            .extend(other.into_iter().map(|asset| (asset, by)));
     }
 }

@@ -1,27 +1,24 @@
 //! The index of all assets, and how a match is weighed.
 
-use std::collections::HashMap;
-
 use ipnet::IpNet;
 
+use super::facts::Facts;
 use super::name_map::NameMap;
 use super::segments::{NOTHING, NetForest, Segments};
 use super::table_v4::{Holder, TableV4};
 use super::touched::{TouchedAsns, TouchedV6};
 use super::{PrefixTable, Settings, Shared};
 use crate::model::asset::{Asset, AssetKind, AssetValue};
-use crate::model::company::CompanyKey;
 use crate::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy};
 use crate::model::name::Domain;
 use crate::model::net::{Span, span};
-use crate::model::night::{Micros, Validity};
 use crate::model::observation::HostnameSource;
 
 /// All assets, ready to be asked. Immutable; share it between threads.
 #[derive(Clone, Debug)]
 pub struct Index {
     settings: Settings,
-    facts: Vec<Facts>,
+    pub(super) facts: Facts,
     pub(super) v4: NetForest<u32>,
     pub(super) v6: NetForest<u128>,
     /// The same nets and those of registered AS numbers, for whole columns.
@@ -45,36 +42,6 @@ pub(super) struct Asns {
     v4: Segments<u32>,
     v6: Segments<u128>,
     is_empty: bool,
-}
-
-/// What a match needs to know of an asset.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
-    /// First valid moment.
-    from: Micros,
-    /// Last valid moment; before `from` where there is none.
-    last: Micros,
-    /// The company's number in order of first appearance.
-    company: u32,
-    /// Rises with how narrow the asset is; comparable within one property only.
-    narrowness: u32,
-    /// Names: that name alone.
-    is_host: bool,
-}
-
-impl Facts {
-    /// Of an asset that is never valid.
-    const NEVER: Self = Self {
-        from: Micros::MAX,
-        last: Micros::MIN,
-        company: 0,
-        narrowness: 0,
-        is_host: false,
-    };
-
-    pub(super) const fn is_valid(&self, at: Micros) -> bool {
-        self.from <= at && at <= self.last
-    }
 }
 
 /// How sure a match is before its other owners are counted.
@@ -210,7 +177,7 @@ impl Index {
         for (number, asset) in (0u32..).zip(assets) {
             sorted.add(number, asset);
         }
-        let facts = facts(assets, &sorted.sizes);
+        let facts = Facts::build(assets, &sorted.sizes);
         let asns = Asns::build(sorted.asns, prefixes);
         let mut touched_v6 = TouchedV6::none();
         let nets_v6 = sorted.v6.iter().map(|&(first, last, _)| (first, last));
@@ -295,7 +262,7 @@ impl Index {
         // Two filters of 2 MiB.
         (4 << 20)
             + self.table_v4.heap_bytes()
-            + self.facts.capacity() * size_of::<Facts>()
+            + self.facts.heap_bytes()
             + self.v4.heap_bytes()
             + self.v6.heap_bytes()
             + self.asns.heap_bytes()
@@ -305,18 +272,6 @@ impl Index {
             + self.shared.heap_bytes()
     }
 
-    /// What is known of this asset.
-    #[inline]
-    pub(super) fn facts(&self, asset: u32) -> Facts {
-        let facts = self.facts.get(asset as usize);
-        facts.copied().unwrap_or(Facts::NEVER)
-    }
-
-    /// Is this asset one name alone?
-    pub(super) fn is_host(&self, asset: u32) -> bool {
-        self.facts(asset).is_host
-    }
-
     /// Weighs all owners that one property of one row found, and adds a match for each.
     ///
     /// `owners` are valid assets, in any order; a double becomes one.
@@ -324,38 +279,58 @@ impl Index {
         &self,
         row: u32,
         by: MatchedBy,
-        owners: &mut Vec<(u32, Facts)>,
+        owners: &mut Vec<u32>,
         evidence: Evidence,
         matches: &mut Vec<Match>,
     ) {
-        owners.sort_unstable_by_key(|owner| owner.0);
-        owners.dedup_by_key(|owner| owner.0);
-        let narrowest = owners.iter().map(|(_, facts)| facts.narrowness).max();
-        // What is weak already keeps its own reason.
-        let evidence = if evidence.confidence > Confidence::Low && self.are_many(owners) {
-            Evidence::low(ConfidenceReason::ManyOwners)
-        } else {
-            evidence
-        };
-        matches.extend(owners.iter().map(|&(asset, facts)| Match {
+        owners.sort_unstable();
+        owners.dedup();
+        let evidence = self.beside_others(evidence, owners);
+        let narrowest = owners
+            .iter()
+            .map(|&asset| self.facts.narrowness(asset))
+            .max();
+        matches.extend(owners.iter().map(|&asset| Match {
             row,
             asset,
             by,
-            is_most_specific: Some(facts.narrowness) == narrowest,
+            is_most_specific: Some(self.facts.narrowness(asset)) == narrowest,
             confidence: evidence.confidence,
             why: evidence.why,
         }));
     }
 
-    fn are_many(&self, owners: &[(u32, Facts)]) -> bool {
-        let limit = self.settings.many_owners as usize;
-        if owners.len() <= limit {
-            return false;
+    /// Weighs a valid asset that shares its row with none: what [`Index::weigh`] makes of it.
+    #[inline]
+    pub(super) fn weigh_alone(
+        &self,
+        row: u32,
+        by: MatchedBy,
+        asset: u32,
+        evidence: Evidence,
+    ) -> Match {
+        let evidence = self.beside_others(evidence, &[asset]);
+        Match {
+            row,
+            asset,
+            by,
+            is_most_specific: true,
+            confidence: evidence.confidence,
+            why: evidence.why,
         }
-        let mut companies: Vec<u32> = owners.iter().map(|(_, facts)| facts.company).collect();
-        companies.sort_unstable();
-        companies.dedup();
-        companies.len() > limit
+    }
+
+    /// What is weak already keeps its own reason.
+    #[inline]
+    fn beside_others(&self, evidence: Evidence, owners: &[u32]) -> Evidence {
+        if evidence.confidence > Confidence::Low
+            && self
+                .facts
+                .have_more_owners(owners, self.settings.many_owners)
+        {
+            return Evidence::low(ConfidenceReason::ManyOwners);
+        }
+        evidence
     }
 }
 
@@ -398,44 +373,5 @@ impl Asns {
 
     fn heap_bytes(&self) -> usize {
         self.by_number.heap_bytes() + self.v4.heap_bytes() + self.v6.heap_bytes() + 8192
-    }
-}
-
-fn facts(assets: &[Asset], sizes: &[u128]) -> Vec<Facts> {
-    let mut distinct: Vec<u128> = sizes.to_vec();
-    distinct.sort_unstable_by(|a, b| b.cmp(a));
-    distinct.dedup();
-    let mut companies: HashMap<&CompanyKey, u32> = HashMap::new();
-    let mut facts = Vec::with_capacity(assets.len());
-    for (asset, size) in assets.iter().zip(sizes) {
-        let n_companies = u32::try_from(companies.len()).unwrap_or(u32::MAX);
-        let company = *companies.entry(&asset.company).or_insert(n_companies);
-        let is_host = asset.kind == AssetKind::Host;
-        let (from, last) = first_and_last(&asset.valid);
-        let narrowness = match &asset.value {
-            AssetValue::Name(name) => name.n_labels() * 2 + usize::from(is_host),
-            AssetValue::Asn(_) => 0,
-            AssetValue::Nets(_) => distinct.partition_point(|d| d > size),
-        };
-        let narrowness = u32::try_from(narrowness).unwrap_or(u32::MAX);
-        facts.push(Facts {
-            from,
-            last,
-            company,
-            narrowness,
-            is_host,
-        });
-    }
-    facts
-}
-
-/// The half-open span with both ends inside.
-fn first_and_last(valid: &Validity) -> (Micros, Micros) {
-    let from = valid.from.unwrap_or(Micros::MIN);
-    match valid.until.map(|until| until.checked_sub(1)) {
-        None => (from, Micros::MAX),
-        Some(Some(last)) => (from, last),
-        // Valid until before the first moment there is: never.
-        Some(None) => (Micros::MAX, Micros::MIN),
     }
 }

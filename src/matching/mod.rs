@@ -18,6 +18,7 @@
 
 mod batch;
 mod explain;
+mod facts;
 mod index;
 mod name_map;
 mod near;

@@ -2,11 +2,10 @@
 //! the first ends the matter for nearly all.
 
 use super::segments::NOTHING;
+use super::touched::{Bits, WORDS, has_bit, no_bits, set_bit, set_bits, word};
 
-/// 64-bit words of the bitmap: one bit for each /24, 2 MiB.
-const WORDS: usize = 1 << 18;
-
-/// Words of a /16.
+/// /16s of the space, and the words of one.
+const N_16: usize = 1 << 16;
 const WORDS_OF_16: usize = 4;
 
 /// Set in a value that is one asset alone, whose number the other bits are.
@@ -29,12 +28,13 @@ pub(super) enum Holder {
 /// For each /24 that anybody holds a part of, which part and who.
 #[derive(Clone, Debug)]
 pub(super) struct TableV4 {
-    /// One bit for each /18 that is touched, 32 KiB; empty where it would hardly keep any out.
-    coarse: Vec<u64>,
+    /// One bit for each /18 that is touched, 32 KiB; none where it would hardly keep any out.
+    coarse: Option<Bits<{ WORDS / 64 }>>,
     /// One bit for each /24 that is touched.
-    touched: Vec<u64>,
-    /// Touched /24s before each /16: 256 KiB, which stays in the processor's own cache.
-    ranks: Vec<u32>,
+    touched: Bits<WORDS>,
+    /// Touched /24s before each /16 in the low half, and before each of its words counted from
+    /// there in a byte of the high half: 512 KiB, which stays in the processor's own cache.
+    ranks: Box<[u64; N_16]>,
     /// One for each touched /24.
     cells: Vec<Cell>,
     /// Parts of those /24s that have several, one /24 after the other.
@@ -79,18 +79,12 @@ impl TableV4 {
     /// From disjoint, rising runs `(first, last, holder)`, and runs `(first, last)` that make
     /// every /24 which they touch one to ask about.
     pub(super) fn build(runs: &[(u32, u32, Holder)], ask: &[(u32, u32)]) -> Self {
-        let mut touched = vec![0u64; WORDS];
+        let mut touched: Bits<WORDS> = no_bits();
         let spans = runs.iter().map(|&(first, last, _)| (first, last));
         for (first, last) in spans.chain(ask.iter().copied()) {
             set_bits(&mut touched, first >> 8, last >> 8);
         }
-        let mut n_touched = 0u32;
-        let ranks = touched.chunks_exact(WORDS_OF_16).map(|words| {
-            let before = n_touched;
-            n_touched += words.iter().map(|word| word.count_ones()).sum::<u32>();
-            before
-        });
-        let ranks: Vec<u32> = ranks.collect();
+        let (ranks, n_touched) = ranks(&touched);
         let mut table = Self {
             coarse: coarse(&touched),
             touched,
@@ -136,18 +130,11 @@ impl TableV4 {
     /// Touched /24s before this one.
     #[inline]
     fn rank(&self, block: u32) -> u32 {
-        let words_before = (block >> 8) as usize * WORDS_OF_16;
-        let words = self.touched.get(words_before..words_before + WORDS_OF_16);
-        let place = block & 255;
-        let below = words.unwrap_or_default().iter().zip([0u32, 64, 128, 192]);
-        // Of each word the bits under the place: all, some or none, and no branch to tell which.
-        let below = below.map(|(word, start)| {
-            let n_bits = place.saturating_sub(start).min(64);
-            let mask = u64::MAX.checked_shr(64 - n_bits).unwrap_or(0);
-            (word & mask).count_ones()
-        });
-        let before = self.ranks.get((block >> 8) as usize).copied().unwrap_or(0);
-        before + below.sum::<u32>()
+        let before = self.ranks.get((block >> 8) as usize & (N_16 - 1));
+        let before = before.copied().unwrap_or(0);
+        let before_word = before >> (32 + 8 * (block >> 6 & 3)) & 255;
+        let before_bit = word(&self.touched, block) & ((1 << (block & 63)) - 1);
+        (before as u32).wrapping_add(before_word as u32) + before_bit.count_ones()
     }
 
     #[inline]
@@ -155,23 +142,15 @@ impl TableV4 {
         has_bit(&self.touched, block)
     }
 
-    /// Who holds an address of this /24?
+    /// The part of a /24 with several at or behind this octet.
     #[inline]
-    fn holder(&self, cell: Cell, address: u32) -> Option<Holder> {
-        let octet = address as u8;
-        let value = if cell.n_parts < 2 {
-            (cell.first <= octet && octet <= cell.last).then_some(cell.value)?
-        } else {
-            let parts = self.parts.get(cell.value as usize..)?;
-            let mut parts = parts.iter().take(usize::from(cell.n_parts));
-            let part = parts.find(|part| octet <= part.last)?;
-            (part.first <= octet).then_some(part.value)?
-        };
-        Some(match value {
-            0 => Holder::Ask,
-            net if net < ALONE => Holder::Net(net - 1),
-            asset => Holder::Alone(asset & !ALONE),
-        })
+    fn part(&self, cell: Cell, octet: u8) -> Option<Part> {
+        let start = cell.value as usize;
+        let parts = self.parts.get(start..start + usize::from(cell.n_parts))?;
+        // Halving takes the same turns for all octets, so the processor need not guess.
+        parts
+            .get(parts.partition_point(|part| part.last < octet))
+            .copied()
     }
 
     /// Calls `found` with the position of each address that somebody may hold, rising.
@@ -181,47 +160,65 @@ impl TableV4 {
     #[inline]
     pub(super) fn find_all(&self, addresses: &[u32], mut found: impl FnMut(u32, Holder)) {
         let mut survivors = Survivors::none();
-        let mut ranks = [0u32; CHUNK];
         let mut cells = [Cell::EMPTY; CHUNK];
-        let mut base = 0u32;
-        for chunk in addresses.chunks(CHUNK) {
-            if self.coarse.is_empty() {
-                survivors.start(chunk, |address| self.is_touched(address >> 8));
-            } else {
-                survivors.start(chunk, |address| has_bit(&self.coarse, address >> 14));
-                survivors.thin(chunk, |address| self.is_touched(address >> 8));
-            }
-            let touched = survivors.positions();
+        let mut ranks = [0u32; CHUNK];
+        for (base, chunk) in (0u32..).step_by(CHUNK).zip(addresses.chunks(CHUNK)) {
             let address = |i: u32| chunk.get(i as usize).copied().unwrap_or(0);
-            for (rank, &i) in ranks.iter_mut().zip(touched) {
+            if let Some(coarse) = &self.coarse {
+                survivors.start(chunk, |address| has_bit(coarse, address >> 14));
+                survivors.thin(|i| self.is_touched(address(i) >> 8));
+            } else {
+                survivors.start(chunk, |address| self.is_touched(address >> 8));
+            }
+            for (rank, &i) in ranks.iter_mut().zip(survivors.positions()) {
                 *rank = self.rank(address(i) >> 8);
             }
-            for (cell, &rank) in cells.iter_mut().zip(ranks.iter().take(touched.len())) {
-                *cell = self
-                    .cells
-                    .get(rank as usize)
-                    .copied()
-                    .unwrap_or(Cell::EMPTY);
+            for (cell, &rank) in cells.iter_mut().zip(ranks.iter().take(survivors.n)) {
+                let found = self.cells.get(rank as usize);
+                *cell = found.copied().unwrap_or(Cell::EMPTY);
             }
-            for (&cell, &i) in cells.iter().zip(touched) {
-                if let Some(holder) = self.holder(cell, address(i)) {
-                    found(base + i, holder);
+            survivors.thin_with(&mut cells, |cell, i| cell.may_hold(address(i) as u8));
+            for (&cell, &i) in cells.iter().zip(survivors.positions()) {
+                let octet = address(i) as u8;
+                if cell.n_parts < 2 {
+                    found(base + i, Holder::of(cell.value));
+                } else if let Some(part) = self.part(cell, octet)
+                    && part.first <= octet
+                {
+                    found(base + i, Holder::of(part.value));
                 }
             }
-            base += CHUNK as u32;
         }
     }
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        (self.coarse.capacity() + self.touched.capacity()) * 8
-            + self.ranks.capacity() * 4
+        let coarse = self.coarse.as_ref().map_or(0, |bits| bits.len());
+        (coarse + WORDS + N_16) * 8
             + self.cells.capacity() * size_of::<Cell>()
             + self.parts.capacity() * size_of::<Part>()
     }
 }
 
+impl Holder {
+    /// Of a part's value.
+    #[inline]
+    const fn of(value: u32) -> Self {
+        match value {
+            0 => Self::Ask,
+            net if net < ALONE => Self::Net(net - 1),
+            asset => Self::Alone(asset & !ALONE),
+        }
+    }
+}
+
 impl Cell {
+    /// Is the octet held, or are there several parts to ask?
+    #[inline]
+    const fn may_hold(self, octet: u8) -> bool {
+        (self.n_parts > 1) | ((self.first <= octet) & (octet <= self.last))
+    }
+
     /// Adds the next part to the right.
     fn add(&mut self, part: Part, parts: &mut Vec<Part>) {
         match self.n_parts {
@@ -252,28 +249,62 @@ impl Survivors {
         }
     }
 
+    /// The positions of those that pass, 64 at a time: a word of answers without a branch, and
+    /// a turn for each that passed, which few do.
     #[inline]
     fn start(&mut self, chunk: &[u32], may_hold: impl Fn(u32) -> bool) {
-        let mut n = 0;
-        for (i, &address) in (0u32..).zip(chunk) {
-            if let Some(slot) = self.positions.get_mut(n & (CHUNK - 1)) {
-                *slot = i;
+        self.n = 0;
+        let (words, rest) = chunk.as_chunks::<64>();
+        for (first, addresses) in (0u32..).step_by(64).zip(words) {
+            let answers = (0u32..).zip(addresses);
+            let mut passed = answers.fold(0u64, |passed, (i, &address)| {
+                passed | u64::from(may_hold(address)) << i
+            });
+            while passed != 0 {
+                self.push(first + passed.trailing_zeros());
+                passed &= passed - 1;
             }
-            n += usize::from(may_hold(address));
         }
-        self.n = n;
+        let first = (chunk.len() - rest.len()) as u32;
+        for (i, _) in (first..).zip(rest).filter(|(_, a)| may_hold(**a)) {
+            self.push(i);
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, i: u32) {
+        if let Some(slot) = self.positions.get_mut(self.n & (CHUNK - 1)) {
+            *slot = i;
+        }
+        self.n += 1;
     }
 
     /// Each write lies at or before the read of the same turn.
     #[inline]
-    fn thin(&mut self, chunk: &[u32], may_hold: impl Fn(u32) -> bool) {
+    fn thin(&mut self, may_hold: impl Fn(u32) -> bool) {
         let mut n = 0;
         for turn in 0..self.n {
             let i = self.positions.get(turn).copied().unwrap_or(0);
             if let Some(slot) = self.positions.get_mut(n) {
                 *slot = i;
             }
-            n += usize::from(chunk.get(i as usize).is_some_and(|&a| may_hold(a)));
+            n += usize::from(may_hold(i));
+        }
+        self.n = n;
+    }
+
+    /// As [`Survivors::thin`], and what is known of each moves along.
+    #[inline]
+    fn thin_with<T: Copy>(&mut self, known: &mut [T; CHUNK], may_hold: impl Fn(T, u32) -> bool) {
+        let mut n = 0;
+        for turn in 0..self.n.min(CHUNK) {
+            let (Some(&i), Some(&of_i)) = (self.positions.get(turn), known.get(turn)) else {
+                return;
+            };
+            if let (Some(slot), Some(to)) = (self.positions.get_mut(n), known.get_mut(n)) {
+                (*slot, *to) = (i, of_i);
+            }
+            n += usize::from(may_hold(of_i, i));
         }
         self.n = n;
     }
@@ -283,39 +314,31 @@ impl Survivors {
     }
 }
 
-#[inline]
-fn has_bit(words: &[u64], n: u32) -> bool {
-    let word = words.get((n >> 6) as usize).copied().unwrap_or(0);
-    word >> (n & 63) & 1 != 0
+/// Touched /24s before each /16 and within it, and how many there are.
+fn ranks(touched: &[u64; WORDS]) -> (Box<[u64; N_16]>, u32) {
+    let mut ranks = no_bits::<N_16>();
+    let mut n_touched = 0u32;
+    for (rank, words) in ranks.iter_mut().zip(touched.chunks_exact(WORDS_OF_16)) {
+        *rank = u64::from(n_touched);
+        let mut n_of_16 = 0;
+        for (word, shift) in words.iter().zip([32, 40, 48, 56]) {
+            // 192 at most: three words lie before the last.
+            *rank |= u64::from(n_of_16) << shift;
+            n_of_16 += word.count_ones();
+        }
+        n_touched += n_of_16;
+    }
+    (ranks, n_touched)
 }
 
 /// One bit for each /18 with a touched /24, where that tells most of the space apart.
-fn coarse(touched: &[u64]) -> Vec<u64> {
-    let mut coarse = vec![0u64; WORDS / 64];
+fn coarse(touched: &[u64; WORDS]) -> Option<Bits<{ WORDS / 64 }>> {
+    let mut coarse = no_bits();
     for (n, _) in (0u32..).zip(touched).filter(|(_, word)| **word != 0) {
-        set_bits(&mut coarse, n, n);
+        set_bit(&mut coarse, n);
     }
     let n_set: u32 = coarse.iter().map(|word| word.count_ones()).sum();
-    if n_set as usize > WORDS / 4 {
-        coarse.clear();
-    }
-    coarse
-}
-
-fn set_bits(words: &mut [u64], first: u32, last: u32) {
-    let mut n = first;
-    while n <= last {
-        let Some(word) = words.get_mut((n >> 6) as usize) else {
-            return;
-        };
-        if n.is_multiple_of(64) && last - n >= 63 {
-            *word = u64::MAX;
-            n += 64;
-        } else {
-            *word |= 1 << (n & 63);
-            n += 1;
-        }
-    }
+    (n_set as usize <= WORDS / 4).then_some(coarse)
 }
 
 #[cfg(test)]

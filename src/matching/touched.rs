@@ -1,39 +1,40 @@
 //! Filters that say quickly "nobody registered anything near": no false no, few false yes.
 
 /// 64-bit words of a filter: 2^24 bits, 2 MiB, which stays in the cache beside the columns.
-const WORDS: usize = 1 << 18;
+pub(super) const WORDS: usize = 1 << 18;
 
-type Bits = Box<[u64; WORDS]>;
+/// A bitmap of `64 * N` bits, `N` a power of two: no lookup need ask whether it lies inside.
+pub(super) type Bits<const N: usize> = Box<[u64; N]>;
 
-fn no_bits() -> Bits {
-    // Straight on the heap: 2 MiB do not belong on a thread's stack.
-    vec![0u64; WORDS]
-        .into_boxed_slice()
-        .try_into()
-        .unwrap_or_else(|_| Box::new([0; WORDS]))
+pub(super) fn no_bits<const N: usize>() -> Bits<N> {
+    // Straight on the heap: megabytes do not belong on a thread's stack.
+    let words = vec![0; N].into_boxed_slice();
+    words.try_into().unwrap_or_else(|_| Box::new([0; N]))
+}
+
+/// The word with bit `n`.
+#[inline]
+pub(super) fn word<const N: usize>(bits: &[u64; N], n: u32) -> u64 {
+    bits.get((n >> 6) as usize & (N - 1)).copied().unwrap_or(0)
 }
 
 #[inline]
-fn has_bit(bits: &Bits, n: u32) -> bool {
-    let word = bits
-        .get((n >> 6) as usize & (WORDS - 1))
-        .copied()
-        .unwrap_or(0);
-    word >> (n & 63) & 1 != 0
+pub(super) fn has_bit<const N: usize>(bits: &[u64; N], n: u32) -> bool {
+    word(bits, n) >> (n & 63) & 1 != 0
 }
 
 #[inline]
-fn set_bit(bits: &mut Bits, n: u32) {
-    if let Some(word) = bits.get_mut((n >> 6) as usize & (WORDS - 1)) {
+pub(super) fn set_bit<const N: usize>(bits: &mut [u64; N], n: u32) {
+    if let Some(word) = bits.get_mut((n >> 6) as usize & (N - 1)) {
         *word |= 1 << (n & 63);
     }
 }
 
-fn set_bits(bits: &mut Bits, first: u32, last: u32) {
-    let (mut n, last) = (first, last.min((1 << 24) - 1));
+pub(super) fn set_bits<const N: usize>(bits: &mut [u64; N], first: u32, last: u32) {
+    let mut n = first;
     while n <= last {
         if n.is_multiple_of(64) && last - n >= 63 {
-            if let Some(word) = bits.get_mut((n >> 6) as usize & (WORDS - 1)) {
+            if let Some(word) = bits.get_mut((n >> 6) as usize & (N - 1)) {
                 *word = u64::MAX;
             }
             n += 64;
@@ -49,8 +50,8 @@ fn set_bits(bits: &mut Bits, first: u32, last: u32) {
 /// /48s, so single bits for those would need 4 GiB.
 #[derive(Clone, Debug)]
 pub(super) struct TouchedV6 {
-    wide: Bits,
-    narrow: Bits,
+    wide: Bits<WORDS>,
+    narrow: Bits<WORDS>,
     /// Is anything registered outside `2000::/3`? Then everything there is looked up.
     has_other: bool,
 }
@@ -105,23 +106,18 @@ const fn narrow_bit(at: u128) -> u32 {
 
 /// One bit for each value of the low 16 bits of the registered AS numbers.
 #[derive(Clone, Debug)]
-pub(super) struct TouchedAsns(Vec<u64>);
+pub(super) struct TouchedAsns(Bits<1024>);
 
 impl TouchedAsns {
     pub(super) fn new(numbers: impl IntoIterator<Item = u32>) -> Self {
-        let mut bits = vec![0u64; 1 << 10];
-        for n in numbers {
-            if let Some(word) = bits.get_mut((n >> 6) as usize & 1023) {
-                *word |= 1 << (n & 63);
-            }
-        }
+        let mut bits = no_bits();
+        numbers.into_iter().for_each(|n| set_bit(&mut bits, n));
         Self(bits)
     }
 
     #[inline]
     pub(super) fn may_hold(&self, asn: u32) -> bool {
-        let word = self.0.get((asn >> 6) as usize & 1023).copied().unwrap_or(0);
-        word >> (asn & 63) & 1 != 0
+        has_bit(&self.0, asn)
     }
 }
 
