@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use arrow::array::{Array, StringArray};
+use arrow::buffer::NullBuffer;
 use arrow::record_batch::RecordBatch;
 
 use super::index::{Evidence, Index};
@@ -93,6 +94,7 @@ impl Index {
             keys,
             n_rows,
             matches: Vec::new(),
+            held: Vec::new(),
             alone: Vec::new(),
             in_nets: Vec::new(),
             owners: Vec::new(),
@@ -100,8 +102,7 @@ impl Index {
             faults: Vec::new(),
         };
         pass.addresses();
-        pass.take_alone();
-        pass.take_in_nets();
+        pass.take_held();
         pass.own_asns();
         pass.names();
         pass.accounts();
@@ -154,18 +155,28 @@ struct Fault {
     column: &'static str,
 }
 
+/// A row whose IPv4 address is held.
+struct Held {
+    row: u32,
+    ip: u32,
+    at: Micros,
+    holder: Holder,
+}
+
 /// The state of one run over a batch. Each property goes over its own column once.
 struct Pass<'a> {
     index: &'a Index,
     keys: KeyColumns<'a>,
     n_rows: u32,
     matches: Vec<Match>,
-    /// Rows, their IPv4 address, and the one asset that holds it.
-    alone: Vec<(u32, u32, u32)>,
-    /// Rows, their IPv4 address, and the narrowest net that holds it.
-    in_nets: Vec<(u32, u32, u32)>,
-    /// Scratch: the owners by one property of one row; empty in between.
-    owners: Vec<u32>,
+    /// Rows whose owners are known by their IPv4 address alone.
+    held: Vec<Held>,
+    /// Of those with one owner, that asset.
+    alone: Vec<u32>,
+    /// Of the others the row, and the narrowest net of its owners.
+    in_nets: Vec<(u32, u32)>,
+    /// Scratch: the owners by one property of one row with their narrowness; empty in between.
+    owners: Vec<(u32, u32)>,
     /// For each row: has it a readable subject? Empty where all have.
     readable: Vec<bool>,
     /// In the order of the passes, which is that of the subjects.
@@ -180,8 +191,9 @@ impl<'a> Pass<'a> {
         let index = self.index;
         if let Some(ip_v4) = self.keys.ip_v4 {
             // Under a null the value may be anything, so survivors are asked again.
+            let nulls = ip_v4.nulls();
             index.table_v4.find_all(ip_v4.values(), |row, holder| {
-                if ip_v4.is_valid(row as usize) {
+                if nulls.is_none_or(|nulls| nulls.is_valid(row as usize)) {
                     self.v4(row, ip_v4.value(row as usize), holder);
                 }
             });
@@ -242,54 +254,52 @@ impl<'a> Pass<'a> {
     /// A row whose IPv4 address somebody may hold.
     #[inline]
     fn v4(&mut self, row: u32, ip: u32, holder: Holder) {
+        let Some(at) = self.at(row) else {
+            return;
+        };
         match holder {
             Holder::Ask => self.v4_by_all(row, ip),
-            Holder::Alone(asset) => self.alone.push((row, ip, asset)),
-            Holder::Net(net) => self.in_nets.push((row, ip, net)),
+            Holder::Alone(asset) => self.alone.push(asset),
+            Holder::Net(net) => self.in_nets.push((row, net)),
+        }
+        if holder != Holder::Ask {
+            self.held.push(Held {
+                row,
+                ip,
+                at,
+                holder,
+            });
         }
     }
 
-    /// Rows that one asset alone holds. What is known of assets lies anywhere in the memory: it
-    /// is read in a loop of its own, many at a time.
-    fn take_alone(&mut self) {
+    /// Rows whose owners are known by address alone. Owners and what is known of them lie
+    /// anywhere in the memory: each is read in a loop of its own, many at a time.
+    fn take_held(&mut self) {
         let index = self.index;
-        let alone = std::mem::take(&mut self.alone);
-        let spans: Vec<u32> = alone.iter().map(|held| index.facts.span(held.2)).collect();
-        for (&(row, ip, asset), span) in alone.iter().zip(spans) {
-            if self
-                .at(row)
-                .is_some_and(|at| index.facts.is_within(span, at))
-            {
-                let evidence = Evidence::of_address(index.shared.has_v4(ip));
-                let found = index.weigh_alone(row, MatchedBy::Address, asset, evidence);
-                self.matches.push(found);
+        let spans: Vec<u32> = self.alone.iter().map(|&n| index.facts.span(n)).collect();
+        let in_nets = index.v4.numbers_from_all(&self.in_nets);
+        let facts = in_nets.iter().map(|owner| index.facts.of(owner.1));
+        let facts: Vec<(u32, u32)> = facts.collect();
+        let mut spans = spans.into_iter();
+        let mut in_nets = in_nets.into_iter().zip(facts).peekable();
+        for held in std::mem::take(&mut self.held) {
+            let evidence = || Evidence::of_address(index.shared.has_v4(held.ip));
+            if let Holder::Alone(asset) = held.holder {
+                let is_valid = |span| index.facts.is_within(span, held.at);
+                if spans.next().is_some_and(is_valid) {
+                    let by = MatchedBy::Address;
+                    let found = index.weigh_alone(held.row, by, asset, evidence());
+                    self.matches.push(found);
+                }
+                continue;
             }
-        }
-    }
-
-    /// Rows that the assets of one or more nets hold, read as those of [`Pass::take_alone`].
-    fn take_in_nets(&mut self) {
-        let index = self.index;
-        let in_nets = std::mem::take(&mut self.in_nets);
-        let mut owners: Vec<(u32, u32)> = Vec::with_capacity(in_nets.len() * 2);
-        for (i, &(.., net)) in (0u32..).zip(&in_nets) {
-            owners.extend(index.v4.numbers_from(net).map(|asset| (i, asset)));
-        }
-        let spans: Vec<u32> = owners
-            .iter()
-            .map(|owner| index.facts.span(owner.1))
-            .collect();
-        let mut owners = owners.iter().zip(spans).peekable();
-        for (i, &(row, ip, _)) in (0u32..).zip(&in_nets) {
-            let at = self.at(row);
-            while let Some((owner, span)) = owners.next_if(|(owner, _)| owner.0 == i) {
-                if at.is_some_and(|at| index.facts.is_within(span, at)) {
-                    self.owners.push(owner.1);
+            let of_row = |owner: &((u32, u32), (u32, u32))| owner.0.0 == held.row;
+            while let Some(((_, asset), (span, narrowness))) = in_nets.next_if(of_row) {
+                if index.facts.is_within(span, held.at) {
+                    self.owners.push((asset, narrowness));
                 }
             }
-            self.weigh(row, MatchedBy::Address, || {
-                Evidence::of_address(index.shared.has_v4(ip))
-            });
+            self.weigh(held.row, MatchedBy::Address, evidence);
         }
     }
 
@@ -502,12 +512,7 @@ impl<'a> Pass<'a> {
         let Some(at) = self.at(row) else {
             return;
         };
-        let facts = &self.index.facts;
-        self.owners.extend(
-            owners
-                .into_iter()
-                .filter(|&asset| facts.is_valid(asset, at)),
-        );
+        self.owners.extend(self.index.facts.valid(owners, at));
         self.weigh(row, by, evidence);
     }
 
@@ -525,8 +530,10 @@ impl<'a> Pass<'a> {
     #[inline]
     fn at(&self, row: u32) -> Option<Micros> {
         let observed_at = self.keys.observed_at;
+        let is_valid = |nulls: &NullBuffer| nulls.is_valid(row as usize);
         observed_at
-            .is_valid(row as usize)
+            .nulls()
+            .is_none_or(is_valid)
             .then(|| observed_at.value(row as usize))
     }
 
@@ -551,8 +558,8 @@ impl<'a> Pass<'a> {
         matches.retain(|m| rejected.binary_search_by_key(&m.row, |r| r.0).is_err());
         // Passes follow each other, so a row's matches lie apart; of two for one asset the
         // surer comes first and stays. Each pass is in order: the stable sort merges them.
-        matches.sort_by_key(|m| (m.row, m.asset, Reverse(m.confidence), m.by));
-        matches.dedup_by_key(|m| (m.row, m.asset));
+        matches.sort_by_key(|m| (row_and_asset(m), Reverse(m.confidence), m.by));
+        matches.dedup_by_key(|m| row_and_asset(m));
         BatchMatches {
             matches,
             rejected,
@@ -597,6 +604,11 @@ impl<'a> Pass<'a> {
             _ => None,
         }
     }
+}
+
+/// One number instead of two, since they are compared often.
+fn row_and_asset(found: &Match) -> u64 {
+    u64::from(found.row) << 32 | u64::from(found.asset)
 }
 
 impl Index {

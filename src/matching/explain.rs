@@ -142,13 +142,13 @@ impl Answer<'_> {
 
     fn add(&mut self, by: MatchedBy, owners: Vec<u32>, evidence: Evidence) {
         let facts = &self.index.facts;
-        let (mut valid, other): (Vec<u32>, Vec<u32>) = owners
-            .into_iter()
-            .partition(|&asset| facts.is_valid(asset, self.at));
+        let other = owners
+            .iter()
+            .filter(|&&asset| !facts.is_valid(asset, self.at));
+        let not_valid_then = other.map(|&asset| (asset, by));
+        self.explanation.not_valid_then.extend(not_valid_then);
+        let mut valid = facts.valid(owners, self.at).collect();
         self.index
             .weigh(0, by, &mut valid, evidence, &mut self.explanation.matches);
-        self.explanation
-            .not_valid_then
-            .extend(other.into_iter().map(|asset| (asset, by)));
     }
 }

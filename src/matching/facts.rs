@@ -77,6 +77,25 @@ impl Facts {
         self.is_within(self.span(asset), at)
     }
 
+    /// When the asset is valid, and how narrow it is.
+    #[inline]
+    pub(super) fn of(&self, asset: u32) -> (u32, u32) {
+        (self.span(asset), self.narrowness(asset))
+    }
+
+    /// Those of `assets` that are valid then, with their narrowness.
+    #[inline]
+    pub(super) fn valid(
+        &self,
+        assets: impl IntoIterator<Item = u32>,
+        at: Micros,
+    ) -> impl Iterator<Item = (u32, u32)> {
+        let valid = assets
+            .into_iter()
+            .filter(move |&asset| self.is_valid(asset, at));
+        valid.map(|asset| (asset, self.narrowness(asset)))
+    }
+
     #[inline]
     pub(super) fn narrowness(&self, asset: u32) -> u32 {
         self.narrowness.get(asset as usize).copied().unwrap_or(0)
@@ -88,14 +107,14 @@ impl Facts {
         self.narrowness(asset) & 1 != 0
     }
 
-    /// Do more than `limit` companies own these assets?
+    /// Do more than `limit` companies own these assets, which stand before their narrowness?
     #[inline]
-    pub(super) fn have_more_owners(&self, assets: &[u32], limit: u32) -> bool {
+    pub(super) fn have_more_owners(&self, assets: &[(u32, u32)], limit: u32) -> bool {
         let limit = limit as usize;
         if assets.len() <= limit {
             return false;
         }
-        let company = |&asset: &u32| self.company.get(asset as usize).copied();
+        let company = |&(asset, _): &(u32, u32)| self.company.get(asset as usize).copied();
         let mut companies: Vec<u32> = assets.iter().filter_map(company).collect();
         companies.sort_unstable();
         companies.dedup();

@@ -274,27 +274,24 @@ impl Index {
 
     /// Weighs all owners that one property of one row found, and adds a match for each.
     ///
-    /// `owners` are valid assets, in any order; a double becomes one.
+    /// `owners` are valid assets with their narrowness, in any order; a double becomes one.
     pub(super) fn weigh(
         &self,
         row: u32,
         by: MatchedBy,
-        owners: &mut Vec<u32>,
+        owners: &mut Vec<(u32, u32)>,
         evidence: Evidence,
         matches: &mut Vec<Match>,
     ) {
         owners.sort_unstable();
         owners.dedup();
         let evidence = self.beside_others(evidence, owners);
-        let narrowest = owners
-            .iter()
-            .map(|&asset| self.facts.narrowness(asset))
-            .max();
-        matches.extend(owners.iter().map(|&asset| Match {
+        let narrowest = owners.iter().map(|owner| owner.1).max();
+        matches.extend(owners.iter().map(|&(asset, narrowness)| Match {
             row,
             asset,
             by,
-            is_most_specific: Some(self.facts.narrowness(asset)) == narrowest,
+            is_most_specific: Some(narrowness) == narrowest,
             confidence: evidence.confidence,
             why: evidence.why,
         }));
@@ -309,7 +306,7 @@ impl Index {
         asset: u32,
         evidence: Evidence,
     ) -> Match {
-        let evidence = self.beside_others(evidence, &[asset]);
+        let evidence = self.beside_others(evidence, &[(asset, 0)]);
         Match {
             row,
             asset,
@@ -322,7 +319,7 @@ impl Index {
 
     /// What is weak already keeps its own reason.
     #[inline]
-    fn beside_others(&self, evidence: Evidence, owners: &[u32]) -> Evidence {
+    fn beside_others(&self, evidence: Evidence, owners: &[(u32, u32)]) -> Evidence {
         if evidence.confidence > Confidence::Low
             && self
                 .facts

@@ -182,9 +182,9 @@ impl<W: Word> Segments<W> {
 struct Net {
     /// The next wider one around it, or [`NOTHING`].
     around: u32,
-    /// Where its numbers start, and how many they are.
-    start: u32,
+    /// How many numbers it has, and where they start; of one alone, the number itself.
     n: u32,
+    start: u32,
 }
 
 /// Nets of one family, nested as they like, each with a number; finds all that hold an address.
@@ -195,7 +195,7 @@ struct Net {
 pub(super) struct NetForest<W> {
     segments: Segments<W>,
     nets: Vec<Net>,
-    /// The numbers, by net.
+    /// The numbers of those nets that have several, by net.
     numbers: Vec<u32>,
 }
 
@@ -210,24 +210,25 @@ impl<W: Word> NetForest<W> {
             runs: Vec::new(),
         };
         let mut distinct: Vec<Net> = Vec::new();
-        let mut numbers = Vec::with_capacity(nets.len());
-        let mut previous = None;
-        for (first, last, number) in nets {
-            if previous != Some((first, last)) {
-                previous = Some((first, last));
-                sweep.close_before(first);
-                let node = u32::try_from(distinct.len()).unwrap_or(NOTHING);
-                distinct.push(Net {
-                    around: sweep.open.last().map_or(NOTHING, |&(_, node)| node),
-                    start: u32::try_from(numbers.len()).unwrap_or(NOTHING),
-                    n: 0,
-                });
-                sweep.open(first, last, node);
+        let mut numbers = Vec::new();
+        for of_net in nets.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let Some(&(first, last, number)) = of_net.first() else {
+                continue;
+            };
+            sweep.close_before(first);
+            let node = position(distinct.len());
+            distinct.push(Net {
+                around: sweep.open.last().map_or(NOTHING, |&(_, node)| node),
+                n: position(of_net.len()),
+                start: match of_net.len() {
+                    1 => number,
+                    _ => position(numbers.len()),
+                },
+            });
+            if of_net.len() > 1 {
+                numbers.extend(of_net.iter().map(|net| net.2));
             }
-            numbers.push(number);
-            if let Some(net) = distinct.last_mut() {
-                net.n += 1;
-            }
+            sweep.open(first, last, node);
         }
         sweep.close_all();
         Self {
@@ -249,11 +250,41 @@ impl<W: Word> NetForest<W> {
         std::iter::from_fn(move || {
             let net = self.nets.get(next as usize)?;
             next = net.around;
-            let start = net.start as usize;
-            self.numbers.get(start..start + net.n as usize)
+            Some(self.numbers(net))
         })
         .flatten()
         .copied()
+    }
+
+    /// As [`NetForest::numbers_from`] for many `(key, net)`, whose keys rise: key and number, by
+    /// key, in no order of a key's own.
+    ///
+    /// From level to level: nets lie anywhere in the memory, and within a level no read waits for
+    /// another.
+    pub(super) fn numbers_from_all(&self, keys: &[(u32, u32)]) -> Vec<(u32, u32)> {
+        let mut level = keys.to_vec();
+        let mut found = Vec::with_capacity(level.len() * 2);
+        while !level.is_empty() {
+            let net = |&(key, net): &(u32, u32)| Some((key, *self.nets.get(net as usize)?));
+            let nets: Vec<(u32, Net)> = level.iter().filter_map(net).collect();
+            for (key, net) in &nets {
+                found.extend(self.numbers(net).iter().map(|&number| (*key, number)));
+            }
+            level.clear();
+            let outer = nets.iter().map(|&(key, net)| (key, net.around));
+            level.extend(outer.filter(|outer| outer.1 != NOTHING));
+        }
+        found.sort_by_key(|owner| owner.0);
+        found
+    }
+
+    fn numbers<'a>(&'a self, net: &'a Net) -> &'a [u32] {
+        if net.n == 1 {
+            return std::slice::from_ref(&net.start);
+        }
+        let start = net.start as usize;
+        let numbers = self.numbers.get(start..start + net.n as usize);
+        numbers.unwrap_or_default()
     }
 
     /// The pieces of space that nets hold, rising: first, last, the narrowest net there, and the
@@ -277,6 +308,11 @@ impl<W: Word> NetForest<W> {
             + self.nets.capacity() * size_of::<Net>()
             + self.numbers.capacity() * 4
     }
+}
+
+/// Positions fit 32 bits: there are fewer assets than that.
+fn position(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(NOTHING)
 }
 
 /// Walks over nested nets from the left and cuts the space where the narrowest one changes.
@@ -378,6 +414,25 @@ mod tests {
                 found.sort_unstable();
                 prop_assert_eq!(&found, &slow, "{}", high);
             }
+        }
+
+        #[test]
+        fn many_at_once_find_what_each_finds(nets in prefixes()) {
+            // Some nets twice, so that they have several numbers.
+            let again = nets.iter().step_by(3).map(|n| (n.0, n.1, n.2 + 100));
+            let forest = NetForest::build(nets.iter().copied().chain(again).collect());
+            let keys = (0u32..).zip(addresses()).map(|(key, at)| (key, forest.find(at)));
+            let keys: Vec<_> = keys.filter(|key| key.1 != NOTHING).collect();
+            let mut found = forest.numbers_from_all(&keys).into_iter().peekable();
+            for (key, net) in keys {
+                let of_key = std::iter::from_fn(|| found.next_if(|number| number.0 == key));
+                let mut of_key: Vec<u32> = of_key.map(|number| number.1).collect();
+                let mut slow: Vec<u32> = forest.numbers_from(net).collect();
+                of_key.sort_unstable();
+                slow.sort_unstable();
+                prop_assert_eq!(of_key, slow);
+            }
+            prop_assert_eq!(found.next(), None);
         }
 
         #[test]

@@ -38,7 +38,7 @@ pub(super) struct TableV4 {
     /// One for each touched /24.
     cells: Vec<Cell>,
     /// Parts of those /24s that have several, one /24 after the other.
-    parts: Vec<Part>,
+    parts: Vec<Parts>,
 }
 
 /// A touched /24, in eight bytes: with one part, that part; else `value` is where its parts start.
@@ -58,6 +58,16 @@ struct Part {
     /// `ALONE` with an asset, a net plus one, or 0 for [`Holder::Ask`].
     value: u32,
 }
+
+/// Up to eight parts of one /24, rising: as a rule all of them, in one line of the cache.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    last: [u8; N_PARTS],
+    first: [u8; N_PARTS],
+    value: [u32; N_PARTS],
+}
+
+const N_PARTS: usize = 8;
 
 impl Cell {
     /// Held by nobody.
@@ -120,7 +130,7 @@ impl TableV4 {
         }
     }
 
-    fn put(&mut self, block: u32, change: impl FnOnce(&mut Cell, &mut Vec<Part>)) {
+    fn put(&mut self, block: u32, change: impl FnOnce(&mut Cell, &mut Vec<Parts>)) {
         let rank = self.rank(block);
         if let Some(cell) = self.cells.get_mut(rank as usize) {
             change(cell, &mut self.parts);
@@ -142,15 +152,18 @@ impl TableV4 {
         has_bit(&self.touched, block)
     }
 
-    /// The part of a /24 with several at or behind this octet.
+    /// The value of the part with this octet; the /24 has several.
     #[inline]
-    fn part(&self, cell: Cell, octet: u8) -> Option<Part> {
+    fn value_of_several(&self, cell: Cell, octet: u8) -> Option<u32> {
         let start = cell.value as usize;
-        let parts = self.parts.get(start..start + usize::from(cell.n_parts))?;
-        // Halving takes the same turns for all octets, so the processor need not guess.
-        parts
-            .get(parts.partition_point(|part| part.last < octet))
-            .copied()
+        let n_parts = usize::from(cell.n_parts);
+        for (n_before, parts) in (0..n_parts).step_by(N_PARTS).zip(self.parts.get(start..)?) {
+            let n = parts.before(octet);
+            if let (Some(&first), Some(&value)) = (parts.first.get(n), parts.value.get(n)) {
+                return (n_before + n < n_parts && first <= octet).then_some(value);
+            }
+        }
+        None
     }
 
     /// Calls `found` with the position of each address that somebody may hold, rising.
@@ -162,6 +175,7 @@ impl TableV4 {
         let mut survivors = Survivors::none();
         let mut cells = [Cell::EMPTY; CHUNK];
         let mut ranks = [0u32; CHUNK];
+        let mut held: Vec<(u32, u32)> = Vec::new();
         for (base, chunk) in (0u32..).step_by(CHUNK).zip(addresses.chunks(CHUNK)) {
             let address = |i: u32| chunk.get(i as usize).copied().unwrap_or(0);
             if let Some(coarse) = &self.coarse {
@@ -178,15 +192,16 @@ impl TableV4 {
                 *cell = found.copied().unwrap_or(Cell::EMPTY);
             }
             survivors.thin_with(&mut cells, |cell, i| cell.may_hold(address(i) as u8));
+            held.clear();
             for (&cell, &i) in cells.iter().zip(survivors.positions()) {
-                let octet = address(i) as u8;
                 if cell.n_parts < 2 {
-                    found(base + i, Holder::of(cell.value));
-                } else if let Some(part) = self.part(cell, octet)
-                    && part.first <= octet
-                {
-                    found(base + i, Holder::of(part.value));
+                    held.push((base + i, cell.value));
+                } else if let Some(value) = self.value_of_several(cell, address(i) as u8) {
+                    held.push((base + i, value));
                 }
+            }
+            for &(i, value) in &held {
+                found(i, Holder::of(value));
             }
         }
     }
@@ -196,7 +211,7 @@ impl TableV4 {
         let coarse = self.coarse.as_ref().map_or(0, |bits| bits.len());
         (coarse + WORDS + N_16) * 8
             + self.cells.capacity() * size_of::<Cell>()
-            + self.parts.capacity() * size_of::<Part>()
+            + self.parts.capacity() * size_of::<Parts>()
     }
 }
 
@@ -220,18 +235,59 @@ impl Cell {
     }
 
     /// Adds the next part to the right.
-    fn add(&mut self, part: Part, parts: &mut Vec<Part>) {
+    fn add(&mut self, part: Part, parts: &mut Vec<Parts>) {
         match self.n_parts {
             0 => (self.value, self.first, self.last) = (part.value, part.first, part.last),
             1 => {
                 let start = u32::try_from(parts.len()).unwrap_or(NOTHING);
                 let (first, last, value) = (self.first, self.last, self.value);
-                parts.extend([Part { first, last, value }, part]);
+                parts.push(Parts::NONE);
+                push(parts, 0, Part { first, last, value });
+                push(parts, 1, part);
                 self.value = start;
             }
-            _ => parts.push(part),
+            n => {
+                let place = usize::from(n) % N_PARTS;
+                if place == 0 {
+                    parts.push(Parts::NONE);
+                }
+                push(parts, place, part);
+            }
         }
         self.n_parts += 1;
+    }
+}
+
+impl Parts {
+    /// Those that are missing lie behind every octet.
+    const NONE: Self = Self {
+        last: [u8::MAX; N_PARTS],
+        first: [u8::MAX; N_PARTS],
+        value: [0; N_PARTS],
+    };
+
+    /// How many lie before this octet: eight answers without a branch, so that the reads of other
+    /// rows need not wait for this one's.
+    #[inline]
+    fn before(&self, octet: u8) -> usize {
+        let mut n = 0u8;
+        for &last in &self.last {
+            n = n.wrapping_add(u8::from(last < octet));
+        }
+        usize::from(n)
+    }
+}
+
+/// Puts a part into the newest eight.
+fn push(parts: &mut [Parts], place: usize, part: Part) {
+    if let Some(parts) = parts.last_mut()
+        && let (Some(last), Some(first), Some(value)) = (
+            parts.last.get_mut(place),
+            parts.first.get_mut(place),
+            parts.value.get_mut(place),
+        )
+    {
+        (*last, *first, *value) = (part.last, part.first, part.value);
     }
 }
 
@@ -256,10 +312,11 @@ impl Survivors {
         self.n = 0;
         let (words, rest) = chunk.as_chunks::<64>();
         for (first, addresses) in (0u32..).step_by(64).zip(words) {
-            let answers = (0u32..).zip(addresses);
-            let mut passed = answers.fold(0u64, |passed, (i, &address)| {
-                passed | u64::from(may_hold(address)) << i
-            });
+            let mut answers = [0u8; 64];
+            for (answer, &address) in answers.iter_mut().zip(addresses) {
+                *answer = u8::from(may_hold(address));
+            }
+            let mut passed = word_of(&answers);
             while passed != 0 {
                 self.push(first + passed.trailing_zeros());
                 passed &= passed - 1;
@@ -312,6 +369,17 @@ impl Survivors {
     fn positions(&self) -> &[u32] {
         self.positions.get(..self.n).unwrap_or_default()
     }
+}
+
+/// The low bits of 64 bytes, the first as the lowest.
+#[inline]
+fn word_of(answers: &[u8; 64]) -> u64 {
+    let (eights, _) = answers.as_chunks::<8>();
+    let bits = (0u32..).step_by(8).zip(eights).map(|(n, &eight)| {
+        // Moves the low bit of each byte to a place of its own in the highest byte.
+        (u64::from_le_bytes(eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << n
+    });
+    bits.fold(0, |word, bits| word | bits)
 }
 
 /// Touched /24s before each /16 and within it, and how many there are.
