@@ -1,14 +1,15 @@
 //! Matches one batch of key columns.
 
 use std::cmp::Reverse;
-use std::ops::Range;
 
 use arrow::array::{Array, StringArray};
 use arrow::buffer::NullBuffer;
 use arrow::record_batch::RecordBatch;
 
+use super::found::{BatchMatches, RejectedRow};
 use super::index::{Evidence, Index};
 use super::name_map::{NameMap, Probe};
+use super::segments::position;
 use super::subjects::{
     Address, HostName, KeyColumns, Said, read_account_domain, read_hostname, text,
 };
@@ -19,59 +20,6 @@ use crate::model::name::{Domain, WildcardName};
 use crate::model::night::Micros;
 use crate::model::observation::{HostnameSource, column};
 use crate::model::suffix::for_each_suffix;
-
-/// A row that is set aside: 0-based row in the batch, why, the column at fault (empty for the
-/// whole row), and what was found there, masked.
-pub type RejectedRow = (u32, RejectReason, &'static str, String);
-
-/// What matching found in one batch. Every row is either rejected, or matched, or neither:
-/// `n_rows = rejected + matched + unmatched`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BatchMatches {
-    /// Sorted by row, then asset; one for each pair.
-    pub matches: Vec<Match>,
-    /// Sorted by row, one for each row; none of them has a match.
-    pub rejected: Vec<RejectedRow>,
-    /// Rows in the batch.
-    pub n_rows: u32,
-}
-
-impl BatchMatches {
-    /// The rows with a match, rising and without doubles: what the second pass has to read.
-    #[must_use]
-    pub fn matched_rows(&self) -> Vec<u32> {
-        let mut rows: Vec<u32> = self.matches.iter().map(|m| m.row).collect();
-        rows.dedup();
-        rows
-    }
-}
-
-impl BatchMatches {
-    /// Counts rows as those of a row group of which only these ranges were read: rising, apart
-    /// from each other, and together as long as the batch.
-    #[must_use]
-    pub fn of_rows(mut self, ranges: &[Range<u32>]) -> Self {
-        // Each range with the batch's row at which it starts.
-        let mut starts: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
-        let mut n = 0;
-        for range in ranges {
-            starts.push((n, range.start));
-            n += range.end - range.start;
-        }
-        let of_group = |row: u32| {
-            let after = starts.partition_point(|&(start, _)| start <= row);
-            let (start, first) = starts.get(after.wrapping_sub(1)).copied().unwrap_or((0, 0));
-            first + (row - start)
-        };
-        for found in &mut self.matches {
-            found.row = of_group(found.row);
-        }
-        for (row, ..) in &mut self.rejected {
-            *row = of_group(*row);
-        }
-        self
-    }
-}
 
 impl Index {
     /// Matches every row of a batch of key columns
@@ -173,7 +121,7 @@ struct Pass<'a> {
     held: Vec<Held>,
     /// Of those with one owner, that asset.
     alone: Vec<u32>,
-    /// Of the others the row, and the narrowest net of its owners.
+    /// Of the others the position in `held`, and the narrowest net of its owners.
     in_nets: Vec<(u32, u32)>,
     /// Scratch: the owners by one property of one row with their narrowness; empty in between.
     owners: Vec<(u32, u32)>,
@@ -260,7 +208,7 @@ impl<'a> Pass<'a> {
         match holder {
             Holder::Ask => self.v4_by_all(row, ip),
             Holder::Alone(asset) => self.alone.push(asset),
-            Holder::Net(net) => self.in_nets.push((row, net)),
+            Holder::Net(net) => self.in_nets.push((position(self.held.len()), net)),
         }
         if holder != Holder::Ask {
             self.held.push(Held {
@@ -282,7 +230,7 @@ impl<'a> Pass<'a> {
         let facts: Vec<(u32, u32)> = facts.collect();
         let mut spans = spans.into_iter();
         let mut in_nets = in_nets.into_iter().zip(facts).peekable();
-        for held in std::mem::take(&mut self.held) {
+        for (i, held) in (0u32..).zip(std::mem::take(&mut self.held)) {
             let evidence = || Evidence::of_address(index.shared.has_v4(held.ip));
             if let Holder::Alone(asset) = held.holder {
                 let is_valid = |span| index.facts.is_within(span, held.at);
@@ -293,7 +241,7 @@ impl<'a> Pass<'a> {
                 }
                 continue;
             }
-            let of_row = |owner: &((u32, u32), (u32, u32))| owner.0.0 == held.row;
+            let of_row = |owner: &((u32, u32), (u32, u32))| owner.0.0 == i;
             while let Some(((_, asset), (span, narrowness))) = in_nets.next_if(of_row) {
                 if index.facts.is_within(span, held.at) {
                     self.owners.push((asset, narrowness));

@@ -19,6 +19,7 @@
 mod batch;
 mod explain;
 mod facts;
+mod found;
 mod index;
 mod name_map;
 mod near;
@@ -30,8 +31,8 @@ mod table_rows;
 mod table_v4;
 mod touched;
 
-pub use batch::{BatchMatches, RejectedRow};
 pub use explain::{Explanation, Question};
+pub use found::{BatchMatches, RejectedRow};
 pub use index::Index;
 pub use prefix_table::{PrefixTable, read_prefix_table};
 pub use shared_infrastructure::{Shared, read_shared_infrastructure};

@@ -311,7 +311,7 @@ impl<W: Word> NetForest<W> {
 }
 
 /// Positions fit 32 bits: there are fewer assets than that.
-fn position(n: usize) -> u32 {
+pub(super) fn position(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(NOTHING)
 }
 
