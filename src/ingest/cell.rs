@@ -211,8 +211,9 @@ pub(super) fn is_yes(cell: &[u8]) -> bool {
 /// The host of an address bar's text: `https://www.voorbeeld.example:8443/a` gives
 /// `www.voorbeeld.example`. Blank where there is none.
 pub(super) fn host_of(text: &str) -> &str {
-    let is_mark = |b: u8| (b == b':') | (b == b'/') | (b == b'?') | (b == b'#') | (b == b'@');
-    if !text.bytes().fold(false, |has, b| has | is_mark(b)) {
+    // All marks that are looked for below, and `;<=>`: few tests for the many names without any.
+    let may_be_mark = |b: u8| (b.wrapping_sub(b':') <= b'@' - b':') | (b == b'/') | (b == b'#');
+    if !text.bytes().fold(false, |has, b| has | may_be_mark(b)) {
         return text;
     }
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);
@@ -261,13 +262,17 @@ pub(super) fn product_and_version(text: &str) -> (&str, Option<&str>) {
     (product, version)
 }
 
+/// Is there no sign that a JSON string writes in another way?
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    // No early end: many bytes are looked at at once.
+    let is_special = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\') | (b == 0x7f);
+    !text.iter().fold(false, |has, b| has | is_special(*b))
+}
+
 /// Adds a JSON string (RFC 8259).
 pub(super) fn push_json(value: &str, into: &mut String) {
     into.push('"');
-    // No early end: many bytes are looked at at once.
-    let is_special = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\') | (b == 0x7f);
-    let has_special = value.bytes().fold(false, |has, b| has | is_special(b));
-    if !has_special {
+    if is_plain(value.as_bytes()) {
         into.push_str(value);
     } else {
         for c in value.chars() {

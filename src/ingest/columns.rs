@@ -11,12 +11,12 @@ use arrow::datatypes::{
     DataType, Date32Type, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::error::ArrowError;
-use csv::ByteRecord;
 
 use super::cell;
 use super::layout::Layout;
+use super::line::Line;
 use super::number_column::{NumberColumn, any};
-use super::row::{Checked, at, tags, text};
+use super::row::{Checked, tags};
 use super::text_column::TextColumn;
 
 /// The columns that grow row by row, in the order of the files.
@@ -122,8 +122,8 @@ impl Columns {
             .set(row, (!protocol.is_empty()).then_some(protocol));
     }
 
-    pub fn set_tag_and_cves(&mut self, row: usize, record: &ByteRecord, layout: &Layout) {
-        let tag = text(record, layout.tag);
+    pub fn set_tag_and_cves(&mut self, row: usize, line: Line<'_>, layout: &Layout) {
+        let tag = line.text(layout.tag);
         match tag.as_deref() {
             // Most rows have one tag.
             Some(tag) if !tag.bytes().any(|b| b == b';' || b == b',') => {
@@ -149,12 +149,12 @@ impl Columns {
         for column in &layout.cve_texts {
             if Some(*column) == layout.tag {
                 cell::add_cves(tag.as_deref().unwrap_or_default(), cves);
-            } else if let Some(text) = text(record, Some(*column)) {
+            } else if let Some(text) = line.text(Some(*column)) {
                 cell::add_cves(&text, cves);
             }
         }
         for (column, cve) in &layout.cve_flags {
-            if cell::is_yes(at(record, Some(*column))) {
+            if cell::is_yes(line.at(Some(*column))) {
                 cves.push((*cve).to_owned());
             }
         }
@@ -172,8 +172,8 @@ impl Columns {
         self.cve.append(true);
     }
 
-    pub fn set_product(&mut self, row: usize, record: &ByteRecord, layout: &Layout) {
-        let first = |columns: &[usize]| columns.iter().find_map(|at| text(record, Some(*at)));
+    pub fn set_product(&mut self, row: usize, line: Line<'_>, layout: &Layout) {
+        let first = |columns: &[usize]| columns.iter().find_map(|at| line.text(Some(*at)));
         let joined = first(&layout.product_with_version);
         let (joined_product, joined_version) =
             joined.as_deref().map(cell::product_and_version).unzip();

@@ -13,8 +13,10 @@ use crate::model::observation::{OBSERVATIONS, column as c};
 /// What a row is sorted by: IPv4 (0), IPv6 (1), no address (2); the number; the name.
 type Key<'p> = (u8, u128, &'p str);
 
-/// Rows that are handed on at once.
+/// Rows that are handed on at once, unless they are long.
 const OUT_ROWS: usize = PAGE_ROWS;
+/// Bytes that they may take about; arrow addresses a column by 31 bits.
+const OUT_BYTES: usize = 256 << 20;
 
 /// A run and the piece of it that comes next.
 struct Open<I> {
@@ -57,6 +59,7 @@ where
         same: same_everywhere(&runs),
         kept: Vec::new(),
         rows: Vec::with_capacity(2 * OUT_ROWS),
+        row_bytes: 1,
     };
     let mut open = Vec::with_capacity(runs.len());
     for run in runs {
@@ -75,8 +78,8 @@ where
                 out.next_piece(run)?;
             }
         }
-        while out.rows.len() >= OUT_ROWS {
-            out.give(OUT_ROWS, sink)?;
+        while out.rows.len() >= out.out_rows() {
+            out.give(out.out_rows(), sink)?;
             out.drop_used(&mut open);
         }
     }
@@ -101,9 +104,15 @@ struct Out {
     same: Vec<Option<ArrayRef>>,
     kept: Vec<Vec<Values>>,
     rows: Vec<Place>,
+    /// Bytes of a row in the piece that has the longest, on average.
+    row_bytes: usize,
 }
 
 impl Out {
+    fn out_rows(&self) -> usize {
+        (OUT_BYTES / self.row_bytes).clamp(1, OUT_ROWS)
+    }
+
     /// Goes on to a run's next piece that has rows.
     fn next_piece<I>(&mut self, run: &mut Open<I>) -> Result<(), Failure>
     where
@@ -121,6 +130,7 @@ impl Out {
                     row: 0,
                 });
                 self.kept.push(columns);
+                self.row_bytes = self.row_bytes.max(piece.get_array_memory_size() / n_rows);
                 return Ok(());
             }
         }

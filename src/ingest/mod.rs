@@ -20,6 +20,7 @@ mod columns;
 mod events;
 mod format;
 mod layout;
+mod line;
 mod list_layout;
 mod merge;
 mod number_column;
@@ -49,7 +50,7 @@ pub use merge::merge;
 pub use parquet_file::{PROFILE_KEY, SnapshotWriter, to_parquet};
 pub use profile::{CellKind, Drift, Profile, drift};
 pub use report_type::{Identified, ReportType, Subject, report_type, report_types};
-pub use sorted::{Run, Sorted, Stored, Values, schema_without};
+pub use sorted::{Run, Sorted, Stored, Values};
 pub use unpack::Input;
 
 /// What a job says about a feed.

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
-use csv::ByteRecord;
-
 use super::cell;
 use super::layout::Layout;
+use super::line::Line;
 use crate::diag::RejectReason;
 use crate::model::address::parse_ip;
 use crate::model::dotted_quad::dotted_quad;
@@ -43,34 +42,34 @@ pub(super) struct Defaults<'k> {
 /// # Errors
 /// Column, reason and value of the first fault.
 pub(super) fn check<'r>(
-    record: &'r ByteRecord,
+    line: Line<'r>,
     layout: &Layout,
     defaults: &Defaults<'_>,
 ) -> Result<Checked<'r>, Fault<'r>> {
-    let mut surplus = record.iter().skip(layout.n_fields);
+    let mut surplus = line.record.iter().skip(layout.n_fields);
     if let Some(first) = surplus.find(|cell| !cell::trimmed(cell).is_empty()) {
         return Err(("", RejectReason::WrongFieldCount, first));
     }
-    let observed_at = read_time(record, layout, defaults.observed_at)?;
-    let mut ip = read_ip(at(record, layout.ip))?;
-    let mut hostname = read_hostname(record, layout);
+    let observed_at = read_time(line, layout, defaults.observed_at)?;
+    let mut ip = read_ip(line.at(layout.ip))?;
+    let mut hostname = read_hostname(line, layout);
     if layout.either.is_some() {
-        read_either(record, layout, &mut ip, &mut hostname)?;
+        read_either(line, layout, &mut ip, &mut hostname)?;
     }
-    let account = read_account(record, layout, defaults.key)?;
+    let account = read_account(line, layout, defaults.key)?;
     if ip.is_none() && account.is_none() {
         match &hostname {
             None => return Err(("", RejectReason::NoSubject, b"")),
             Some((name, _)) if name.parse::<Domain>().is_err() => {
                 let column = layout.hostname.first().map(|(column, _)| *column);
                 let column = column.or(layout.either);
-                return Err(("hostname", RejectReason::BadHostname, at(record, column)));
+                return Err(("hostname", RejectReason::BadHostname, line.at(column)));
             }
             Some(_) => {}
         }
     }
-    let port = at(record, layout.port);
-    let asn = at(record, layout.asn);
+    let port = line.at(layout.port);
+    let asn = line.at(layout.asn);
     Ok(Checked {
         observed_at,
         ip,
@@ -78,16 +77,12 @@ pub(super) fn check<'r>(
         account,
         port: cell::number(port).map_err(|()| ("port", RejectReason::BadPort, port))?,
         asn: cell::asn(asn).map_err(|()| ("asn", RejectReason::BadNumber, asn))?,
-        severity: read_severity(at(record, layout.severity))?.or(defaults.severity),
+        severity: read_severity(line.at(layout.severity))?.or(defaults.severity),
     })
 }
 
-fn read_time<'r>(
-    record: &'r ByteRecord,
-    layout: &Layout,
-    by_default: i64,
-) -> Result<i64, Fault<'r>> {
-    let time = at(record, layout.timestamp);
+fn read_time<'r>(line: Line<'r>, layout: &Layout, by_default: i64) -> Result<i64, Fault<'r>> {
+    let time = line.at(layout.timestamp);
     if time.is_empty() && (layout.timestamp.is_none() || layout.has_dates) {
         return Ok(by_default);
     }
@@ -98,12 +93,12 @@ fn read_time<'r>(
 
 /// A cell that is an address, an address with a port, a name or a URL.
 fn read_either<'r>(
-    record: &'r ByteRecord,
+    line: Line<'r>,
     layout: &Layout,
     ip: &mut Ip<'r>,
     hostname: &mut Option<(Cow<'r, str>, HostnameSource)>,
 ) -> Result<(), Fault<'r>> {
-    let subject = at(record, layout.either);
+    let subject = line.at(layout.either);
     if subject.is_empty() {
         return Ok(());
     }
@@ -129,7 +124,7 @@ fn read_either<'r>(
 }
 
 fn read_account<'r>(
-    record: &'r ByteRecord,
+    line: Line<'r>,
     layout: &Layout,
     key: Option<&Secret>,
 ) -> Result<Option<(String, String)>, Fault<'r>> {
@@ -137,13 +132,13 @@ fn read_account<'r>(
         return Ok(None);
     };
     for column in &layout.account {
-        let account = at(record, Some(*column));
+        let account = line.at(Some(*column));
         if account.is_empty() {
             continue;
         }
         let text =
             std::str::from_utf8(account).map_err(|_| ("email", RejectReason::NotUtf8, account))?;
-        let domain = at(record, layout.domain);
+        let domain = line.at(layout.domain);
         let Some((user, domain)) = text
             .rsplit_once('@')
             .or_else(|| Some((text, std::str::from_utf8(domain).ok()?)))
@@ -190,12 +185,9 @@ fn is_address(text: &str) -> bool {
     text.bytes().all(may_stand) && parse_ip(text).is_ok()
 }
 
-fn read_hostname<'r>(
-    record: &'r ByteRecord,
-    layout: &Layout,
-) -> Option<(Cow<'r, str>, HostnameSource)> {
+fn read_hostname<'r>(line: Line<'r>, layout: &Layout) -> Option<(Cow<'r, str>, HostnameSource)> {
     layout.hostname.iter().find_map(|(column, source)| {
-        let name = text(record, Some(*column))?;
+        let name = line.text(Some(*column))?;
         if matches!(source, HostnameSource::Ptr | HostnameSource::ForwardDns) {
             return Some((name, *source));
         }
@@ -222,23 +214,40 @@ fn read_severity(cell: &[u8]) -> Result<Option<Severity>, Fault<'_>> {
         .map_err(|()| ("severity", RejectReason::BadSeverity, cell))
 }
 
-/// A cell, trimmed; blank where the line is too short or the file has no such column.
-pub(super) fn at(record: &ByteRecord, column: Option<usize>) -> &[u8] {
-    column
-        .and_then(|column| record.get(column))
-        .map(cell::trimmed)
-        .unwrap_or_default()
-}
-
-/// A cell that is not blank, as text.
-pub(super) fn text(record: &ByteRecord, column: Option<usize>) -> Option<Cow<'_, str>> {
-    let cell = at(record, column);
-    (!cell.is_empty()).then(|| cell::lossy(cell))
-}
-
 /// The tags of a cell; reports differ in the sign between them.
 pub(super) fn tags(text: &str) -> impl Iterator<Item = &str> {
     text.split([';', ','])
         .map(str::trim)
         .filter(|t| !t.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        /// Both short cuts say what the whole reading says.
+        #[test]
+        fn short_cuts_read_addresses_as_the_reading_does(
+            text in "[0-9.]{1,16}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|[ \t]?[0-9a-fA-F:]{2,20}|::(ffff:)?[0-9.]{7,15}|[a-z0-9.:% \\PC]{0,12}",
+        ) {
+            let std = parse_ip(&text);
+            prop_assert_eq!(is_address(&text), std.is_ok());
+            match read_address(&text) {
+                Ok((ip, None)) => {
+                    prop_assert_eq!(Ok(ip), std);
+                    prop_assert_eq!(ip.to_string(), text.as_str());
+                }
+                Ok((ip, Some(kept))) => {
+                    prop_assert_eq!(Ok(ip), std);
+                    prop_assert_eq!(kept.as_ref(), text.as_str());
+                }
+                Err(why) => prop_assert_eq!(Err(why), std),
+            }
+        }
+    }
 }

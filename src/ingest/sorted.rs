@@ -14,8 +14,10 @@ use crate::diag::Failure;
 use crate::model::dotted_quad::push_dotted_quad;
 use crate::model::observation::{OBSERVATIONS, column as c};
 
-/// Rows that are handed on at once.
-pub(super) const PIECE_ROWS: usize = 4_096;
+/// Most rows of a piece.
+const PIECE_ROWS: usize = 4_096;
+/// Bytes of text that a piece should hold at most. A merge holds a piece of each run.
+const PIECE_BYTES: usize = 2 << 20;
 
 /// One column of some rows.
 #[derive(Clone, Debug)]
@@ -146,15 +148,24 @@ pub struct Run<'t> {
     order: &'t [u32],
     ones: Vec<Option<ArrayRef>>,
     schema: SchemaRef,
+    piece_rows: usize,
 }
 
 impl<'t> Run<'t> {
-    pub(super) fn new(columns: &'t Columns, order: &'t [u32], ones: Vec<Option<ArrayRef>>) -> Self {
+    /// The rows of `columns`, whose text takes about so many bytes.
+    pub(super) fn new(
+        columns: &'t Columns,
+        order: &'t [u32],
+        ones: Vec<Option<ArrayRef>>,
+        n_bytes: usize,
+    ) -> Self {
+        let of_a_row = (n_bytes / order.len().max(1)).max(1);
         Self {
             columns,
             order,
             schema: schema_without(&ones),
             ones,
+            piece_rows: (PIECE_BYTES / of_a_row).clamp(1, PIECE_ROWS),
         }
     }
 
@@ -177,7 +188,7 @@ impl Iterator for Run<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let (now, later) = self
             .order
-            .split_at_checked(PIECE_ROWS)
+            .split_at_checked(self.piece_rows)
             .unwrap_or((self.order, &[]));
         if now.is_empty() {
             return None;
@@ -191,8 +202,7 @@ impl Iterator for Run<'_> {
 }
 
 /// The schema of the columns in which rows differ.
-#[must_use]
-pub fn schema_without(ones: &[Option<ArrayRef>]) -> SchemaRef {
+fn schema_without(ones: &[Option<ArrayRef>]) -> SchemaRef {
     let fields = OBSERVATIONS.fields().iter().zip(ones);
     let fields = fields.filter(|(_, one)| one.is_none());
     Arc::new(Schema::new(

@@ -9,9 +9,10 @@ use csv::ByteRecord;
 use super::columns::Columns;
 use super::format::{Format, Shape};
 use super::layout::Layout;
+use super::line::Line;
 use super::profile::{CellKind, Kinds, Profile, add_keys};
 use super::report_type::{Identified, ReportType, Subject, check_part};
-use super::row::{self, Checked, Defaults, at, tags, text};
+use super::row::{self, Checked, Defaults, tags};
 use super::rows::{ComboRows, CsvRows, Lines, Next, ParquetRows, Rows};
 use super::sorted::Run;
 use super::unpack::{Input, Part, for_each_part};
@@ -230,7 +231,7 @@ impl<'a> Table<'a> {
                 Next::End => break,
                 Next::Row => {
                     kinds.see(&record);
-                    self.take_row(&record, layout, object, row)?;
+                    self.take_row(Line::of(&record), layout, object, row)?;
                     n_fields = record.len();
                 }
                 Next::Aside(why, found) => self.set_aside("", why, found, object, row)?,
@@ -250,13 +251,13 @@ impl<'a> Table<'a> {
 
     fn take_row(
         &mut self,
-        record: &ByteRecord,
+        line: Line<'_>,
         layout: &Layout,
         object: &str,
         source_row: u64,
     ) -> Result<(), Failure> {
-        match row::check(record, layout, &self.defaults) {
-            Ok(checked) => self.append(record, layout, checked, object, source_row),
+        match row::check(line, layout, &self.defaults) {
+            Ok(checked) => self.append(line, layout, checked, object, source_row),
             Err((column, why, found)) => {
                 // Even the shape of a password says too much.
                 let found = if layout.is_secret || column == "email" {
@@ -296,7 +297,7 @@ impl<'a> Table<'a> {
 
     fn append(
         &mut self,
-        record: &ByteRecord,
+        line: Line<'_>,
         layout: &Layout,
         row: Checked<'_>,
         object: &str,
@@ -318,12 +319,12 @@ impl<'a> Table<'a> {
         }
         self.newest = self.newest.max(Some(row.observed_at));
         self.json.clear();
-        let source_word = push_extra(record, layout, &mut self.json);
-        self.n_bytes += record.as_slice().len() + self.json.len();
+        let source_word = line.push_extra(layout, &mut self.json);
+        self.n_bytes += line.n_bytes() + self.json.len();
         let kind = &*self.identified.kind;
         let columns = &mut self.columns;
         let position = columns.begin_row(&row, source_row);
-        columns.set_protocol(position, at(record, layout.protocol), &kind.transport);
+        columns.set_protocol(position, line.at(layout.protocol), &kind.transport);
         let (name, default_source) = row.hostname.unzip();
         let source = source_word.or(default_source).filter(|_| name.is_some());
         columns.hostname.set(position, name.as_deref());
@@ -337,29 +338,27 @@ impl<'a> Table<'a> {
             columns.account_domain.set(position, None);
         }
         if layout.tag.is_some() || !layout.cve_texts.is_empty() || !layout.cve_flags.is_empty() {
-            columns.set_tag_and_cves(position, record, layout);
+            columns.set_tag_and_cves(position, line, layout);
         }
         if layout.has_product() {
-            columns.set_product(position, record, layout);
+            columns.set_product(position, line, layout);
         }
         let severity = row.severity.map(Severity::as_str);
         columns.severity.set(position, severity);
         if layout.tlp.is_some() {
-            columns
-                .tlp
-                .set(position, text(record, layout.tlp).as_deref());
+            columns.tlp.set(position, line.text(layout.tlp).as_deref());
         }
-        let (taxonomy, class) = classification(kind, self.is_shell_report, record, layout);
+        let (taxonomy, class) = classification(kind, self.is_shell_report, line, layout);
         let said = |column, of_report| -> Option<Cow<'_, str>> {
             let of_report = Some(of_report).filter(|text: &&str| !text.is_empty());
-            text(record, column).or(of_report.map(Cow::Borrowed))
+            line.text(column).or(of_report.map(Cow::Borrowed))
         };
         let taxonomy = said(layout.taxonomy, taxonomy);
         columns.taxonomy.set(position, taxonomy.as_deref());
         let class = said(layout.kind, class);
         columns.kind.set(position, class.as_deref());
         if layout.trigger_id.is_some() {
-            let trigger = text(record, layout.trigger_id);
+            let trigger = line.text(layout.trigger_id);
             columns.trigger_id.set(position, trigger.as_deref());
         }
         let extra = (!self.json.is_empty()).then_some(&*self.json);
@@ -384,8 +383,9 @@ impl<'a> Table<'a> {
         }
         self.n_runs += 1;
         self.n_given += self.n_rows as u64;
-        (self.n_rows, self.n_bytes) = (0, 0);
-        let given = sink(&mut Run::new(&self.columns, &self.order, ones));
+        let n_bytes = std::mem::take(&mut self.n_bytes);
+        self.n_rows = 0;
+        let given = sink(&mut Run::new(&self.columns, &self.order, ones, n_bytes));
         self.columns.clear();
         given
     }
@@ -454,41 +454,18 @@ impl<'a> Table<'a> {
 fn classification<'k>(
     kind: &'k ReportType,
     is_shell_report: bool,
-    record: &ByteRecord,
+    line: Line<'_>,
     layout: &Layout,
 ) -> (&'k str, &'k str) {
     let is_broken_into = is_shell_report
-        && text(record, layout.tag)
+        && line
+            .text(layout.tag)
             .is_some_and(|tag| tags(&tag).any(|t| t.eq_ignore_ascii_case("webshell")));
     if is_broken_into {
         ("intrusions", "system-compromise")
     } else {
         (&kind.taxonomy, &kind.kind)
     }
-}
-
-/// Adds the rest of the line as one JSON object; gives the name's origin if the line says it.
-fn push_extra(record: &ByteRecord, layout: &Layout, json: &mut String) -> Option<HostnameSource> {
-    let word = at(record, layout.hostname_source);
-    let source =
-        (!word.is_empty()).then(|| cell::hostname_source(word).unwrap_or(HostnameSource::Unknown));
-    if let Some(whole) = layout.extra_json {
-        json.push_str(&cell::lossy(at(record, Some(whole))));
-        return source;
-    }
-    for column in &layout.extra {
-        let cell = at(record, Some(column.at));
-        if cell.is_empty() {
-            continue;
-        }
-        json.push(if json.is_empty() { '{' } else { ',' });
-        json.push_str(&column.json_key);
-        cell::push_json(&cell::lossy(cell), json);
-    }
-    if !json.is_empty() {
-        json.push('}');
-    }
-    source
 }
 
 /// A file that was cut inside its last line would give a wrong port or name with a straight

@@ -99,7 +99,9 @@ impl TextColumn {
         let mut offsets: Vec<i32> = Vec::with_capacity(order.len() + 1);
         offsets.push(0);
         let mut nulls: Vec<bool> = Vec::new();
-        let mut text = Vec::with_capacity(self.text.len() / self.ends.len().max(1) * order.len());
+        // As long as others are, and some more: a piece that is kept should hold no empty room.
+        let n_bytes = self.text.len() / self.ends.len().max(1) * order.len();
+        let mut text = Vec::with_capacity(n_bytes + n_bytes / 8);
         for (i, row) in order.iter().enumerate() {
             let row = *row as usize;
             let missing = || ArrowError::ComputeError(format!("there is no row {row}"));

@@ -251,7 +251,7 @@ impl<'a> Guarded<'a> {
             return Err(io::Error::other(failure));
         }
         self.tail.extend_from_slice(bytes);
-        if self.tail.len() > 2 * TAIL_BYTES {
+        if self.tail.len() > 4 * TAIL_BYTES {
             self.tail.drain(..self.tail.len() - TAIL_BYTES);
         }
         Ok(())

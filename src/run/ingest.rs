@@ -9,7 +9,7 @@ use std::path::Path;
 use parquet::file::metadata::ParquetMetaDataReader;
 use rayon::prelude::*;
 
-use super::spill::{Runs, Temporary};
+use super::spill::{MEMORY_BYTES, Runs, Temporary};
 use super::where_to::{Door, open_folder};
 use crate::diag::{Failure, Kind, Problem, plain};
 use crate::ingest::{
@@ -202,7 +202,7 @@ fn write_group(
     for name in &group.files {
         inputs.push((name.clone(), door.input(name)?));
     }
-    let mut runs = Runs::new(place);
+    let mut runs = Runs::new(place, MEMORY_BYTES);
     let summary = ingest::ingest(&mut inputs, &group.identified, &settings, &mut |run| {
         runs.add(run)
     })?;

@@ -4,8 +4,6 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::Schema;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
@@ -14,6 +12,8 @@ use crate::diag::Failure;
 use crate::ingest::{self, Run, Sorted, Stored};
 use crate::store::Place;
 
+/// Bytes of runs that stay in memory: what most deliveries need, and more than they fill.
+pub(super) const MEMORY_BYTES: usize = 256 << 20;
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -47,58 +47,61 @@ impl Drop for Temporary {
     }
 }
 
-/// Runs of a delivery: the only one stays in memory, several go to disk.
+/// A run: its pieces, or the file that they are in.
+enum Kept {
+    InMemory(Vec<RecordBatch>),
+    OnDisk(Temporary),
+}
+
+/// Runs of a delivery in their order: the first ones stay in memory, those that do not fit go to
+/// disk.
 pub(super) struct Runs<'p> {
     place: &'p Place,
-    first: Option<Stored<Vec<RecordBatch>>>,
-    spilled: Vec<Stored<Temporary>>,
+    kept: Vec<Stored<Kept>>,
+    n_bytes: usize,
+    memory_bytes: usize,
 }
 
 impl<'p> Runs<'p> {
-    pub fn new(place: &'p Place) -> Self {
+    /// No runs; from so many bytes on they go to disk.
+    pub fn new(place: &'p Place, memory_bytes: usize) -> Self {
         Self {
             place,
-            first: None,
-            spilled: Vec::new(),
+            kept: Vec::new(),
+            n_bytes: 0,
+            memory_bytes,
         }
     }
 
     /// Takes a run.
     pub fn add(&mut self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let (ones, schema) = (run.ones().to_vec(), run.schema());
-        if self.first.is_none() && self.spilled.is_empty() {
-            let pieces: Result<_, Failure> = run.collect();
-            self.first = Some(Stored {
-                ones,
-                pieces: pieces?,
-            });
-            return Ok(());
-        }
-        if let Some(first) = self.first.take() {
-            let pieces = &mut first.pieces.into_iter().map(Ok);
-            let schema = ingest::schema_without(&first.ones);
-            self.spill(first.ones, &schema, pieces)?;
-        }
-        self.spill(ones, &schema, run)
+        let ones = run.ones().to_vec();
+        let pieces = if self.n_bytes < self.memory_bytes {
+            let pieces: Result<Vec<RecordBatch>, Failure> = run.collect();
+            let pieces = pieces?;
+            self.n_bytes += pieces
+                .iter()
+                .map(RecordBatch::get_array_memory_size)
+                .sum::<usize>();
+            Kept::InMemory(pieces)
+        } else {
+            Kept::OnDisk(self.spill(run)?)
+        };
+        self.kept.push(Stored { ones, pieces });
+        Ok(())
     }
 
-    fn spill(
-        &mut self,
-        ones: Vec<Option<ArrayRef>>,
-        schema: &Schema,
-        pieces: &mut dyn Iterator<Item = Result<RecordBatch, Failure>>,
-    ) -> Result<(), Failure> {
+    fn spill(&self, run: &mut Run<'_>) -> Result<Temporary, Failure> {
         let file = Temporary::new(self.place)?;
         let wrong = |e: arrow::error::ArrowError| file.failure(&e);
         let output = BufWriter::with_capacity(BUFFER_BYTES, file.create()?);
-        let mut writer = StreamWriter::try_new(output, schema).map_err(wrong)?;
-        for piece in pieces {
+        let mut writer = StreamWriter::try_new(output, &run.schema()).map_err(wrong)?;
+        for piece in run {
             writer.write(&piece?).map_err(wrong)?;
         }
         writer.finish().map_err(wrong)?;
         drop(writer);
-        self.spilled.push(Stored { ones, pieces: file });
-        Ok(())
+        Ok(file)
     }
 
     /// Gives everything out in order.
@@ -106,25 +109,92 @@ impl<'p> Runs<'p> {
         self,
         sink: &mut dyn FnMut(&Sorted) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        if let Some(only) = self.first {
-            let pieces = only.pieces.into_iter().map(Ok);
-            let run = Stored {
-                ones: only.ones,
-                pieces,
+        let mut open = Vec::with_capacity(self.kept.len());
+        for run in self.kept {
+            let pieces: Box<dyn Iterator<Item = Result<RecordBatch, Failure>>> = match run.pieces {
+                Kept::InMemory(pieces) => Box::new(pieces.into_iter().map(Ok)),
+                Kept::OnDisk(file) => {
+                    let input = File::open(file.path()).map_err(|e| file.failure(&e))?;
+                    let reader = StreamReader::try_new(BufReader::new(input), None);
+                    let reader = reader.map_err(|e| file.failure(&e))?;
+                    Box::new(reader.map(move |piece| piece.map_err(|e| file.failure(&e))))
+                }
             };
-            return ingest::merge(vec![run], sink);
-        }
-        let mut open = Vec::with_capacity(self.spilled.len());
-        for run in &self.spilled {
-            let file = &run.pieces;
-            let input = File::open(file.path()).map_err(|e| file.failure(&e))?;
-            let reader = StreamReader::try_new(BufReader::new(input), None);
-            let reader = reader.map_err(|e| file.failure(&e))?;
             open.push(Stored {
-                ones: run.ones.clone(),
-                pieces: reader.map(|piece| piece.map_err(|e| file.failure(&e))),
+                ones: run.ones,
+                pieces,
             });
         }
         ingest::merge(open, sink)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Cursor;
+
+    use super::super::where_to::open_folder;
+    use super::*;
+    use crate::ingest::{Format, Input, Settings, Source};
+
+    /// Small runs, all or some of them on disk, give the table that one run gives; no file stays.
+    #[test]
+    fn runs_on_disk_give_the_same_table() {
+        let mut csv = String::from("timestamp,ip,hostname,severity\n");
+        let mut state = 5u32;
+        for i in 0..5_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let subject = match state >> 30 {
+                0 => format!(",n{}.example", state >> 20 & 63),
+                1 => format!("2001:db8::{:x},h{i}.example", state >> 22 & 63),
+                _ => format!("192.0.{}.{},", state >> 24 & 1, state >> 16 & 0xff),
+            };
+            let severity = if i < 3_000 { "high" } else { "low" };
+            csv += &format!("2026-03-01 00:00:00,{subject},{severity}\n");
+        }
+        let source = Source {
+            name: "2026-03-01-scan_rdp-x.csv",
+            format: Some(Format::List),
+            ..Source::default()
+        };
+        let settings = |run_rows| Settings {
+            feed: "partner".into(),
+            account_key: None,
+            max_bytes: 1 << 24,
+            run_rows,
+        };
+        let whole = ingest::read(csv.as_bytes(), &source, &settings(5_000)).unwrap();
+        let identified =
+            ingest::identify(&mut Cursor::new(csv.as_bytes()), &source, 1 << 24).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let place = open_folder(folder.path().to_str().unwrap(), &BTreeMap::new()).unwrap();
+        for memory_bytes in [0, 100_000, usize::MAX] {
+            let mut runs = Runs::new(&place, memory_bytes);
+            let input: Box<dyn Input> = Box::new(Cursor::new(csv.as_bytes()));
+            let mut inputs = [(source.name.to_owned(), input)];
+            ingest::ingest(&mut inputs, &identified, &settings(301), &mut |run| {
+                runs.add(run)
+            })
+            .unwrap();
+            let is_on_disk = |run: &&Stored<Kept>| matches!(run.pieces, Kept::OnDisk(_));
+            let n_on_disk = runs.kept.iter().filter(is_on_disk).count();
+            match memory_bytes {
+                0 => assert_eq!(n_on_disk, 17),
+                usize::MAX => assert_eq!(n_on_disk, 0),
+                _ => assert!((1..17).contains(&n_on_disk), "{n_on_disk}"),
+            }
+            let mut batches = Vec::new();
+            runs.write_to(&mut |rows| {
+                batches.push(rows.to_batch()?);
+                Ok(())
+            })
+            .unwrap();
+            let schema = whole.batch.schema();
+            let table = arrow::compute::concat_batches(&schema, &batches).unwrap();
+            assert_eq!(table, whole.batch, "{memory_bytes}");
+            let left = std::fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(left, 0, "temporary files");
+        }
     }
 }

@@ -143,3 +143,30 @@ fn many_runs_give_the_same_file_as_one() {
     let read = arrow::compute::concat_batches(&ingested.batch.schema(), &batches).unwrap();
     assert_eq!(read, ingested.batch);
 }
+
+/// Rows of hundreds of KiB: runs, pieces and what is handed on get shorter, and nothing is lost.
+#[test]
+fn long_rows_are_merged_too() {
+    let mut csv = String::from("timestamp,ip,note\n");
+    for i in 0..60u32 {
+        let ip = i.wrapping_mul(2_654_435_761) >> 24;
+        let note = char::from(b'a' + (i % 26) as u8)
+            .to_string()
+            .repeat(200_000);
+        csv += &format!("2026-03-01 00:00:00,192.0.2.{ip},{note}\n");
+    }
+    let source = Source {
+        name: "2026-03-01-scan_rdp-x.csv",
+        format: Some(Format::List),
+        ..Source::default()
+    };
+    let whole = ingest::read(csv.as_bytes(), &source, &settings()).unwrap();
+    assert_sorted(&whole.batch);
+    let cut = Settings {
+        run_rows: 11,
+        ..settings()
+    };
+    let again = ingest::read(csv.as_bytes(), &source, &cut).unwrap();
+    assert_eq!(again.batch, whole.batch);
+    assert_eq!(again.batch.num_rows(), 60);
+}
