@@ -322,7 +322,9 @@ fn main() {
     let lines = numbers.next().unwrap_or(50) * 1_000;
     let folder = tempfile::tempdir().unwrap();
     by_lines(lines, &folder.path().join("lines"));
-    let ledger = folder.path().join("ledger-of-ten-years");
+    // With `NACHTWACHT_BENCH_LEDGER` the ledger stays there, for another look with `--measure`.
+    let kept = std::env::var_os("NACHTWACHT_BENCH_LEDGER").map(std::path::PathBuf::from);
+    let ledger = kept.unwrap_or_else(|| folder.path().join("ledger-of-ten-years"));
     let start = Instant::now();
     make(n, NIGHTS, &ledger);
     println!(

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::chain::Unlinked;
-use super::columns_table::{Table, Written};
+use super::columns_table::{self, Target, Written};
 use super::v1::{parsed, sha256};
 use crate::diag::Failure;
 use crate::model::columns::{Columns, Items, Letters, Notes, Sizes, Texts, What};
@@ -26,14 +26,14 @@ use crate::model::threat::Urgency;
 const CLOSING: &str = "columns.jsonl";
 
 /// Columns of a part, and where it stands in the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) link: Link,
     pub(super) columns: Columns,
 }
 
 /// Where a part stands in the chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Link {
     pub(super) first: u64,
     pub(super) last: u64,
@@ -272,20 +272,31 @@ pub(super) enum Wrong {
     Object(&'static str, String),
 }
 
-/// Reads the columns of a part; `None` where it has none. Every hash within the folder is checked,
-/// and every number against what it counts.
-pub(super) fn read(first: u64, last: u64, get: Get<'_>) -> Result<Option<Part>, Wrong> {
+/// Reads the columns of a part into `part`, whose room is used again; false where it has none. Every
+/// hash within the folder is checked, and every number against what it counts.
+pub(super) fn read(
+    (first, last): (u64, u64),
+    get: Get<'_>,
+    part: &mut Part,
+) -> Result<bool, Wrong> {
     let folder = folder(first, last);
     let get = |name: &str| get(&format!("{folder}{name}")).map_err(Wrong::Store);
     let Some(closing) = get(CLOSING)? else {
-        return Ok(None);
+        return Ok(false);
     };
     let body = body(&closing).map_err(|what| Wrong::Object(CLOSING, what))?;
     if (body.link.first, body.link.last) != (first, last) {
         let what = format!("it is of objects {} to {}", body.link.first, body.link.last);
         return Err(Wrong::Object(CLOSING, what));
     }
-    let table = |name: &'static str| {
+    let columns = &mut part.columns;
+    let names = [
+        "letters.parquet",
+        "items.parquet",
+        "notes.parquet",
+        "ids.parquet",
+    ];
+    for name in names {
         let wrong = |what: String| Wrong::Object(name, what);
         let bytes = get(name)?.ok_or_else(|| wrong("it is missing".into()))?;
         if body.files.get(name) != Some(&sha256(&bytes)) {
@@ -293,16 +304,14 @@ pub(super) fn read(first: u64, last: u64, get: Get<'_>) -> Result<Option<Part>, 
                 "it is not what was written (flipped bit, cut, or swapped)".into(),
             ));
         }
-        Table::read(bytes).map_err(wrong)
-    };
-    let mut columns = Columns::default();
-    let of = |name| move |what| Wrong::Object(name, what);
-    let words = &body.words;
-    columns.letters =
-        read_letters(table("letters.parquet")?, words).map_err(of("letters.parquet"))?;
-    columns.items = read_items(table("items.parquet")?, words).map_err(of("items.parquet"))?;
-    columns.notes = read_notes(table("notes.parquet")?, words).map_err(of("notes.parquet"))?;
-    read_ids(table("ids.parquet")?, &mut columns).map_err(of("ids.parquet"))?;
+        let read = match name {
+            "letters.parquet" => read_letters(bytes, &mut columns.letters, &body.words),
+            "items.parquet" => read_items(bytes, &mut columns.items, &body.words),
+            "notes.parquet" => read_notes(bytes, &mut columns.notes, &body.words),
+            _ => read_ids(bytes, columns),
+        };
+        read.map_err(wrong)?;
+    }
     columns.before = Sizes {
         companies: body.companies_before,
         assets: body.assets_before,
@@ -310,19 +319,18 @@ pub(super) fn read(first: u64, last: u64, get: Get<'_>) -> Result<Option<Part>, 
     };
     columns.n_records = body.n_records;
     columns.begins_with_sightings = body.begins_with_sightings;
+    let of_closing = |what| Wrong::Object(CLOSING, what);
     let frozen = body.frozen.into_iter().map(FrozenLine::read);
     columns.texts = Texts {
         threats: body.threats,
         triggers: body.triggers,
         feeds: body.feeds,
         runs: body.runs,
-        frozen: frozen.collect::<Result<_, _>>().map_err(of(CLOSING))?,
+        frozen: frozen.collect::<Result<_, _>>().map_err(of_closing)?,
     };
-    columns.check().map_err(of(CLOSING))?;
-    Ok(Some(Part {
-        link: body.link,
-        columns,
-    }))
+    columns.check().map_err(of_closing)?;
+    part.link = body.link;
+    Ok(true)
 }
 
 fn body(closing: &[u8]) -> Result<Body, String> {
@@ -342,75 +350,93 @@ fn body(closing: &[u8]) -> Result<Body, String> {
     serde_json::from_str(body).map_err(|e| format!("its second line: {e}"))
 }
 
+type Words = BTreeMap<String, Vec<String>>;
+
 /// Codes as what they mean in this file.
 fn decode<T: FromStr + Copy>(
     codes: &[u8],
     column: &str,
-    words: &BTreeMap<String, Vec<String>>,
-) -> Result<Vec<T>, String> {
+    words: &Words,
+    into: &mut Vec<T>,
+) -> Result<(), String> {
     let words = words
         .get(column)
         .ok_or_else(|| format!("no words for `{column}`"))?;
     let values = words.iter().map(|w| w.parse::<T>().ok());
     let values: Vec<Option<T>> = values.collect();
-    let value = |code: &u8| values.get(usize::from(*code)).copied().flatten();
-    let read: Option<Vec<T>> = codes.iter().map(value).collect();
-    read.ok_or_else(|| format!("the column `{column}` holds a code without a word that is known"))
-}
-
-fn read_letters(mut t: Table, words: &BTreeMap<String, Vec<String>>) -> Result<Letters, String> {
-    Ok(Letters {
-        letter: t.u128("letter")?,
-        night: t.i32("night")?,
-        attempt: t.u32("attempt")?,
-        company: t.u32("company")?,
-        frozen: t.u32("frozen")?,
-        channel: decode(&t.u8("channel")?, "channel", words)?,
-        state: t.u8("state")?,
-        since: t.u64("since")?,
-        told: t.u32("told")?,
-        first_item: t.u32("first_item")?,
-    })
-}
-
-fn read_items(mut t: Table, words: &BTreeMap<String, Vec<String>>) -> Result<Items, String> {
-    Ok(Items {
-        threat: t.u32("threat")?,
-        trigger: t.u32("trigger")?,
-        finding: t.u32("finding")?,
-        asset: t.u32("asset")?,
-        feed: t.u32("feed")?,
-        kind: decode(&t.u8("kind")?, "kind", words)?,
-        urgency: decode(&t.u8("urgency")?, "urgency", words)?,
-        first_observed_at: t.i64("first_observed_at")?,
-        observed_at: t.i64("observed_at")?,
-    })
-}
-
-fn read_notes(mut t: Table, words: &BTreeMap<String, Vec<String>>) -> Result<Notes, String> {
-    Ok(Notes {
-        what: decode(&t.u8("what")?, "what", words)?,
-        at: t.u32("at")?,
-        n_letters: t.u32("n_letters")?,
-        seq: t.u64("seq")?,
-        night: t.i32("night")?,
-        letter: t.u128("letter")?,
-        attempt: t.u32("attempt")?,
-        number: t.u32("number")?,
-    })
-}
-
-fn read_ids(mut t: Table, columns: &mut Columns) -> Result<(), String> {
-    let (of, ids) = (t.u8("of")?, t.u128("id")?);
-    let from = |number: u8| of.partition_point(|of| *of < number);
-    let part = |number: u8| ids.get(from(number)..from(number + 1)).unwrap_or_default();
-    columns.companies = part(0).to_vec();
-    columns.assets = part(1).to_vec();
-    columns.findings = part(2).to_vec();
-    let n = columns.companies.len() + columns.assets.len() + columns.findings.len();
-    if n == ids.len() && of.is_sorted() {
-        Ok(())
-    } else {
-        Err("its rows are not in order".into())
+    into.clear();
+    into.reserve(codes.len());
+    for code in codes {
+        let value = values.get(usize::from(*code)).copied().flatten();
+        into.push(value.ok_or_else(|| {
+            format!("the column `{column}` holds a code without a word that is known")
+        })?);
     }
+    Ok(())
+}
+
+fn read_letters(bytes: Bytes, l: &mut Letters, words: &Words) -> Result<(), String> {
+    let mut channel = Vec::new();
+    let targets = vec![
+        ("letter", Target::U128(&mut l.letter)),
+        ("night", Target::I32(&mut l.night)),
+        ("attempt", Target::U32(&mut l.attempt)),
+        ("company", Target::U32(&mut l.company)),
+        ("frozen", Target::U32(&mut l.frozen)),
+        ("channel", Target::U8(&mut channel)),
+        ("state", Target::U8(&mut l.state)),
+        ("since", Target::U64(&mut l.since)),
+        ("told", Target::U32(&mut l.told)),
+        ("first_item", Target::U32(&mut l.first_item)),
+    ];
+    columns_table::read(bytes, targets)?;
+    decode(&channel, "channel", words, &mut l.channel)
+}
+
+fn read_items(bytes: Bytes, i: &mut Items, words: &Words) -> Result<(), String> {
+    let (mut kind, mut urgency) = (Vec::new(), Vec::new());
+    let targets = vec![
+        ("threat", Target::U32(&mut i.threat)),
+        ("trigger", Target::U32(&mut i.trigger)),
+        ("finding", Target::U32(&mut i.finding)),
+        ("asset", Target::U32(&mut i.asset)),
+        ("feed", Target::U32(&mut i.feed)),
+        ("kind", Target::U8(&mut kind)),
+        ("urgency", Target::U8(&mut urgency)),
+        ("first_observed_at", Target::I64(&mut i.first_observed_at)),
+        ("observed_at", Target::I64(&mut i.observed_at)),
+    ];
+    columns_table::read(bytes, targets)?;
+    decode(&kind, "kind", words, &mut i.kind)?;
+    decode(&urgency, "urgency", words, &mut i.urgency)
+}
+
+fn read_notes(bytes: Bytes, n: &mut Notes, words: &Words) -> Result<(), String> {
+    let mut what = Vec::new();
+    let targets = vec![
+        ("what", Target::U8(&mut what)),
+        ("at", Target::U32(&mut n.at)),
+        ("n_letters", Target::U32(&mut n.n_letters)),
+        ("seq", Target::U64(&mut n.seq)),
+        ("night", Target::I32(&mut n.night)),
+        ("letter", Target::U128(&mut n.letter)),
+        ("attempt", Target::U32(&mut n.attempt)),
+        ("number", Target::U32(&mut n.number)),
+    ];
+    columns_table::read(bytes, targets)?;
+    decode(&what, "what", words, &mut n.what)
+}
+
+fn read_ids(bytes: Bytes, columns: &mut Columns) -> Result<(), String> {
+    let (mut of, mut ids) = (Vec::new(), Vec::new());
+    let targets = vec![("of", Target::U8(&mut of)), ("id", Target::U128(&mut ids))];
+    columns_table::read(bytes, targets)?;
+    if !of.is_sorted() || of.last().is_some_and(|of| *of > 2) || of.len() != ids.len() {
+        return Err("its rows are not in order".into());
+    }
+    let from = |number: u8| of.partition_point(|of| *of < number);
+    columns.findings = ids.split_off(from(2));
+    columns.assets = ids.split_off(from(1));
+    columns.companies = ids;
+    Ok(())
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, UInt8Array, UInt32Array,
-    UInt64Array,
+    Array as _, ArrayRef, AsArray as _, Int32Array, Int64Array, RecordBatch, UInt8Array,
+    UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Field, Int32Type, Int64Type, Schema, UInt8Type, UInt32Type,
@@ -18,8 +18,8 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-/// Rows that are decoded at once.
-const BATCH: usize = 1 << 16;
+/// Rows that are decoded at once: few, so that the room for them is used again.
+const BATCH: usize = 1 << 13;
 
 /// A table that is made column by column.
 pub(super) struct Written {
@@ -131,64 +131,88 @@ impl Written {
     }
 }
 
-/// A table that is taken apart column by column; the messages say what is wrong with it.
-pub(super) struct Table(Vec<RecordBatch>);
+/// Column by name, and where its values go.
+pub(super) type Targets<'t> = Vec<(&'static str, Target<'t>)>;
 
-impl Table {
-    pub(super) fn read(bytes: Bytes) -> Result<Self, String> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
-            .and_then(|builder| builder.with_batch_size(BATCH).build())
-            .map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
-        let batches = reader.collect::<Result<_, _>>();
-        batches
-            .map(Self)
-            .map_err(|e| format!("it cannot be read to its end: {e}"))
+/// Where values of a column go.
+pub(super) enum Target<'t> {
+    U8(&'t mut Vec<u8>),
+    U32(&'t mut Vec<u32>),
+    I32(&'t mut Vec<i32>),
+    U64(&'t mut Vec<u64>),
+    I64(&'t mut Vec<i64>),
+    /// Of `<name>_high` and `<name>_low`.
+    U128(&'t mut Vec<u128>),
+}
+
+/// Reads a table into columns, which are emptied first; the messages say what is wrong with it.
+pub(super) fn read(bytes: Bytes, mut targets: Targets<'_>) -> Result<(), String> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
+    let n = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let reader = builder.with_batch_size(BATCH).build();
+    let reader = reader.map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
+    for (_, target) in &mut targets {
+        target.begin(n);
     }
-
-    fn column<T: ArrowPrimitiveType>(&mut self, name: &str) -> Result<Vec<T::Native>, String> {
-        let n = self.0.iter().map(RecordBatch::num_rows).sum();
-        let mut values = Vec::with_capacity(n);
-        for batch in &self.0 {
-            let column = batch.column_by_name(name);
-            let column = column.and_then(|c| c.as_primitive_opt::<T>());
-            let column = column.filter(|c| c.null_count() == 0);
-            let column = column.ok_or_else(|| {
-                format!(
-                    "it lacks the column `{name}` of type {} without empty cells",
-                    T::DATA_TYPE
-                )
-            })?;
-            values.extend_from_slice(column.values());
+    for batch in reader {
+        let batch = batch.map_err(|e| format!("it cannot be read to its end: {e}"))?;
+        for (name, target) in &mut targets {
+            target.take(&batch, name)?;
         }
-        Ok(values)
+    }
+    Ok(())
+}
+
+fn values<'b, T: ArrowPrimitiveType>(
+    batch: &'b RecordBatch,
+    name: &str,
+) -> Result<&'b [T::Native], String> {
+    let column = batch.column_by_name(name);
+    let column = column.and_then(|c| c.as_primitive_opt::<T>());
+    let column = column.filter(|c| c.null_count() == 0).ok_or_else(|| {
+        format!(
+            "it lacks the column `{name}` of type {} without empty cells",
+            T::DATA_TYPE
+        )
+    })?;
+    Ok(column.values())
+}
+
+/// Room for rows that a file says it has; more of them than this must be there to be believed.
+const MOST_ROOM: usize = 1 << 22;
+
+fn begin<T>(column: &mut Vec<T>, n: usize) {
+    column.clear();
+    column.reserve(n.min(MOST_ROOM));
+}
+
+impl Target<'_> {
+    fn begin(&mut self, n: usize) {
+        match self {
+            Self::U8(column) => begin(column, n),
+            Self::U32(column) => begin(column, n),
+            Self::I32(column) => begin(column, n),
+            Self::U64(column) => begin(column, n),
+            Self::I64(column) => begin(column, n),
+            Self::U128(column) => begin(column, n),
+        }
     }
 
-    pub(super) fn u8(&mut self, name: &str) -> Result<Vec<u8>, String> {
-        self.column::<UInt8Type>(name)
-    }
-
-    pub(super) fn u32(&mut self, name: &str) -> Result<Vec<u32>, String> {
-        self.column::<UInt32Type>(name)
-    }
-
-    pub(super) fn i32(&mut self, name: &str) -> Result<Vec<i32>, String> {
-        self.column::<Int32Type>(name)
-    }
-
-    pub(super) fn u64(&mut self, name: &str) -> Result<Vec<u64>, String> {
-        self.column::<UInt64Type>(name)
-    }
-
-    pub(super) fn i64(&mut self, name: &str) -> Result<Vec<i64>, String> {
-        self.column::<Int64Type>(name)
-    }
-
-    pub(super) fn u128(&mut self, name: &str) -> Result<Vec<u128>, String> {
-        let high = self.u64(&format!("{name}_high"))?;
-        let low = self.u64(&format!("{name}_low"))?;
-        let pairs = high.iter().zip(&low);
-        Ok(pairs
-            .map(|(h, l)| u128::from(*h) << 64 | u128::from(*l))
-            .collect())
+    fn take(&mut self, batch: &RecordBatch, name: &str) -> Result<(), String> {
+        match self {
+            Self::U8(column) => column.extend_from_slice(values::<UInt8Type>(batch, name)?),
+            Self::U32(column) => column.extend_from_slice(values::<UInt32Type>(batch, name)?),
+            Self::I32(column) => column.extend_from_slice(values::<Int32Type>(batch, name)?),
+            Self::U64(column) => column.extend_from_slice(values::<UInt64Type>(batch, name)?),
+            Self::I64(column) => column.extend_from_slice(values::<Int64Type>(batch, name)?),
+            Self::U128(column) => {
+                let high = values::<UInt64Type>(batch, &format!("{name}_high"))?;
+                let low = values::<UInt64Type>(batch, &format!("{name}_low"))?;
+                let pairs = high.iter().zip(low);
+                column.extend(pairs.map(|(h, l)| u128::from(*h) << 64 | u128::from(*l)));
+            }
+        }
+        Ok(())
     }
 }

@@ -215,7 +215,7 @@ impl Ledger {
         let (mut problems, mut n_as_columns) = (Vec::new(), 0);
         for (first, last) in self.parts()? {
             let made = self.columns_from_lines((first, last), &mut encoder)?;
-            match columns_of(&self.store, first, last) {
+            match columns_of(&self.store, (first, last)) {
                 Ok(None) => {}
                 Ok(Some(there)) if there == made => n_as_columns += last + 1 - first,
                 Ok(Some(_)) => {

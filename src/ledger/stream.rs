@@ -52,23 +52,25 @@ impl Ledger {
         let mut n_as_columns = 0;
         let end = ledger.check_listing()?;
         let spans = ledger.parts()?;
-        for some in spans.chunks(rayon::current_num_threads().max(1)) {
+        // Room for as many parts as there are cores, used again and again.
+        let mut room = vec![Part::default(); rayon::current_num_threads().max(1)];
+        for some in spans.chunks(room.len()) {
             let store = &ledger.store;
-            let read = some
-                .par_iter()
-                .map(|(first, last)| columns_of(store, *first, *last));
-            for (span, part) in some.iter().zip(read.collect::<Vec<_>>()) {
-                match part? {
-                    Some(part) => {
-                        ledger.follow(&part, &encoder)?;
-                        encoder.resume(&part.columns);
-                        n_as_columns += span.1 + 1 - span.0;
-                        each(&part.columns);
-                    }
-                    None => ledger.lines(*span, &mut encoder, each)?,
+            let read = some.par_iter().zip(room.par_iter_mut());
+            let read = read.map(|(span, part)| read_columns(store, *span, part));
+            let read: Vec<Result<bool, Failure>> = read.collect();
+            for ((span, part), has_columns) in some.iter().zip(&mut room).zip(read) {
+                if has_columns? {
+                    ledger.follow(part, &encoder)?;
+                    n_as_columns += span.1 + 1 - span.0;
+                    each(&part.columns);
+                    encoder.resume(&mut part.columns);
+                } else {
+                    ledger.lines(*span, &mut encoder, each)?;
                 }
             }
         }
+        drop(room);
         if n_as_columns > 0 {
             ledger.check_tie(&spans)?;
         }
@@ -163,8 +165,8 @@ impl Ledger {
         let mut encoder = Encoder::default();
         let mut n_made = 0;
         for (first, last) in self.parts()? {
-            if let Some(part) = columns_of(&self.store, first, last)? {
-                encoder.resume(&part.columns);
+            if let Some(mut part) = columns_of(&self.store, (first, last))? {
+                encoder.resume(&mut part.columns);
                 continue;
             }
             let part = self.columns_from_lines((first, last), &mut encoder)?;
@@ -224,13 +226,21 @@ impl Ledger {
 /// The columns of a part, checked within themselves; `None` where it has none.
 pub(super) fn columns_of(
     store: &Arc<dyn ClaimStore>,
-    first: u64,
-    last: u64,
+    span: (u64, u64),
 ) -> Result<Option<Part>, Failure> {
-    columns::read(first, last, &|name| store.read(name)).map_err(|wrong| match wrong {
+    let mut part = Part::default();
+    Ok(read_columns(store, span, &mut part)?.then_some(part))
+}
+
+fn read_columns(
+    store: &Arc<dyn ClaimStore>,
+    span: (u64, u64),
+    part: &mut Part,
+) -> Result<bool, Failure> {
+    columns::read(span, &|name| store.read(name), part).map_err(|wrong| match wrong {
         Wrong::Store(failure) => failure,
         Wrong::Object(name, what) => {
-            let name = format!("{}{name}", columns::folder(first, last));
+            let name = format!("{}{name}", columns::folder(span.0, span.1));
             columns_broken(store.as_ref(), &name, &what)
         }
     })

@@ -37,36 +37,49 @@ pub struct Encoder {
     findings: Known,
 }
 
-/// Ids by number. A table of all of them costs more than all else where a part of the ledger gave
-/// them, so only those that are asked for are looked up.
+/// Numbers by id. A table of all of them costs more than all else where parts of the ledger gave
+/// them, so of those only the ones that are asked for are looked up.
 #[derive(Clone, Debug, Default)]
 struct Known {
-    ids: Vec<u128>,
+    n: u32,
     numbers: HashMap<u128, u32, Fast>,
-    /// The first so many ids stand in `numbers`.
-    n_tabled: usize,
+    /// Ids that may not stand in `numbers`, with the number of the first.
+    given: Vec<(u32, Vec<u128>)>,
     n_looks: u32,
+    /// Ids that got a number since the last columns were made.
+    fresh: Vec<u128>,
 }
 
 impl Known {
     /// Makes `numbers` hold every one of `asked` that has a number.
     fn prepare(&mut self, asked: impl Iterator<Item = u128>) {
-        if self.n_tabled == self.ids.len() {
+        if self.given.is_empty() {
             return;
         }
         self.n_looks += 1;
-        let rest = self.ids.iter().zip(0..).skip(self.n_tabled);
         if self.n_looks > MOST_LOOKS {
-            self.numbers.extend(rest.map(|(id, number)| (*id, number)));
-            self.n_tabled = self.ids.len();
+            for (first, ids) in self.given.drain(..) {
+                self.numbers.extend(ids.into_iter().zip(first..));
+            }
             return;
         }
         let mut sieve = Sieve::default();
         let asked: HashSet<u128, Fast> = asked.inspect(|id| sieve.add(*id)).collect();
-        for (id, number) in rest {
-            if sieve.may_hold(*id) && asked.contains(id) {
-                self.numbers.insert(*id, number);
+        for (first, ids) in &self.given {
+            for (id, number) in ids.iter().zip(*first..) {
+                if sieve.may_hold(*id) && asked.contains(id) {
+                    self.numbers.insert(*id, number);
+                }
             }
+        }
+    }
+
+    /// Takes numbers that were given elsewhere.
+    fn resume(&mut self, ids: Vec<u128>) {
+        let first = self.n;
+        self.n = self.n.saturating_add(count(&ids));
+        if !ids.is_empty() {
+            self.given.push((first, ids));
         }
     }
 
@@ -75,17 +88,11 @@ impl Known {
         if let Some(number) = self.numbers.get(&id) {
             return *number;
         }
-        let next = count(&self.ids);
-        if self.n_tabled == self.ids.len() {
-            self.n_tabled += 1;
-        }
-        self.ids.push(id);
+        let next = self.n;
+        self.n = self.n.saturating_add(1);
+        self.fresh.push(id);
         self.numbers.insert(id, next);
         next
-    }
-
-    fn since(&self, before: u32) -> Vec<u128> {
-        self.ids.iter().skip(before as usize).copied().collect()
     }
 }
 
@@ -139,17 +146,18 @@ impl Encoder {
     #[must_use]
     pub fn sizes(&self) -> Sizes {
         Sizes {
-            companies: count(&self.companies.ids),
-            assets: count(&self.assets.ids),
-            findings: count(&self.findings.ids),
+            companies: self.companies.n,
+            assets: self.assets.n,
+            findings: self.findings.n,
         }
     }
 
-    /// Takes the numbers that columns gave; they must begin at [`Encoder::sizes`].
-    pub fn resume(&mut self, columns: &Columns) {
-        self.companies.ids.extend(&columns.companies);
-        self.assets.ids.extend(&columns.assets);
-        self.findings.ids.extend(&columns.findings);
+    /// Takes the ids out of columns that were made earlier; they must begin at [`Encoder::sizes`].
+    pub fn resume(&mut self, columns: &mut Columns) {
+        self.companies
+            .resume(std::mem::take(&mut columns.companies));
+        self.assets.resume(std::mem::take(&mut columns.assets));
+        self.findings.resume(std::mem::take(&mut columns.findings));
     }
 
     /// The records as columns. A claim that stands twice among them is taken once.
@@ -184,9 +192,9 @@ impl Encoder {
         columns.texts.feeds = batch.feeds.values;
         columns.texts.frozen = batch.frozen.values;
         columns.texts.runs = batch.runs.values;
-        columns.companies = self.companies.since(before.companies);
-        columns.assets = self.assets.since(before.assets);
-        columns.findings = self.findings.since(before.findings);
+        columns.companies = std::mem::take(&mut self.companies.fresh);
+        columns.assets = std::mem::take(&mut self.assets.fresh);
+        columns.findings = std::mem::take(&mut self.findings.fresh);
         columns
     }
 

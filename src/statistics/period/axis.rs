@@ -108,9 +108,9 @@ impl Column {
                 |(year, month)| format!("{year:04}-{month:02}"),
             ),
             Axis::Kind => by_kind(facts),
-            Axis::Threat => by_item(&facts.threats, facts, |i| i.threat),
+            Axis::Threat => by_item(&facts.threats, facts, |i| u32::from(i.threat)),
             Axis::Trigger => by_item(&facts.triggers, facts, |i| i.trigger),
-            Axis::Feed => by_item(&facts.feeds, facts, |i| i.feed),
+            Axis::Feed => by_item(&facts.feeds, facts, |i| u32::from(i.feed)),
             Axis::Urgency => {
                 let names = [Urgency::Urgent, Urgency::Normal].map(|u| u.to_string());
                 by_item(&names, facts, |i| u32::from(i.urgency == Urgency::Normal))
@@ -255,7 +255,7 @@ fn by_kind(facts: &Facts) -> Column {
         let pairs = items.chunk_by(|a, b| a.trigger == b.trigger);
         let mut at = 0;
         for pair in pairs {
-            let strongest = pair.iter().map(|i| i.rank).min().unwrap_or_default();
+            let strongest = pair.iter().map(Item::rank).min().unwrap_or_default();
             let rank = if letter.is_repeated {
                 counted::REPEATED
             } else {

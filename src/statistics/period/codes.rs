@@ -39,55 +39,68 @@ impl<K: Eq + Hash + Clone, S: std::hash::BuildHasher + Default> Numbers<K, S> {
 /// Bits of a dense table at most: 64 MiB.
 const MOST_BITS: usize = 1 << 29;
 
-/// Numbers of a dense table at most: 64 MiB.
-const MOST_NUMBERS: usize = 1 << 24;
-
-/// How much each thing has in each group, and the most that one has.
+/// How much each company has in each group, and the most that one has. Companies come one after the
+/// other: what one has in a group is known when the next one comes.
 pub(super) struct Tallies {
-    n_things: usize,
-    /// One number for each group and thing; empty where that would be too many.
-    numbers: Vec<u32>,
-    others: HashMap<u64, u32, Fast>,
-    most: Vec<u32>,
+    groups: Vec<Tally>,
+}
+
+#[derive(Clone)]
+struct Tally {
+    company: u32,
+    n: u32,
+    most: u32,
+    n_companies: u32,
 }
 
 impl Tallies {
-    pub(super) fn new(n_groups: usize, n_things: usize) -> Self {
-        let n = n_groups.saturating_mul(n_things);
+    pub(super) fn new(n_groups: usize) -> Self {
+        let none = Tally {
+            company: u32::MAX,
+            n: 0,
+            most: 0,
+            n_companies: 0,
+        };
         Self {
-            n_things,
-            numbers: vec![0; if n <= MOST_NUMBERS { n } else { 0 }],
-            others: HashMap::default(),
-            most: vec![0; n_groups],
+            groups: vec![none; n_groups],
         }
     }
 
-    pub(super) fn add(&mut self, group: usize, thing: u32) {
-        let at = group * self.n_things + thing as usize;
-        let number = if self.numbers.is_empty() {
-            self.others.entry(at as u64).or_default()
-        } else {
-            let Some(number) = self.numbers.get_mut(at) else {
-                return;
-            };
-            number
+    /// One more of the company in the group; true where it is its first there.
+    pub(super) fn add(&mut self, group: usize, company: u32) -> bool {
+        let Some(tally) = self.groups.get_mut(group) else {
+            return false;
         };
-        *number += 1;
-        if let Some(most) = self.most.get_mut(group) {
-            *most = (*most).max(*number);
+        let is_new = tally.company != company;
+        if is_new {
+            tally.company = company;
+            tally.n = 0;
+            tally.n_companies += 1;
         }
+        tally.n += 1;
+        tally.most = tally.most.max(tally.n);
+        is_new
     }
 
     pub(super) fn most(&self, group: usize) -> u64 {
-        self.most.get(group).map_or(0, |n| u64::from(*n))
+        self.groups.get(group).map_or(0, |t| u64::from(t.most))
+    }
+
+    pub(super) fn companies(&self, group: usize) -> u64 {
+        self.groups
+            .get(group)
+            .map_or(0, |t| u64::from(t.n_companies))
     }
 }
 
 /// Distinct things, counted apart for each group.
 pub(super) struct Distinct {
-    n_things: usize,
-    /// One bit for each group and thing; empty where that would be too many.
+    n_groups: usize,
+    /// One bit for each thing and group; empty where that would be too many.
     bits: Vec<u64>,
+    /// In place of the bits: the group in which each thing was counted first, plus one.
+    first: Vec<u32>,
+    /// And things in further groups.
     others: HashSet<u64, Fast>,
     counts: Vec<u64>,
 }
@@ -101,8 +114,9 @@ impl Distinct {
             0
         };
         Self {
-            n_things,
+            n_groups,
             bits: vec![0; n_words],
+            first: vec![0; if n_words == 0 { n_things } else { 0 }],
             others: HashSet::default(),
             counts: vec![0; n_groups],
         }
@@ -110,9 +124,18 @@ impl Distinct {
 
     /// Counts the thing in its group; false where it was counted already.
     pub(super) fn add(&mut self, group: usize, thing: u32) -> bool {
-        let at = group * self.n_things + thing as usize;
+        // Things of a company have numbers near each other, so this is near too.
+        let at = thing as usize * self.n_groups + group;
         let is_new = if self.bits.is_empty() {
-            self.others.insert(at as u64)
+            let Some(first) = self.first.get_mut(thing as usize) else {
+                return false;
+            };
+            let group = u32::try_from(group).map_or(u32::MAX, |g| g.saturating_add(1));
+            let is_first = *first == 0;
+            if is_first {
+                *first = group;
+            }
+            is_first || (*first != group && self.others.insert(at as u64))
         } else {
             let Some(word) = self.bits.get_mut(at / 64) else {
                 return false;
@@ -142,6 +165,7 @@ mod tests {
         let mut dense = Distinct::new(3, 100);
         let mut sparse = Distinct::new(3, 100);
         sparse.bits = Vec::new();
+        sparse.first = vec![0; 100];
         let mut n = 7u32;
         for _ in 0..500 {
             n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -155,26 +179,25 @@ mod tests {
     }
 
     #[test]
-    fn dense_and_sparse_tallies_have_the_same_most() {
-        let mut dense = Tallies::new(3, 10);
-        let mut sparse = Tallies::new(3, 10);
-        sparse.numbers = Vec::new();
+    fn the_most_that_a_company_has_is_known_where_companies_come_in_order() {
+        let mut tallies = Tallies::new(3);
         let mut naive = HashMap::<(usize, u32), u64>::new();
         let mut n = 3u32;
-        for _ in 0..300 {
-            n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let (group, thing) = ((n >> 8) as usize % 3, (n >> 16) % 10);
-            dense.add(group, thing);
-            sparse.add(group, thing);
-            *naive.entry((group, thing)).or_default() += 1;
+        for company in 0..10 {
+            for _ in 0..30 {
+                n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // The last group knows few of them.
+                let group = (n >> 8) as usize % if company % 4 == 0 { 3 } else { 2 };
+                let is_new = !naive.contains_key(&(group, company));
+                assert_eq!(tallies.add(group, company), is_new);
+                *naive.entry((group, company)).or_default() += 1;
+            }
         }
         for group in 0..3 {
-            let most = (0..10)
-                .filter_map(|t| naive.get(&(group, t)))
-                .max()
-                .copied();
-            assert_eq!(Some(dense.most(group)), most);
-            assert_eq!(Some(sparse.most(group)), most);
+            let of = |company| naive.get(&(group, company)).copied();
+            assert_eq!(Some(tallies.most(group)), (0..10).filter_map(of).max());
+            let n = (0..10).filter_map(of).count() as u64;
+            assert_eq!(tallies.companies(group), n);
         }
     }
 

@@ -1,12 +1,12 @@
 //! Counts the letters of a period, split by one axis or two.
 //!
-//! One pass over letters, with sets of bits in place of group-bys. The tables of a night, which
+//! One pass over letters, company by company, with sets of bits in place of group-bys. The tables of a night, which
 //! polars makes, are the oracle.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::axis::{Axis, Column};
-use super::codes::{Distinct, Fast, Tallies};
+use super::codes::{Distinct, Tallies};
 use super::facts::{Companies, Facts, Item, Letter};
 use crate::model::ledger_record::ReceiptState;
 use crate::statistics::{Counts, counted};
@@ -100,8 +100,8 @@ const N_RANKS: usize = 5;
 
 struct Tally {
     triggers: Distinct,
-    companies: Distinct,
-    participants: Distinct,
+    companies: Tallies,
+    participants: Tallies,
     findings: Distinct,
     assets: Distinct,
     findings_of: Tallies,
@@ -121,19 +121,19 @@ struct Cell {
     keys: [u64; 3],
     /// Notifications by their strongest kind.
     pairs: [u64; N_RANKS],
-    hours: HashMap<u32, u64, Fast>,
+    hours: Histogram,
 }
 
 impl Tally {
     fn new(facts: &Facts, n_groups: usize) -> Self {
         Self {
             triggers: Distinct::new(n_groups, facts.triggers.len()),
-            companies: Distinct::new(n_groups, facts.n_companies),
-            participants: Distinct::new(n_groups, facts.n_companies),
+            companies: Tallies::new(n_groups),
+            participants: Tallies::new(n_groups),
             findings: Distinct::new(n_groups, facts.n_findings),
             assets: Distinct::new(n_groups, facts.n_assets),
-            findings_of: Tallies::new(n_groups, facts.n_companies),
-            notifications_of: Tallies::new(n_groups, facts.n_companies),
+            findings_of: Tallies::new(n_groups),
+            notifications_of: Tallies::new(n_groups),
             of_letter: Vec::new(),
             of_pair: Vec::new(),
             cells: vec![Cell::default(); n_groups],
@@ -175,10 +175,10 @@ impl Tally {
     }
 
     fn item(&mut self, facts: &Facts, group: usize, letter: &Letter, item: &Item) {
-        if item.rank == counted::FIRST {
+        if item.rank() == counted::FIRST {
             self.triggers.add(group, item.trigger);
         }
-        if item.rank > counted::REMINDER {
+        if item.rank() > counted::REMINDER {
             return;
         }
         let is_new_company = self.companies.add(group, letter.company);
@@ -220,7 +220,7 @@ impl Tally {
             }
         }
         if of.rank == counted::FIRST {
-            *cell.hours.entry(of.hours).or_default() += 1;
+            cell.hours.add(of.hours);
         }
     }
 
@@ -240,9 +240,9 @@ impl Tally {
                 findings: self.findings.count(group),
                 notifications: first_warnings + relapses + escalations,
                 letters: cell.letters,
-                companies: self.companies.count(group),
+                companies: self.companies.companies(group),
                 assets: self.assets.count(group),
-                participants: self.participants.count(group),
+                participants: self.participants.companies(group),
                 first_warnings,
                 relapses,
                 escalations,
@@ -251,7 +251,7 @@ impl Tally {
                 attempts: cell.attempts,
             },
             bounced: cell.bounced,
-            hours: percentile(&cell.hours, 50).zip(percentile(&cell.hours, 90)),
+            hours: cell.hours.percentile(50).zip(cell.hours.percentile(90)),
             keys: cell.keys,
             most_findings: self.findings_of.most(group),
             most_notifications: self.notifications_of.most(group),
@@ -269,28 +269,56 @@ struct OfPair {
 fn note(of_pair: &mut Vec<OfPair>, group: usize, item: &Item) {
     match of_pair.iter_mut().find(|of| of.group == group) {
         Some(of) => {
-            of.rank = item.rank.min(of.rank);
+            of.rank = item.rank().min(of.rank);
             of.hours = item.hours.max(of.hours);
         }
         None => of_pair.push(OfPair {
             group,
-            rank: item.rank,
+            rank: item.rank(),
             hours: item.hours,
         }),
     }
 }
 
-/// The smallest value that at least `percent` of the counted ones do not exceed.
-fn percentile(histogram: &HashMap<u32, u64, Fast>, percent: u64) -> Option<u32> {
-    let mut sorted: Vec<(u32, u64)> = histogram.iter().map(|(v, n)| (*v, *n)).collect();
-    sorted.sort_unstable();
-    let n: u64 = histogram.values().sum();
-    let wanted = (n * percent).div_ceil(100).max(1);
-    let mut seen = 0;
-    sorted.into_iter().find_map(|(value, count)| {
-        seen += count;
-        (seen >= wanted).then_some(value)
-    })
+/// Hours of a row of numbers, half a year; more of them are rare.
+const IN_A_ROW: usize = 4_400;
+
+/// How often each value was counted.
+#[derive(Clone, Default)]
+struct Histogram {
+    /// By value, as far as values came.
+    row: Vec<u32>,
+    others: BTreeMap<u32, u64>,
+}
+
+impl Histogram {
+    fn add(&mut self, value: u32) {
+        let at = value as usize;
+        if at >= IN_A_ROW {
+            *self.others.entry(value).or_default() += 1;
+            return;
+        }
+        if at >= self.row.len() {
+            self.row.resize(at + 1, 0);
+        }
+        if let Some(n) = self.row.get_mut(at) {
+            *n += 1;
+        }
+    }
+
+    /// The smallest value that at least `percent` of the counted ones do not exceed.
+    fn percentile(&self, percent: u64) -> Option<u32> {
+        let row = (0..).zip(self.row.iter().map(|n| u64::from(*n)));
+        let others = self.others.iter().map(|(value, n)| (*value, *n));
+        let all = || row.clone().chain(others.clone());
+        let n: u64 = all().map(|(_, n)| n).sum();
+        let wanted = (n * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        all().find_map(|(value, count)| {
+            seen += count;
+            (seen >= wanted).then_some(value)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -300,15 +328,17 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let of = |values: &[u32]| {
-            let mut histogram = HashMap::default();
-            for value in values {
-                *histogram.entry(*value).or_default() += 1;
-            }
-            (percentile(&histogram, 50), percentile(&histogram, 90))
+            let mut histogram = Histogram::default();
+            values.iter().for_each(|value| histogram.add(*value));
+            (histogram.percentile(50), histogram.percentile(90))
         };
         assert_eq!(of(&[]), (None, None));
         assert_eq!(of(&[7]), (Some(7), Some(7)));
         assert_eq!(of(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 100]), (Some(5), Some(9)));
         assert_eq!(of(&[4, 4, 8, 8]), (Some(4), Some(8)));
+        assert_eq!(
+            of(&[9, 5_000, 70_000, u32::MAX]),
+            (Some(5_000), Some(u32::MAX))
+        );
     }
 }

@@ -198,13 +198,28 @@ impl Follow {
         let threats: Vec<u32> = texts.map(|t| self.threats.of(t)).collect();
         let mut next_note = 0;
         let told = &columns.letters.told;
-        for letter_idx in in_order_of_receipts(told) {
-            let at = told.get(letter_idx).copied().unwrap_or(NONE);
-            next_note = self.notes(&columns.notes, next_note, at);
-            self.letter(columns, letter_idx, &threats);
+        let mut next = |follow: &mut Self, letter_idx: usize, at: u32| {
+            next_note = follow.notes(&columns.notes, next_note, at);
+            if at != NONE {
+                follow.letter(columns, letter_idx, &threats);
+            }
+        };
+        // Mostly receipts stand in the order of their letters.
+        if told.is_sorted() {
+            for (letter_idx, at) in told.iter().enumerate().filter(|(_, at)| **at != NONE) {
+                next(self, letter_idx, *at);
+            }
+        } else {
+            for letter_idx in in_order_of_receipts(told) {
+                next(
+                    self,
+                    letter_idx,
+                    told.get(letter_idx).copied().unwrap_or(NONE),
+                );
+            }
         }
-        self.notes(&columns.notes, next_note, NONE);
-        for letter_idx in (0..told.len()).filter(|l| told.get(*l) == Some(&NONE)) {
+        next(self, 0, NONE);
+        for (letter_idx, _) in told.iter().enumerate().filter(|(_, at)| **at == NONE) {
             self.wait(columns, letter_idx, &threats);
         }
     }
@@ -315,12 +330,18 @@ impl Follow {
     ) -> Option<Waiting> {
         let items = &columns.items;
         let threat = *items.threat.get(at)? as usize;
+        let kind = *items.kind.get(at)?;
+        // Nothing else asks when it was seen last.
+        let seen = match kind {
+            ItemKind::Relapse => self.days.of(*items.observed_at.get(at)?, night),
+            _ => night,
+        };
         Some(Waiting {
             finding: *items.finding.get(at)?,
             threat: *threats.get(threat)?,
-            kind: *items.kind.get(at)?,
+            kind,
             first_seen: self.days.of(*items.first_observed_at.get(at)?, night),
-            seen: self.days.of(*items.observed_at.get(at)?, night),
+            seen,
             night,
         })
     }
@@ -421,14 +442,11 @@ impl Follow {
     }
 }
 
-/// Letters with a receipt here, in the order of those; mostly they are in it already.
+/// Letters with a receipt here, in the order of those.
 fn in_order_of_receipts(told: &[u32]) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::with_capacity(told.len());
     order.extend((0..told.len()).filter(|l| told.get(*l) != Some(&NONE)));
-    let at = |letter_idx: &usize| told.get(*letter_idx).copied().unwrap_or(NONE);
-    if !order.is_sorted_by_key(at) {
-        order.sort_by_key(at);
-    }
+    order.sort_by_key(|letter_idx| told.get(*letter_idx).copied());
     order
 }
 

@@ -31,14 +31,14 @@ const HOUR_US: i64 = 3_600_000_000;
 /// A claimed letter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Letter {
-    /// Number of the ledger object that says it was handed over; 0 where none does.
-    pub since: u64,
     pub night: Night,
     pub company: u32,
     pub frozen: u32,
-    pub attempt: u32,
-    first_item: u32,
-    n_items: u32,
+    pub first_item: u32,
+    pub n_items: u32,
+    /// Number of the ledger object that says it was handed over; 0 where none does.
+    pub since: u32,
+    pub attempt: u16,
     pub channel: Channel,
     pub state: State,
     pub is_repeated: bool,
@@ -48,14 +48,14 @@ pub(super) struct Letter {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
     pub trigger: u32,
-    pub threat: u32,
     pub finding: u32,
     pub asset: u32,
-    pub feed: u32,
     /// Hours from the first observation to the end of the letter's day.
     pub hours: u32,
+    pub threat: u16,
+    pub feed: u16,
     /// One of the ranks of `counted`.
-    pub rank: u32,
+    rank: u8,
     pub urgency: Urgency,
 }
 
@@ -83,12 +83,12 @@ pub struct Gather {
 
 /// How many have numbers in the ledger; their ids only where random numbers are made of them.
 #[derive(Default)]
-struct Ids {
-    n_companies: usize,
-    n_assets: usize,
-    n_findings: usize,
-    companies: Vec<u128>,
-    findings: Vec<u128>,
+pub(super) struct Ids {
+    pub n_companies: usize,
+    pub n_assets: usize,
+    pub n_findings: usize,
+    pub companies: Vec<u128>,
+    pub findings: Vec<u128>,
 }
 
 /// The letters of a period.
@@ -227,11 +227,11 @@ impl Gather {
         }
         self.late.letter(claim.letter, night, claim.attempt);
         self.letters.push(Letter {
-            since: claim.since,
+            since: narrow(claim.since),
             night: night_itself,
             company: claim.company,
             frozen: at_or_none(&texts.frozen, claim.frozen),
-            attempt: claim.attempt,
+            attempt: u16::try_from(claim.attempt).unwrap_or(u16::MAX),
             first_item,
             n_items,
             channel: claim.channel,
@@ -265,12 +265,12 @@ impl Gather {
             let hours = ((end.saturating_sub(*first_observed_at)) / HOUR_US).max(0);
             self.items.push(Item {
                 trigger: at_or_none(&texts.triggers, *trigger),
-                threat: at_or_none(&texts.threats, *threat),
+                threat: few(at_or_none(&texts.threats, *threat)),
                 finding: *finding,
                 asset: *asset,
-                feed: at_or_none(&texts.feeds, *feed),
+                feed: few(at_or_none(&texts.feeds, *feed)),
                 hours: u32::try_from(hours).unwrap_or(NONE),
-                rank: counted::rank(*kind),
+                rank: counted::rank(*kind) as u8,
                 urgency: *urgency,
             });
         }
@@ -345,7 +345,7 @@ impl Gather {
                 .collect(),
             newest: self.newest,
         };
-        facts.put_in_order(&self.letters, &self.items, &self.ids);
+        facts.put_in_order(self.letters, self.items, &self.ids);
         facts.companies = Companies::of(facts.letters.iter(), &facts.items, facts.n_companies);
         facts
     }
@@ -353,6 +353,23 @@ impl Gather {
 
 fn at_or_none(numbers: &[u32], at: u32) -> u32 {
     numbers.get(at as usize).copied().unwrap_or(NONE)
+}
+
+/// A ledger has fewer objects than that, by far.
+pub(super) fn narrow(seq: u64) -> u32 {
+    u32::try_from(seq).unwrap_or(u32::MAX)
+}
+
+/// Threats and feeds are few.
+fn few(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+impl Item {
+    /// One of the ranks of `counted`.
+    pub(super) const fn rank(&self) -> u32 {
+        self.rank as u32
+    }
 }
 
 /// What the period's numbers are of the texts of some columns.
@@ -416,7 +433,7 @@ impl Claim {
 fn n_warnings(items: &[Item]) -> u32 {
     let mut n = 0;
     let mut last = NONE;
-    for item in items.iter().filter(|i| i.rank <= counted::ESCALATION) {
+    for item in items.iter().filter(|i| i.rank() <= counted::ESCALATION) {
         n += u32::from(item.trigger != last);
         last = item.trigger;
     }
@@ -439,9 +456,12 @@ impl Letter {
     }
 
     pub(super) fn items<'i>(&self, items: &'i [Item]) -> &'i [Item] {
-        items
-            .get(self.first_item()..self.first_item() + self.n_items as usize)
-            .unwrap_or_default()
+        items.get(self.range()).unwrap_or_default()
+    }
+
+    /// Positions of its items.
+    pub(super) const fn range(&self) -> std::ops::Range<usize> {
+        self.first_item()..self.first_item() + self.n_items as usize
     }
 
     pub(super) const fn first_item(&self) -> usize {
@@ -471,93 +491,5 @@ impl Facts {
 
     pub(super) fn frozen(&self, number: u32) -> Option<&Frozen> {
         self.frozen.get(number as usize)
-    }
-
-    /// Letters by company, those of one in the order of the ledger: what is counted by company is
-    /// then counted in one place after the other. Numbers become those of the period.
-    fn put_in_order(&mut self, letters: &[Letter], items: &[Item], ids: &Ids) {
-        let mut starts = vec![0u32; ids.n_companies + 1];
-        let taken = || letters.iter().filter(|l| !l.is_double());
-        for letter in taken() {
-            if let Some(n) = starts.get_mut(letter.company as usize + 1) {
-                *n += 1;
-            }
-        }
-        let mut sum = 0;
-        for n in &mut starts {
-            sum += *n;
-            *n = sum;
-        }
-        let mut order = vec![0u32; sum as usize];
-        for (at, letter) in (0u32..).zip(letters).filter(|(_, l)| !l.is_double()) {
-            if let Some(start) = starts.get_mut(letter.company as usize) {
-                if let Some(slot) = order.get_mut(*start as usize) {
-                    *slot = at;
-                }
-                *start += 1;
-            }
-        }
-        let mut companies = Renumber::new(ids.n_companies);
-        let mut assets = Renumber::new(ids.n_assets);
-        let mut findings = Renumber::new(ids.n_findings);
-        self.letters.reserve_exact(order.len());
-        self.items.reserve_exact(items.len());
-        for letter in order.iter().filter_map(|at| letters.get(*at as usize)) {
-            let company = companies.of(letter.company);
-            if let (Some(keys), Some(id)) =
-                (&mut self.keys, ids.companies.get(letter.company as usize))
-            {
-                keys.company(company, *id);
-            }
-            let first_item = u32::try_from(self.items.len()).unwrap_or(NONE);
-            for item in letter.items(items) {
-                let finding = findings.of(item.finding);
-                if let (Some(keys), Some(id)) =
-                    (&mut self.keys, ids.findings.get(item.finding as usize))
-                {
-                    keys.finding(finding, *id);
-                }
-                let asset = assets.of(item.asset);
-                self.items.push(Item {
-                    finding,
-                    asset,
-                    ..*item
-                });
-            }
-            self.letters.push(Letter {
-                company,
-                first_item,
-                ..*letter
-            });
-        }
-        self.n_companies = companies.n as usize;
-        self.n_assets = assets.n as usize;
-        self.n_findings = findings.n as usize;
-    }
-}
-
-/// Numbers from 0 in the order of their first appearance.
-struct Renumber {
-    of: Vec<u32>,
-    n: u32,
-}
-
-impl Renumber {
-    fn new(n: usize) -> Self {
-        Self {
-            of: vec![NONE; n],
-            n: 0,
-        }
-    }
-
-    fn of(&mut self, number: u32) -> u32 {
-        let Some(new) = self.of.get_mut(number as usize) else {
-            return NONE;
-        };
-        if *new == NONE {
-            *new = self.n;
-            self.n += 1;
-        }
-        *new
     }
 }

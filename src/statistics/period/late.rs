@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::codes::Fast;
-use super::facts::Letter;
+use super::facts::{Letter, narrow};
 use crate::model::columns::{Letters, key, state_bit};
 use crate::model::ledger_record::ReceiptState;
 use crate::model::mixed::Sieve;
@@ -26,9 +26,16 @@ pub(super) struct Late {
     /// Later tries of the period.
     has_tries: bool,
     receipts: Vec<Told>,
-    /// Letters before the period by id: the night of the newest first try, and whether any try
-    /// since then was handed over.
-    before: HashMap<u128, (i32, bool), Fast>,
+    /// Letters before the period, and receipts of theirs, in order.
+    before: Vec<Before>,
+}
+
+/// A letter before the period, or a receipt of one.
+struct Before {
+    id: u128,
+    day: i32,
+    is_first_try: bool,
+    is_handed_over: bool,
 }
 
 /// A receipt of a letter that may stand in earlier columns.
@@ -70,18 +77,22 @@ impl Late {
         let (Some(id), Some(attempt), Some(state)) = columns else {
             return;
         };
-        let is_handed_over = state & state_bit(ReceiptState::HandedOver) != 0;
-        let entry = self.before.entry(*id).or_insert((day, false));
-        if *attempt <= 1 && day > entry.0 {
-            *entry = (day, false);
-        }
-        entry.1 |= is_handed_over && day >= entry.0;
+        self.before.push(Before {
+            id: *id,
+            day,
+            is_first_try: *attempt <= 1,
+            is_handed_over: state & state_bit(ReceiptState::HandedOver) != 0,
+        });
     }
 
     /// A letter before the period was handed over.
     pub(super) fn told_before(&mut self, id: u128, day: i32) {
-        let entry = self.before.entry(id).or_insert((day, true));
-        entry.1 |= day >= entry.0;
+        self.before.push(Before {
+            id,
+            day,
+            is_first_try: false,
+            is_handed_over: true,
+        });
     }
 
     pub(super) fn receipt(
@@ -111,7 +122,7 @@ impl Late {
 
     fn key_of(&self, number: usize, letter: &Letter) -> Option<u128> {
         let (id, day) = (self.ids.get(number)?, self.days.get(number)?);
-        Some(key(*id, *day, letter.attempt))
+        Some(key(*id, *day, u32::from(letter.attempt)))
     }
 
     fn take_out_doubles(&self, letters: &mut [Letter]) {
@@ -165,7 +176,7 @@ impl Late {
             for told in told.into_iter().flatten().filter(|t| number < t.n_letters) {
                 letter.state.note(told.state);
                 if letter.since == 0 && letter.counts() {
-                    letter.since = told.seq;
+                    letter.since = narrow(told.seq);
                 }
             }
         }
@@ -180,6 +191,18 @@ impl Late {
                 sieve.add(*id);
             }
         }
+        // The night of the newest first try before the period, and whether any since was handed over.
+        let mut before: HashMap<u128, (i32, bool), Fast> = HashMap::default();
+        for told in &self.before {
+            if !sieve.may_hold(told.id) || !ids.contains(&told.id) {
+                continue;
+            }
+            let entry = before.entry(told.id).or_insert((told.day, false));
+            if told.is_first_try && told.day > entry.0 {
+                *entry = (told.day, false);
+            }
+            entry.1 |= told.is_handed_over && told.day >= entry.0;
+        }
         // By letter id: was a try since the newest first one handed over?
         let mut was: HashMap<u128, bool, Fast> = HashMap::default();
         for (letter, id) in letters.iter_mut().zip(&self.ids) {
@@ -188,11 +211,7 @@ impl Late {
             }
             let is_again = letter.attempt > 1;
             let earlier = was.get(id).copied().filter(|_| is_again);
-            let before = || {
-                self.before
-                    .get(id)
-                    .is_some_and(|(_, handed_over)| *handed_over)
-            };
+            let before = || before.get(id).is_some_and(|(_, handed_over)| *handed_over);
             let is_repeated = is_again && earlier.unwrap_or_else(before);
             letter.is_repeated = is_repeated;
             was.insert(*id, is_repeated || letter.counts());

@@ -15,6 +15,7 @@ mod keys;
 mod label;
 mod late;
 mod local_day;
+mod order;
 mod security_txt;
 mod slice;
 mod span;

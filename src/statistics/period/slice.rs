@@ -17,7 +17,9 @@ pub struct Window {
 
 impl Window {
     fn holds(&self, letter: &Letter) -> bool {
-        letter.counts() && self.span.contains(letter.night) && letter.since <= self.ledger_seq
+        letter.counts()
+            && self.span.contains(letter.night)
+            && u64::from(letter.since) <= self.ledger_seq
     }
 }
 
