@@ -13,7 +13,7 @@ use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::hold::{Baseline, Figures};
 use nachtwacht::model::identity::{FindingId, PartyRef, Secret};
-use nachtwacht::model::ledger_record::{Claim, Numbered, Receipt, ReceiptState, Record};
+use nachtwacht::model::ledger_record::{Claim, Erased, Numbered, Receipt, ReceiptState, Record};
 use nachtwacht::model::night::Night;
 use nachtwacht::model::sighting::{Gone, Sightings};
 use nachtwacht::statistics::period::{Axis, Follow, Gather, Span, count, delivery};
@@ -161,6 +161,13 @@ fn end(dice: &mut Dice, tonight: Night, records: &mut Vec<Record>) {
     }
     if dice.below(4) == 0 {
         records.push(Record::Baseline(Baseline { feed: None, at: 0 }));
+    }
+    if dice.below(6) == 0 {
+        // Counts stay: what is erased is the map from the keyed hash to the company.
+        records.push(Record::Erased(Erased {
+            party_ref: None,
+            objects: vec!["runs/x/".into()],
+        }));
     }
     if dice.below(3) == 0 {
         return;
