@@ -152,18 +152,32 @@ impl TableV4 {
         has_bit(&self.touched, block)
     }
 
-    /// The value of the part with this octet; the /24 has several.
+    /// The value of the part with this octet, and whether there is one.
+    ///
+    /// No branch depends on a part, which may lie far away in the memory: so the reads of other
+    /// rows need not wait for this one's.
     #[inline]
-    fn value_of_several(&self, cell: Cell, octet: u8) -> Option<u32> {
-        let start = cell.value as usize;
-        let n_parts = usize::from(cell.n_parts);
-        for (n_before, parts) in (0..n_parts).step_by(N_PARTS).zip(self.parts.get(start..)?) {
-            let n = parts.before(octet);
-            if let (Some(&first), Some(&value)) = (parts.first.get(n), parts.value.get(n)) {
-                return (n_before + n < n_parts && first <= octet).then_some(value);
-            }
+    fn value(&self, cell: Cell, octet: u8) -> (u32, bool) {
+        if cell.n_parts < 2 {
+            return (cell.value, true);
         }
-        None
+        let (mut at, mut n_parts) = (cell.value as usize, usize::from(cell.n_parts));
+        while n_parts > N_PARTS
+            && self
+                .parts
+                .get(at)
+                .is_some_and(|p| p.before(octet) == N_PARTS)
+        {
+            (at, n_parts) = (at + 1, n_parts - N_PARTS);
+        }
+        let Some(parts) = self.parts.get(at) else {
+            return (0, false);
+        };
+        let n = parts.before(octet);
+        let first = parts.first.get(n & (N_PARTS - 1)).copied();
+        let value = parts.value.get(n & (N_PARTS - 1)).copied();
+        let is_held = (n < n_parts.min(N_PARTS)) & (first.unwrap_or(u8::MAX) <= octet);
+        (value.unwrap_or(0), is_held)
     }
 
     /// Calls `found` with the position of each address that somebody may hold, rising.
@@ -175,7 +189,7 @@ impl TableV4 {
         let mut survivors = Survivors::none();
         let mut cells = [Cell::EMPTY; CHUNK];
         let mut ranks = [0u32; CHUNK];
-        let mut held: Vec<(u32, u32)> = Vec::new();
+        let mut held = [(0u32, 0u32); CHUNK];
         for (base, chunk) in (0u32..).step_by(CHUNK).zip(addresses.chunks(CHUNK)) {
             let address = |i: u32| chunk.get(i as usize).copied().unwrap_or(0);
             if let Some(coarse) = &self.coarse {
@@ -192,15 +206,15 @@ impl TableV4 {
                 *cell = found.copied().unwrap_or(Cell::EMPTY);
             }
             survivors.thin_with(&mut cells, |cell, i| cell.may_hold(address(i) as u8));
-            held.clear();
+            let mut n_held = 0;
             for (&cell, &i) in cells.iter().zip(survivors.positions()) {
-                if cell.n_parts < 2 {
-                    held.push((base + i, cell.value));
-                } else if let Some(value) = self.value_of_several(cell, address(i) as u8) {
-                    held.push((base + i, value));
+                let (value, is_held) = self.value(cell, address(i) as u8);
+                if let Some(slot) = held.get_mut(n_held) {
+                    *slot = (base + i, value);
                 }
+                n_held += usize::from(is_held);
             }
-            for &(i, value) in &held {
+            for &(i, value) in held.iter().take(n_held) {
                 found(i, Holder::of(value));
             }
         }
@@ -266,8 +280,7 @@ impl Parts {
         value: [0; N_PARTS],
     };
 
-    /// How many lie before this octet: eight answers without a branch, so that the reads of other
-    /// rows need not wait for this one's.
+    /// How many lie before this octet: eight answers without a branch.
     #[inline]
     fn before(&self, octet: u8) -> usize {
         let mut n = 0u8;
