@@ -36,10 +36,12 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 use url::Url;
 
 const GROUP_ROWS: usize = 1 << 17;
+const PAGE_ROWS: usize = 1 << 14;
 const BATCH_ROWS: usize = 1 << 16;
 const N_ASSETS: u32 = 1_000_000;
 const N_DOMAINS: u32 = 200_000;
@@ -153,15 +155,28 @@ fn host_name(random: &mut Random, i: usize) -> String {
     }
 }
 
+/// How the matched column is written.
+#[derive(Clone, Copy)]
+enum Written {
+    /// Plain, as `ingest` writes columns in which hardly a value comes twice.
+    Plain,
+    /// By a dictionary, as most writers do unless told otherwise.
+    Dictionary,
+}
+
 fn write(
     path: &Path,
     n_rows: usize,
+    how: Written,
     mut column: impl FnMut(usize, usize) -> (&'static str, ArrayRef),
 ) {
-    let zstd = Compression::ZSTD(ZstdLevel::try_new(3).unwrap());
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap());
     let properties = WriterProperties::builder()
         .set_compression(zstd)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_enabled(matches!(how, Written::Dictionary))
+        .set_column_dictionary_enabled(ColumnPath::from(column::OBSERVED_AT), true)
         .build();
     let mut writer: Option<ArrowWriter<File>> = None;
     for first in (0..n_rows).step_by(GROUP_ROWS) {
@@ -473,7 +488,9 @@ fn main() {
         let assets = address_assets(|random| random);
         let index = build("1 M assets anywhere", &assets);
         if is_wanted("number") {
-            numbers("number, assets anywhere", &path, &assets, &index, n_rows);
+            let numbers = |what, how| numbers(what, &path, how, &assets, &index, n_rows);
+            numbers("number, assets anywhere", Written::Plain);
+            numbers("number, by a dictionary", Written::Dictionary);
         }
         if is_wanted("text") {
             texts(&path, &assets, &index, n_rows);
@@ -485,6 +502,7 @@ fn main() {
         numbers(
             "number, assets of one country",
             &path,
+            Written::Plain,
             &assets,
             &index,
             n_rows,
@@ -505,9 +523,9 @@ fn of_one_country(random: u32) -> u32 {
     block | (random >> 18)
 }
 
-fn numbers(what: &str, path: &Path, assets: &[Asset], index: &Index, n_rows: usize) {
+fn numbers(what: &str, path: &Path, how: Written, assets: &[Asset], index: &Index, n_rows: usize) {
     let mut random = Random(2);
-    write(path, n_rows, |_, n| {
+    write(path, n_rows, how, |_, n| {
         let values = UInt32Array::from(addresses(&mut random, assets, n));
         (column::IP_V4, Arc::new(values))
     });
@@ -517,7 +535,7 @@ fn numbers(what: &str, path: &Path, assets: &[Asset], index: &Index, n_rows: usi
 
 fn texts(path: &Path, assets: &[Asset], index: &Index, n_rows: usize) {
     let mut random = Random(3);
-    write(path, n_rows, |_, n| {
+    write(path, n_rows, Written::Plain, |_, n| {
         let texts = addresses(&mut random, assets, n)
             .into_iter()
             .map(|ip| Ipv4Addr::from_bits(ip).to_string());
@@ -541,7 +559,7 @@ fn names(path: &Path, n_rows: usize) {
         .collect();
     let index = build("200,000 domains", &assets);
     let mut random = Random(4);
-    write(path, n_rows, |first, n| {
+    write(path, n_rows, Written::Plain, |first, n| {
         let texts = (first..first + n).map(|i| host_name(&mut random, i));
         (
             column::HOSTNAME,
@@ -572,7 +590,7 @@ fn sorted(path: &Path, n_rows: usize) {
         let n_rows = n_rows * times;
         let step = (u64::from(u32::MAX) / n_rows as u64) as u32;
         let mut random = Random(5);
-        write(path, n_rows, |first, n| {
+        write(path, n_rows, Written::Plain, |first, n| {
             let values = (first..first + n).map(|i| i as u32 * step + random.below(step));
             (column::IP_V4, Arc::new(values.collect::<UInt32Array>()))
         });
