@@ -114,9 +114,11 @@ fn offset_seconds(zone: &[u8]) -> Option<i64> {
     }
 }
 
+/// A number in plain digits, unless it is greater than an `i64`.
 fn digits(bytes: &[u8]) -> Option<i64> {
-    bytes.iter().try_fold(0, |sum, b| {
-        b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0'))
+    bytes.iter().try_fold(0_i64, |sum, b| {
+        let digit = b.is_ascii_digit().then(|| i64::from(b - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
     })
 }
 
@@ -369,6 +371,19 @@ mod tests {
         ] {
             assert_eq!(number::<u16>(bad.as_bytes()), Err(()), "{bad}");
         }
+        for n_nines in 18..=20 {
+            let nines = "9".repeat(n_nines);
+            let want = nines.parse::<u64>().ok().filter(|n| *n < 1 << 63);
+            assert_eq!(number::<u64>(nines.as_bytes()), want.map(Some).ok_or(()));
+            assert_eq!(number::<u16>(nines.as_bytes()), Err(()), "{nines}");
+            assert_eq!(asn(format!("AS{nines}").as_bytes()), Err(()), "{nines}");
+        }
+        assert_eq!(
+            number::<u64>(b"9223372036854775807"),
+            Ok(Some((1 << 63) - 1))
+        );
+        assert_eq!(number::<u64>(b"9223372036854775808"), Err(()));
+        assert_eq!(number::<u16>(b"0000000000000000443"), Ok(Some(443)));
         assert_eq!(asn(b"AS64496"), Ok(Some(64496)));
         assert_eq!(asn(b"0"), Ok(None));
         assert_eq!(asn(b"4294967296"), Err(()));

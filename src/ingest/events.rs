@@ -11,6 +11,7 @@ use super::cell::{host_of, push_json};
 use super::format::Format;
 use super::layout::Layout;
 use super::personal::has_secret_word;
+use super::profile::{CellKind, kind_of};
 use super::rows::{Lines, Next, Rows};
 use crate::diag::{Failure, RejectReason, mask};
 use crate::model::address::parse_ip;
@@ -74,13 +75,17 @@ pub(super) struct EventRows<'a> {
     format: Format,
     object: String,
     /// Keys that were seen, with what one of their values looked like.
-    pub keys: BTreeMap<String, String>,
+    pub keys: BTreeMap<String, CellKind>,
     /// Keys whose values were dropped.
     pub dropped: BTreeSet<String>,
 }
 
 /// Keys that are remembered; a scanned host must not fill the memory with names.
 const MAX_KEYS: usize = 1_000;
+/// Bytes of such a key; longer ones are no names.
+const MAX_KEY_BYTES: usize = 1_024;
+/// Bytes that the names of a line may have beside four times what it has itself.
+const NAMES_BYTES: usize = 64 << 10;
 
 impl<'a> EventRows<'a> {
     pub fn new(lines: Lines<'a>, format: Format, object: &str) -> Self {
@@ -106,6 +111,11 @@ impl<'a> EventRows<'a> {
     }
 }
 
+/// The beginning of a line that cannot be read, masked.
+fn shown(line: &[u8]) -> String {
+    mask(&String::from_utf8_lossy(line.get(..40).unwrap_or(line)))
+}
+
 impl Rows for EventRows<'_> {
     fn next(&mut self, record: &mut ByteRecord) -> Result<Next, Failure> {
         let Some((line, has_end)) = self.lines.next_line()? else {
@@ -121,16 +131,20 @@ impl Rows for EventRows<'_> {
                 .at(&self.object, "")
                 .hint("the file is cut: fetch it again"));
             }
-            _ => {
-                let shown = String::from_utf8_lossy(line.get(..40).unwrap_or(line)).into_owned();
-                return Ok(Next::Aside(RejectReason::BadJson, mask(&shown)));
-            }
+            _ => return Ok(Next::Aside(RejectReason::BadJson, shown(line))),
         };
         let mut flat = BTreeMap::new();
-        flatten("", fields, &mut flat);
+        let mut room = 4 * line.len() + NAMES_BYTES;
+        if flatten("", fields, &mut room, &mut flat).is_none() {
+            return Ok(Next::Aside(RejectReason::BadJson, shown(line)));
+        }
         for (key, value) in &flat {
-            if self.keys.len() < MAX_KEYS && !self.keys.contains_key(key) {
-                self.keys.insert(key.clone(), text_of(value));
+            if self.keys.len() < MAX_KEYS
+                && key.len() <= MAX_KEY_BYTES
+                && !self.keys.contains_key(key)
+            {
+                self.keys
+                    .insert(key.clone(), kind_of(text_of(value).as_bytes()));
             }
         }
         let event = match self.format {
@@ -180,22 +194,30 @@ impl Event {
 
 type Flat = BTreeMap<String, Value>;
 
-/// Objects inside become names with dots, as IntelMQ itself writes them.
-fn flatten(prefix: &str, fields: Map<String, Value>, into: &mut Flat) {
+/// Objects inside become names with dots, as IntelMQ itself writes them. `None` where the names
+/// take more bytes than there is room: the name of an object stands in those of all its members.
+fn flatten(
+    prefix: &str,
+    fields: Map<String, Value>,
+    room: &mut usize,
+    into: &mut Flat,
+) -> Option<()> {
     for (key, value) in fields {
+        *room = room.checked_sub(prefix.len() + key.len() + 1)?;
         let name = if prefix.is_empty() {
             key
         } else {
             format!("{prefix}.{key}")
         };
         match value {
-            Value::Object(inner) => flatten(&name, inner, into),
+            Value::Object(inner) => flatten(&name, inner, room, into)?,
             Value::Null => {}
             value => {
                 into.insert(name, value);
             }
         }
     }
+    Some(())
 }
 
 /// A value as a cell: lists with `;` between.
@@ -470,7 +492,7 @@ fn push_extra(flat: &Flat, format: Format, json: &mut String, dropped: &mut BTre
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         });
         if is_always || has_secret_word(key) || holds_secret(value) {
-            if dropped.len() < MAX_KEYS && !dropped.contains(key) {
+            if dropped.len() < MAX_KEYS && key.len() <= MAX_KEY_BYTES && !dropped.contains(key) {
                 dropped.insert(key.clone());
             }
             continue;

@@ -80,10 +80,10 @@ impl Kinds {
     }
 }
 
-/// Adds the keys of events, each with one of its values.
-pub(super) fn add_keys(keys: BTreeMap<String, String>, all: &mut Vec<(String, CellKind)>) {
-    for (name, value) in keys {
-        add(all, name, kind_of(value.as_bytes()));
+/// Adds the keys of events, each with the kind of one of its values.
+pub(super) fn add_keys(keys: BTreeMap<String, CellKind>, all: &mut Vec<(String, CellKind)>) {
+    for (name, kind) in keys {
+        add(all, name, kind);
     }
 }
 
@@ -103,7 +103,8 @@ fn joined(a: CellKind, b: CellKind) -> CellKind {
     }
 }
 
-fn kind_of(cell: &[u8]) -> CellKind {
+/// What a cell looks like.
+pub(super) fn kind_of(cell: &[u8]) -> CellKind {
     let text = cell::trimmed(cell);
     if text.is_empty() {
         CellKind::Empty

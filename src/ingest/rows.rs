@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use csv::ByteRecord;
 
@@ -142,8 +143,13 @@ impl Rows for ComboRows<'_> {
     }
 }
 
+/// Rows of a Parquet file that are unpacked at once.
+const BATCH_ROWS: usize = 8_192;
+
 /// The rows of a Parquet file as text.
-pub(super) struct ParquetRows {
+pub(super) struct ParquetRows<'a> {
+    /// Read to its end; counts what comes out.
+    text: Guarded<'a>,
     reader: parquet::arrow::arrow_reader::ParquetRecordBatchReader,
     names: Vec<String>,
     object: String,
@@ -151,12 +157,12 @@ pub(super) struct ParquetRows {
     row: usize,
 }
 
-impl ParquetRows {
+impl<'a> ParquetRows<'a> {
     /// Opens a file that is read whole: a list of a partner fits into memory.
     ///
     /// # Errors
     /// `FixData` where it is cut or broken.
-    pub fn open(mut text: Guarded<'_>, object: &str) -> Result<Self, Failure> {
+    pub fn open(mut text: Guarded<'a>, object: &str) -> Result<Self, Failure> {
         use std::io::Read as _;
         let mut bytes = Vec::new();
         loop {
@@ -184,8 +190,12 @@ impl ParquetRows {
             .iter()
             .map(|field| field.name().to_lowercase())
             .collect();
-        let reader = builder.with_batch_size(8192).build().map_err(broken)?;
+        let reader = builder
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(broken)?;
         Ok(Self {
+            text,
             reader,
             names,
             object: object.to_owned(),
@@ -200,7 +210,7 @@ impl ParquetRows {
     }
 
     fn next_batch(&mut self) -> Result<bool, Failure> {
-        let broken = |e: arrow::error::ArrowError| {
+        let broken = |e: ArrowError| {
             Failure::fix_data(format!("the Parquet file cannot be read: {e}"))
                 .at(&self.object, "")
                 .hint("fetch the file again, or deliver the list as CSV")
@@ -216,9 +226,21 @@ impl ParquetRows {
     }
 }
 
+/// Bytes of text that a column of a batch may hold; arrow addresses them by 31 bits, and not all
+/// of it says so where they are more.
+const MAX_COLUMN_BYTES: usize = 1 << 30;
+
 /// Every value as text; lists as `[a, b]`.
-fn as_text(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn as_text(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let options = CastOptions::default();
+    let n_bytes: u64 = match array.data_type() {
+        DataType::Utf8View => array.as_string_view().lengths().map(u64::from).sum(),
+        DataType::BinaryView => array.as_binary_view().lengths().map(u64::from).sum(),
+        _ => 0,
+    };
+    if n_bytes > MAX_COLUMN_BYTES as u64 {
+        return Err(too_long());
+    }
     if arrow::compute::can_cast_types(array.data_type(), &DataType::Utf8)
         && !array.data_type().is_nested()
         && !array.data_type().is_temporal()
@@ -235,13 +257,25 @@ fn as_text(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
     };
     let format = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(&array, &format)?;
-    let texts: arrow::array::StringArray = (0..array.len())
-        .map(|row| (!array.is_null(row)).then(|| formatter.value(row).to_string()))
-        .collect();
-    Ok(std::sync::Arc::new(texts))
+    let mut texts = StringBuilder::new();
+    for row in 0..array.len() {
+        let text = (!array.is_null(row)).then(|| formatter.value(row).to_string());
+        let n_bytes = text.as_ref().map_or(0, String::len);
+        if texts.values_slice().len() + n_bytes > MAX_COLUMN_BYTES {
+            return Err(too_long());
+        }
+        texts.append_option(text);
+    }
+    Ok(std::sync::Arc::new(texts.finish()))
 }
 
-impl Rows for ParquetRows {
+fn too_long() -> ArrowError {
+    ArrowError::ComputeError(format!(
+        "{BATCH_ROWS} rows of a column hold more than {MAX_COLUMN_BYTES} bytes of text"
+    ))
+}
+
+impl Rows for ParquetRows<'_> {
     fn next(&mut self, record: &mut ByteRecord) -> Result<Next, Failure> {
         while self.batch.first().is_none_or(|c| self.row >= c.len()) {
             if !self.next_batch()? {
@@ -249,14 +283,20 @@ impl Rows for ParquetRows {
             }
         }
         record.clear();
-        for column in &self.batch {
+        let cells = self.batch.iter().map(|column| {
             let column = column.as_string::<i32>();
-            let is_null = column.is_null(self.row);
-            record.push_field(if is_null {
+            let value = || column.value(self.row).as_bytes();
+            if column.is_null(self.row) {
                 b""
             } else {
-                column.value(self.row).as_bytes()
-            });
+                value()
+            }
+        });
+        // With a separator each, as in a line. Nothing is copied before it is known to be short.
+        let n_bytes: usize = cells.clone().map(|cell| cell.len() + 1).sum();
+        self.text.note_unpacked(n_bytes as u64)?;
+        for cell in cells {
+            record.push_field(cell);
         }
         self.row += 1;
         Ok(Next::Row)

@@ -25,6 +25,8 @@ const MAX_REJECTS: usize = 1_000_000;
 /// Text of a run. A line may be long, and more comes of it than it holds: all of it must stay
 /// within what 31 bits address.
 const RUN_BYTES: usize = 96 << 20;
+/// Names of objects up to here are not counted among them.
+const USUAL_NAME_BYTES: usize = 256;
 
 /// The rows of one report so far, in the order of the files.
 pub(super) struct Table<'a> {
@@ -42,6 +44,8 @@ pub(super) struct Table<'a> {
     n_rows: usize,
     /// Bytes of text of the run, about.
     n_bytes: usize,
+    /// Bytes of the object's name, which stands in each row, beyond those of a usual one.
+    name_bytes: usize,
     n_runs: usize,
     n_given: u64,
     rejects: Vec<Reject>,
@@ -99,6 +103,7 @@ impl<'a> Table<'a> {
             order: Vec::new(),
             n_rows: 0,
             n_bytes: 0,
+            name_bytes: 0,
             n_runs: 0,
             n_given: 0,
             rejects: Vec::new(),
@@ -223,6 +228,7 @@ impl<'a> Table<'a> {
     ) -> Result<(), Failure> {
         let mut record = ByteRecord::new();
         let (mut row, mut n_fields) = (0, 0);
+        self.name_bytes = object.len().saturating_sub(USUAL_NAME_BYTES);
         self.has_untimed |= layout.timestamp.is_none();
         self.columns.begin_delivery(self.n_rows);
         self.columns.source_object.fill(self.n_rows, Some(object));
@@ -320,7 +326,7 @@ impl<'a> Table<'a> {
         self.newest = self.newest.max(Some(row.observed_at));
         self.json.clear();
         let source_word = line.push_extra(layout, &mut self.json);
-        self.n_bytes += line.n_bytes() + self.json.len();
+        self.n_bytes += line.n_bytes() + self.json.len() + self.name_bytes;
         let kind = &*self.identified.kind;
         let columns = &mut self.columns;
         let position = columns.begin_row(&row, source_row);

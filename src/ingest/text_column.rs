@@ -94,8 +94,12 @@ impl TextColumn {
     /// Some rows in another order.
     ///
     /// # Errors
-    /// Where a row is not there.
+    /// Where a row is not there; where the texts of the run are longer than 31 bits address.
     pub fn gather(&self, order: &[u32]) -> Result<ArrayRef, ArrowError> {
+        // Beyond that, ends would say that texts are null. It only grows, so one look is enough.
+        if self.text.len() >= NULL as usize {
+            return Err(ArrowError::OffsetOverflowError(self.text.len()));
+        }
         let mut offsets: Vec<i32> = Vec::with_capacity(order.len() + 1);
         offsets.push(0);
         let mut nulls: Vec<bool> = Vec::new();

@@ -12,6 +12,8 @@ impl<T: Read + Seek + ?Sized> Input for T {}
 const HEAD_BYTES: usize = 64 << 10;
 /// A line longer than this is no line: an open quote or another kind of file.
 const MAX_RECORD_BYTES: u64 = 32 << 20;
+/// A name inside a zip that is longer is none that a feed gives; it stands in each row.
+const MAX_NAME_BYTES: usize = 1_024;
 /// What is kept of the end, to see whether the last line is whole.
 const TAIL_BYTES: usize = 256 << 10;
 /// Reports shrink to a tenth or a thirtieth. What unpacks to more than this many times its size
@@ -98,6 +100,7 @@ fn unzip(
             continue;
         }
         let entry_name = entry.name().map_err(broken)?.into_owned();
+        check_name(&entry_name, name)?;
         let lower = entry_name.to_ascii_lowercase();
         let is_table = [".csv", ".json", ".jsonl", ".ndjson"]
             .iter()
@@ -133,6 +136,18 @@ fn unzip(
     Ok(())
 }
 
+fn check_name(entry: &str, name: &str) -> Result<(), Failure> {
+    if entry.len() <= MAX_NAME_BYTES {
+        return Ok(());
+    }
+    Err(Failure::fix_data(format!(
+        "the zip holds a file whose name has {} bytes; expected at most {MAX_NAME_BYTES}",
+        entry.len()
+    ))
+    .at(name, "")
+    .hint("no feed gives such names: fetch it again, or unpack it and give the file itself"))
+}
+
 fn too_large(name: &str, limit: u64, of_job: u64) -> Failure {
     let failure = Failure::fix_data(format!(
         "holds more than {limit} bytes when unpacked; expected at most that"
@@ -165,6 +180,8 @@ pub(super) struct Guarded<'a> {
     head_at: usize,
     n_read: u64,
     record_begin: u64,
+    /// Bytes of the records that were packed once more inside.
+    n_unpacked: u64,
     tail: Vec<u8>,
     counter: Option<&'a mut u64>,
 }
@@ -179,6 +196,7 @@ impl<'a> Guarded<'a> {
             head_at: 0,
             n_read: 0,
             record_begin: 0,
+            n_unpacked: 0,
             tail: Vec::new(),
             counter: None,
         };
@@ -210,6 +228,29 @@ impl<'a> Guarded<'a> {
     /// A record ends here: the next one may be as long as a record may be.
     pub fn mark_record(&mut self) {
         self.record_begin = self.n_read;
+    }
+
+    /// Counts a record of so many bytes that was packed inside the text, as in a Parquet file.
+    ///
+    /// # Errors
+    /// `FixData` where it is longer than a record may be, or all of them than a file may be.
+    pub fn note_unpacked(&mut self, n_bytes: u64) -> Result<(), Failure> {
+        if n_bytes > MAX_RECORD_BYTES {
+            return Err(Failure::fix_data(format!(
+                "a row holds {n_bytes} bytes; expected at most {} MiB",
+                MAX_RECORD_BYTES >> 20
+            ))
+            .at(&self.name, "")
+            .hint("no list of a partner has such rows: ask for the file again"));
+        }
+        self.n_unpacked += n_bytes;
+        if let Some(counter) = &mut self.counter {
+            **counter = self.n_read.max(self.n_unpacked);
+        }
+        if self.n_unpacked > self.limit.of_job {
+            return Err(too_large(&self.name, self.limit.of_job, self.limit.of_job));
+        }
+        Ok(())
     }
 
     /// The bytes from a position on, as far as they are kept: the end of the text, once read.

@@ -94,6 +94,21 @@ fn a_zip_of_one_reports_files_is_one_table() {
         Kind::FixData,
         "expected the CSV files",
     );
+    // The name stands in each row.
+    let long = format!("{}/2026-03-01-scan_rdp-a.csv", "x".repeat(1_000));
+    refuse(
+        "2026-03-01-scan_rdp-nl.zip",
+        &zip(&[(&long, a.as_bytes())]),
+        Kind::FixData,
+        "a file whose name has 1026 bytes",
+    );
+    let most = &long[2..];
+    let name = "2026-03-01-scan_rdp-nl.zip";
+    let ingested = read_as(name, &zip(&[(most, a.as_bytes())])).unwrap();
+    assert_eq!(
+        texts(&ingested.batch, "source_object"),
+        [Some(format!("{name}!{most}"))]
+    );
     refuse(
         "2026-03-01-scan_rdp-nl.zip",
         &zip(&[]),

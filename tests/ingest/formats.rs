@@ -210,6 +210,79 @@ fn a_list_may_be_parquet() {
     assert_eq!(empty.num_rows(), 0);
 }
 
+fn parquet_of(batch: &RecordBatch) -> Vec<u8> {
+    let zstd = parquet::basic::Compression::ZSTD(parquet::basic::ZstdLevel::default());
+    let properties = parquet::file::properties::WriterProperties::builder().set_compression(zstd);
+    let properties = Some(properties.build());
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), properties).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// What a small Parquet file unpacks to is held against the limits of a text.
+#[test]
+fn a_parquet_list_may_not_unpack_to_more_than_a_text() {
+    let refused = |batch: &RecordBatch, max_bytes| {
+        let bytes = parquet_of(batch);
+        assert!(bytes.len() < 1 << 19, "{}", bytes.len());
+        let source = Source {
+            name: "partner.parquet",
+            report: Some("x"),
+            snapshot_date: Some(jiff::civil::date(2026, 3, 13)),
+            ..Source::default()
+        };
+        let limits = Settings {
+            max_bytes,
+            ..settings()
+        };
+        ingest::read(&bytes, &source, &limits)
+    };
+    // One text that stands in many rows.
+    let note = "x".repeat(10_000);
+    let many = |column: &'static str, text: &str, n_rows: usize| {
+        let texts = StringArray::from(vec![text; n_rows]);
+        (column, std::sync::Arc::new(texts) as arrow::array::ArrayRef)
+    };
+    let batch =
+        RecordBatch::try_from_iter([many("ip", "192.0.2.1", 1_000), many("note", &note, 1_000)])
+            .unwrap();
+    assert_eq!(refused(&batch, 1 << 24).unwrap().read, 1_000);
+    let failure = refused(&batch, 1 << 20).unwrap_err();
+    assert_eq!(failure.kind, Kind::FixData, "{failure}");
+    assert!(
+        failure.to_string().contains("more than 1048576 bytes"),
+        "{failure}"
+    );
+    // One row that is longer than a line may be.
+    let note = "x".repeat((32 << 20) + 1);
+    let batch =
+        RecordBatch::try_from_iter([many("ip", "192.0.2.1", 1), many("note", &note, 1)]).unwrap();
+    let failure = refused(&batch, 1 << 30).unwrap_err();
+    assert_eq!(failure.kind, Kind::FixData, "{failure}");
+    assert!(failure.to_string().contains("at most 32 MiB"), "{failure}");
+}
+
+/// The name of an object stands in those of all its members: few bytes could become many.
+#[test]
+fn an_event_may_not_multiply_its_names() {
+    let members: Vec<String> = (0..1_000).map(|i| format!("\"{i}\":1")).collect();
+    let line = |name_bytes: usize| {
+        format!(
+            "{{\"time.source\":\"2026-03-13T10:00:00Z\",\"source.ip\":\"192.0.2.1\",\"{}\":{{{}}}}}\n",
+            "k".repeat(name_bytes),
+            members.join(",")
+        )
+    };
+    let text = line(20) + &line(5_000);
+    let ingested = read("events.jsonl", text.as_bytes(), Some("vpn_flaw"));
+    assert_eq!((ingested.read, ingested.batch.num_rows()), (2, 1));
+    let reject = &ingested.rejects[0];
+    assert_eq!((reject.row, reject.why), (1, RejectReason::BadJson));
+}
+
 #[test]
 fn of_leaked_accounts_the_secret_never_passes_the_door() {
     let secret = "G3h31m!wachtwoord";
