@@ -180,11 +180,13 @@ fn make(n: u64, nights: u64, folder: &Path) {
             ledger.append(some.to_vec(), &mut keep).unwrap();
         }
         if let Some(span) = ledger.compact(true).unwrap() {
+            ledger.write_columns().unwrap();
             ledger.forget();
             throw_away(span);
         }
     }
     if let Some(span) = ledger.compact(false).unwrap() {
+        ledger.write_columns().unwrap();
         throw_away(span);
     }
 }

@@ -217,12 +217,15 @@ fn a_part_holds_the_same_bytes_and_its_damage_is_found() {
         "{failure}"
     );
     fs::remove_file(&part).unwrap();
-    assert_eq!(
-        Ledger::read_only(&place(folder.path()), &settings)
-            .unwrap()
-            .last_seq,
-        7
-    );
+    // Names that only look like a part's, and one that ends where numbers do, are passed over.
+    for stray in ["1-6", "+1-6", "000000000008-18446744073709551615"] {
+        fs::write(part.with_file_name(format!("{stray}.parquet")), b"no part").unwrap();
+    }
+    let read = Ledger::read_only(&place(folder.path()), &settings).unwrap();
+    assert_eq!(read.last_seq, 7);
+    let whole = "000000000001-18446744073709551615.parquet";
+    fs::write(part.with_file_name(whole), b"no part").unwrap();
+    refused(folder.path(), &settings);
 }
 
 #[test]
@@ -406,11 +409,25 @@ fn a_ledger_of_version_1_is_read_for_ever() {
         let name = format!("{seq:012}.jsonl");
         fs::copy(golden.join(&name), folder.path().join("ledger").join(&name)).unwrap();
     }
+    // Its part and the columns of that, as they were made when columns came.
+    let part = "parts/000000000001-000000000004";
+    fs::create_dir_all(folder.path().join("ledger").join(part)).unwrap();
+    let mut names = vec![format!("{part}.parquet")];
+    for file in fs::read_dir(golden.join(part)).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        names.push(format!("{part}/{file}"));
+    }
+    assert_eq!(names.len(), 6);
+    for name in names {
+        fs::copy(golden.join(&name), folder.path().join("ledger").join(&name)).unwrap();
+    }
     // Older ledgers have no copy yet: the next run makes it.
     drop(Ledger::open(&place(folder.path()), &patient(600), &who("next")).unwrap());
     let found = Ledger::verify(&place(folder.path()), &patient(600)).unwrap();
     assert_eq!(found.view.last_seq, 4);
     let (n, r) = (found.view.claims().count(), found.view.receipts().count());
     assert_eq!((n, r), (29, 29));
+    // Made anew out of the lines they say the same: what a column means never changes.
+    assert_eq!(found.n_as_columns, 4);
     assert_eq!(found.view.nights().count(), 1);
 }

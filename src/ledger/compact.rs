@@ -42,7 +42,9 @@ pub(super) fn name(first: u64, last: u64) -> String {
 /// First and last number, from the name within `parts/`.
 pub(super) fn span(name: &str) -> Option<(u64, u64)> {
     let (first, last) = name.strip_suffix(".parquet")?.split_once('-')?;
-    Some((first.parse().ok()?, last.parse().ok()?))
+    let span = (first.parse().ok()?, last.parse().ok()?);
+    // Other ways to write the same numbers are not ours.
+    (self::name(span.0, span.1).strip_prefix("parts/") == Some(name)).then_some(span)
 }
 
 /// One part, from objects in order.

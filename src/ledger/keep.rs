@@ -100,11 +100,11 @@ impl Ledger {
             .filter_map(|e| compact::span(&e.name))
             .collect();
         spans.sort_unstable();
-        let mut next = 1;
-        spans.retain(|(first, last)| {
-            let is_next = *first == next && last >= first;
+        let mut next = Some(1);
+        spans.retain(|&(first, last)| {
+            let is_next = Some(first) == next && last >= first;
             if is_next {
-                next = last + 1;
+                next = last.checked_add(1);
             }
             is_next
         });
@@ -140,12 +140,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes the objects that stand in no part as one more, and columns for every part that has
-    /// none. `None` where there are none, or
-    /// fewer than a part is worth and `at_least_a_part` asks for one.
+    /// Writes the objects that stand in no part as one more; its columns are for
+    /// [`Ledger::write_columns`]. `None` where there are none, or fewer than a part is worth and
+    /// `at_least_a_part` asks for one.
     ///
     /// # Errors
-    /// The store is not there; as [`Ledger::write_columns`].
+    /// The store is not there.
     pub fn compact(&mut self, at_least_a_part: bool) -> Result<Option<(u64, u64)>, Failure> {
         self.check_held()?;
         let (first, last) = (self.n_compacted + 1, self.chain.view.last_seq);
@@ -159,7 +159,6 @@ impl Ledger {
         let bytes = compact::write(&objects)?;
         self.store.create(&compact::name(first, last), &bytes)?;
         self.n_compacted = last;
-        self.write_columns()?;
         Ok(Some((first, last)))
     }
 

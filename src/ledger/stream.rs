@@ -52,8 +52,8 @@ impl Ledger {
         let mut n_as_columns = 0;
         let end = ledger.check_listing()?;
         let spans = ledger.parts()?;
-        // Room for as many parts as there are cores, used again and again.
-        let mut room = vec![Part::default(); rayon::current_num_threads().max(1)];
+        // Room for a few parts, used again and again: a part of 512 objects can take 100 MB.
+        let mut room = vec![Part::default(); rayon::current_num_threads().clamp(1, 4)];
         for some in spans.chunks(room.len()) {
             let store = &ledger.store;
             let read = some.par_iter().zip(room.par_iter_mut());
@@ -71,8 +71,10 @@ impl Ledger {
             }
         }
         drop(room);
-        if n_as_columns > 0 {
-            ledger.check_tie(&spans)?;
+        if n_as_columns > 0
+            && let Some(span) = spans.last()
+        {
+            ledger.check_tie(*span)?;
         }
         let mut waiting = Vec::new();
         ledger.read_objects(end, &mut |view| {
@@ -107,25 +109,29 @@ impl Ledger {
             }
         })?;
         each(&encoder.encode(&waiting));
+        if self.n_compacted != span.1 {
+            return Err(self.gone(span));
+        }
         Ok(())
+    }
+
+    fn gone(&self, (first, last): (u64, u64)) -> Failure {
+        let part = self.store.display(&compact::name(first, last));
+        Failure::try_later("a part of the ledger was there a moment ago, and is not whole now")
+            .at(part, "")
+            .hint("run the same command again")
     }
 
     /// Goes on behind a part whose columns were read.
     fn follow(&mut self, part: &Part, encoder: &Encoder) -> Result<(), Failure> {
         let link = &part.link;
-        let damaged =
-            |what: &str| columns_damaged(self.store.as_ref(), (link.first, link.last), what);
-        if link.prev_sha256 != self.chain.last_sha256 {
-            return Err(damaged(
-                "the part before them is not the one that they were made after",
-            ));
-        }
+        self.check_between(part, &self.chain.last_sha256, encoder)?;
         if link.epoch < self.chain.epoch {
-            return Err(damaged("they have a lower epoch than the part before them"));
-        }
-        if part.columns.before != encoder.sizes() {
-            return Err(damaged(
-                "their numbers do not go on where those of the parts before them end",
+            let what = "they have a lower epoch than the part before them";
+            return Err(columns_damaged(
+                self.store.as_ref(),
+                (link.first, link.last),
+                what,
             ));
         }
         self.chain.view.last_seq = link.last;
@@ -135,12 +141,22 @@ impl Ledger {
         Ok(())
     }
 
-    /// Holds the end of the last part against the ledger's own object, or against the part's lines
-    /// where the objects are kept elsewhere.
-    fn check_tie(&self, spans: &[(u64, u64)]) -> Result<(), Failure> {
-        let Some(&(first, last)) = spans.last() else {
+    /// Were these columns made after the part that ends with that hash, and after those numbers?
+    fn check_between(&self, part: &Part, before: &str, encoder: &Encoder) -> Result<(), Failure> {
+        let what = if part.link.prev_sha256 != before {
+            "the part before them is not the one that they were made after"
+        } else if part.columns.before != encoder.sizes() {
+            "their numbers do not go on where those of the parts before them end"
+        } else {
             return Ok(());
         };
+        let span = (part.link.first, part.link.last);
+        Err(columns_damaged(self.store.as_ref(), span, what))
+    }
+
+    /// Holds the end of the last part against the ledger's own object, or against the part's lines
+    /// where the objects are kept elsewhere.
+    fn check_tie(&self, (first, last): (u64, u64)) -> Result<(), Failure> {
         let object = match self.store.read(&name(last))? {
             Some(object) => object.to_vec(),
             None => self
@@ -149,7 +165,17 @@ impl Ledger {
                 .map(|(_, object)| object)
                 .unwrap_or_default(),
         };
-        if v1::sha256(&object) == self.chain.last_sha256 {
+        self.check_end((first, last), &self.chain.last_sha256, Some(&object))
+    }
+
+    /// Is the object at the end of a part the one that its columns end with, where it is there?
+    fn check_end(
+        &self,
+        (first, last): (u64, u64),
+        sha256: &str,
+        object: Option<&[u8]>,
+    ) -> Result<(), Failure> {
+        if object.is_none_or(|object| v1::sha256(object) == sha256) {
             return Ok(());
         }
         let what = format!("object {last} of the ledger is not the one that they end with");
@@ -164,12 +190,19 @@ impl Ledger {
         self.check_held()?;
         let mut encoder = Encoder::default();
         let mut n_made = 0;
+        let mut before = String::new();
         for (first, last) in self.parts()? {
             if let Some(mut part) = columns_of(&self.store, (first, last))? {
+                // What is made after them builds on their numbers.
+                self.check_between(&part, &before, &encoder)?;
+                let object = self.store.read(&name(last))?;
+                self.check_end((first, last), &part.link.last_sha256, object.as_deref())?;
                 encoder.resume(&mut part.columns);
+                before = part.link.last_sha256;
                 continue;
             }
             let part = self.columns_from_lines((first, last), &mut encoder)?;
+            before.clone_from(&part.link.last_sha256);
             for (name, bytes) in columns::write(&part)? {
                 self.create_same(&format!("{}{name}", columns::folder(first, last)), &bytes)?;
             }
@@ -198,11 +231,8 @@ impl Ledger {
 
     fn lines_of(&self, (first, last): (u64, u64)) -> Result<Vec<(u64, Vec<u8>)>, Failure> {
         let part = compact::name(first, last);
-        let bytes = self.store.read(&part)?.ok_or_else(|| {
-            Failure::try_later("a part of the ledger was there a moment ago, and is not")
-                .at(self.store.display(&part), "")
-                .hint("run the same command again")
-        })?;
+        let bytes = self.store.read(&part)?;
+        let bytes = bytes.ok_or_else(|| self.gone((first, last)))?;
         compact::read(bytes).map_err(|what| self.part_damaged((first, last), &what))
     }
 

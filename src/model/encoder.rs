@@ -22,10 +22,11 @@ pub fn day_number(night: Night) -> i32 {
     night.days_since(EPOCH)
 }
 
-/// The night of [`day_number`].
+/// The night of [`day_number`]; outside of the calendar its first or last day.
 #[must_use]
 pub fn night_of(day: i32) -> Night {
-    let date = EPOCH.checked_add(jiff::Span::new().days(day));
+    let span = jiff::Span::new().try_days(day);
+    let date = span.and_then(|span| EPOCH.checked_add(span));
     Night::new(date.unwrap_or(if day < 0 { Date::MIN } else { Date::MAX }))
 }
 

@@ -403,6 +403,11 @@ pub(super) fn finish(
     }
     ledger.append_missing(records)?;
     crash::point("final");
-    ledger.compact(true)?;
+    let is_new_part = ledger.compact(true)?.is_some();
+    // The night is done. Columns only make statistics quick, and those and `ledger verify` say
+    // what is wrong with them.
+    if is_new_part && let Err(failure) = ledger.write_columns() {
+        tracing::warn!("a part of the ledger has no columns yet: {failure}");
+    }
     Ok(())
 }

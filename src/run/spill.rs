@@ -31,7 +31,7 @@ impl Temporary {
     }
 
     pub fn create(&self) -> Result<File, Failure> {
-        File::create(&self.0).map_err(|e| self.failure(&e))
+        File::create_new(&self.0).map_err(|e| self.failure(&e))
     }
 
     fn failure(&self, e: &dyn std::fmt::Display) -> Failure {

@@ -37,8 +37,8 @@ fn through_temporary<T>(
 ) -> io::Result<T> {
     let folder = folder_of(path)?;
     create_folders(folder)?;
-    let temporary = temporary(folder);
-    let published = write_durably(&temporary, bytes)
+    let (temporary, file) = create_temporary(folder)?;
+    let published = write_durably(file, bytes)
         .and_then(|()| publish(&temporary, path).map_err(|e| if_taken_away(e, &temporary)));
     // A link is a second name of the same file, a renamed file has this one no longer.
     let _ = fs::remove_file(&temporary);
@@ -66,11 +66,32 @@ pub(super) fn create_from(path: &Path, file: &Path) -> io::Result<Created> {
     Ok(created)
 }
 
-/// A name for an unfinished file of this process.
+/// A name for an unfinished file of this process, which none has now.
+///
+/// In a container every process has the same number, and one that was killed may have left a name
+/// that a published file still bears: so what is there is passed over, and whoever takes the name
+/// must create its file anew.
 pub(super) fn temporary(folder: &Path) -> PathBuf {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let n = COUNTER.fetch_add(1, Ordering::Relaxed);
-    folder.join(format!("{MARK}{}-{n}", std::process::id()))
+    loop {
+        let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!("{MARK}{}-{n}", std::process::id()));
+        // A link that leads nowhere is there too.
+        if fs::symlink_metadata(&path).is_err() {
+            return path;
+        }
+    }
+}
+
+fn create_temporary(folder: &Path) -> io::Result<(PathBuf, File)> {
+    loop {
+        let path = temporary(folder);
+        match File::create_new(&path) {
+            // Another process was quicker.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            file => return Ok((path, file?)),
+        }
+    }
 }
 
 fn folder_of(path: &Path) -> io::Result<&Path> {
@@ -102,8 +123,7 @@ pub(super) fn remove_temporaries(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+fn write_durably(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -145,11 +165,31 @@ mod tests {
     #[test]
     fn an_unfinished_file_that_a_successor_took_away_is_to_be_tried_later() {
         let folder = tempfile::tempdir().unwrap();
-        let unfinished = temporary(folder.path());
-        write_durably(&unfinished, b"half").unwrap();
+        let (unfinished, file) = create_temporary(folder.path()).unwrap();
+        write_durably(file, b"half").unwrap();
         remove_temporaries(folder.path()).unwrap();
         let error = link(&unfinished, &folder.path().join("whole")).unwrap_err();
         let error = if_taken_away(error, &unfinished);
         assert_eq!(failure::of_io(&error, "whole").kind.exit_code(), 3);
+    }
+
+    /// Killed between the link and the end: the unfinished name is a second one of what is
+    /// published, and the next process may count up to the same name.
+    #[test]
+    fn a_name_that_was_left_is_never_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let published = folder.path().join("published");
+        let next = temporary(folder.path());
+        let (stem, n) = next.to_str().unwrap().rsplit_once('-').unwrap();
+        let n: u64 = n.parse().unwrap();
+        fs::write(&published, b"whole").unwrap();
+        for n in n..n + 50 {
+            fs::hard_link(&published, format!("{stem}-{n}")).unwrap();
+        }
+        assert_eq!(
+            create(&folder.path().join("other"), b"new").unwrap(),
+            Created::Ours
+        );
+        assert_eq!(fs::read(&published).unwrap(), b"whole");
     }
 }

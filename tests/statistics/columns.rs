@@ -310,7 +310,7 @@ fn columns_give_the_figures_of_the_lines_to_the_byte() {
         let mut ends = Vec::new();
         for some in objects.chunks(objects.len() / 4 + 1) {
             ends.push(ledger.view().last_seq);
-            ledger.compact(false).unwrap();
+            compact(&mut ledger);
             append(&mut ledger, some);
         }
         drop(ledger);
@@ -344,6 +344,11 @@ fn columns_give_the_figures_of_the_lines_to_the_byte() {
     }
 }
 
+fn compact(ledger: &mut Ledger) {
+    ledger.compact(false).unwrap();
+    ledger.write_columns().unwrap();
+}
+
 /// Two parts with columns, and two objects after them.
 fn in_two_parts(folder: &Path, seed: u64) {
     let objects = objects(seed, 12);
@@ -351,9 +356,9 @@ fn in_two_parts(folder: &Path, seed: u64) {
     let (first, second) = last.split_at(last.len() / 2);
     let mut ledger = open(folder);
     append(&mut ledger, first);
-    ledger.compact(false).unwrap();
+    compact(&mut ledger);
     append(&mut ledger, second);
-    ledger.compact(false).unwrap();
+    compact(&mut ledger);
     append(&mut ledger, rest);
 }
 
@@ -422,7 +427,7 @@ fn columns_of_another_ledger_and_those_that_lie_are_found() {
             append(&mut ledger, &[vec![Record::Baseline(at)]]);
         }
         append(&mut ledger, &objects(5, 4)[..3]);
-        ledger.compact(false).unwrap();
+        compact(&mut ledger);
         both.push(folders(folder.path()).remove(0));
     }
     let copy = |from: &Path, name: &str| fs::copy(from.join(name), both[0].join(name)).unwrap();
@@ -458,4 +463,23 @@ fn columns_of_another_ledger_and_those_that_lie_are_found() {
     );
     fs::copy(&closing, both[0].join("columns.jsonl")).unwrap();
     Ledger::verify(&place(ours.path()), &Settings::default()).unwrap();
+}
+
+/// Columns that are made build on those before them, so these must be the ledger's own.
+#[test]
+fn no_columns_are_made_after_foreign_ones() {
+    let (ours, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    in_two_parts(ours.path(), 3);
+    in_two_parts(other.path(), 4);
+    let (parts, foreign) = (folders(ours.path()), folders(other.path()));
+    fs::remove_dir_all(&parts[1]).unwrap();
+    for file in fs::read_dir(&foreign[0])
+        .unwrap()
+        .map(|e| e.unwrap().path())
+    {
+        fs::copy(&file, parts[0].join(file.file_name().unwrap())).unwrap();
+    }
+    let failure = open(ours.path()).write_columns().unwrap_err();
+    assert_eq!(failure.kind, Kind::FixData, "{failure}");
+    assert!(!parts[1].exists());
 }

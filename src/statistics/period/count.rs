@@ -136,7 +136,7 @@ impl Tally {
             notifications_of: Tallies::new(n_groups),
             of_letter: Vec::new(),
             of_pair: Vec::new(),
-            cells: vec![Cell::default(); n_groups],
+            cells: vec![Cell::of(n_groups); n_groups],
         }
     }
 
@@ -280,12 +280,31 @@ fn note(of_pair: &mut Vec<OfPair>, group: usize, item: &Item) {
     }
 }
 
+impl Cell {
+    /// One of so many.
+    fn of(n_groups: usize) -> Self {
+        let in_a_row = if n_groups <= FEW_GROUPS { IN_A_ROW } else { 0 };
+        Self {
+            hours: Histogram {
+                in_a_row,
+                ..Histogram::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
 /// Hours of a row of numbers, half a year; more of them are rare.
 const IN_A_ROW: usize = 4_400;
+
+/// Groups that may have a row each: 36 MB. A feed's own times could else fill the memory.
+const FEW_GROUPS: usize = 2_048;
 
 /// How often each value was counted.
 #[derive(Clone, Default)]
 struct Histogram {
+    /// Values below this one stand in `row`.
+    in_a_row: usize,
     /// By value, as far as values came.
     row: Vec<u32>,
     others: BTreeMap<u32, u64>,
@@ -294,7 +313,7 @@ struct Histogram {
 impl Histogram {
     fn add(&mut self, value: u32) {
         let at = value as usize;
-        if at >= IN_A_ROW {
+        if at >= self.in_a_row {
             *self.others.entry(value).or_default() += 1;
             return;
         }
@@ -328,9 +347,13 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let of = |values: &[u32]| {
-            let mut histogram = Histogram::default();
-            values.iter().for_each(|value| histogram.add(*value));
-            (histogram.percentile(50), histogram.percentile(90))
+            let of_cell = |n_groups: usize| {
+                let mut histogram = Cell::of(n_groups).hours;
+                values.iter().for_each(|value| histogram.add(*value));
+                (histogram.percentile(50), histogram.percentile(90))
+            };
+            assert_eq!(of_cell(1), of_cell(FEW_GROUPS + 1));
+            of_cell(1)
         };
         assert_eq!(of(&[]), (None, None));
         assert_eq!(of(&[7]), (Some(7), Some(7)));
