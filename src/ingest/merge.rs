@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, StringArray, UInt32Arr
 use arrow::record_batch::RecordBatch;
 
 use super::parquet_file::PAGE_ROWS;
+use super::row_bytes::RowBytes;
 use super::sorted::{Sorted, Stored, Values, whole};
 use crate::diag::Failure;
 use crate::model::observation::{OBSERVATIONS, column as c};
@@ -15,13 +16,15 @@ type Key<'p> = (u8, u128, &'p str);
 
 /// Rows that are handed on at once, unless they are long.
 const OUT_ROWS: usize = PAGE_ROWS;
-/// Bytes that they may take about; arrow addresses a column by 31 bits.
+/// Bytes of text that they hold at most, but for a single row; arrow addresses a column by 31 bits.
 const OUT_BYTES: usize = 256 << 20;
 
 /// A run and the piece of it that comes next.
 struct Open<I> {
     ones: Vec<Option<ArrayRef>>,
     pieces: I,
+    /// Rows of the pieces that have not come yet.
+    n_left: usize,
     /// `None` at the end.
     piece: Option<Piece>,
 }
@@ -47,9 +50,23 @@ type Place = (usize, usize);
 /// of the earlier run come first.
 ///
 /// # Errors
-/// What the runs and the sink say; `OurBug` where the columns do not fit.
+/// What the runs and the sink say; `OurBug` where the columns do not fit; `TryLater` where a run
+/// has not the rows that were put away.
 pub fn merge<I>(
     runs: Vec<Stored<I>>,
+    sink: &mut dyn FnMut(&Sorted) -> Result<(), Failure>,
+) -> Result<(), Failure>
+where
+    I: Iterator<Item = Result<RecordBatch, Failure>>,
+{
+    merge_in_steps(runs, OUT_BYTES, sink)
+}
+
+/// As [`merge`]: where a step ends follows from the rows alone, so that the same rows give the same
+/// pages however they were cut into runs and wherever these were kept.
+fn merge_in_steps<I>(
+    runs: Vec<Stored<I>>,
+    step_bytes: usize,
     sink: &mut dyn FnMut(&Sorted) -> Result<(), Failure>,
 ) -> Result<(), Failure>
 where
@@ -59,13 +76,15 @@ where
         same: same_everywhere(&runs),
         kept: Vec::new(),
         rows: Vec::with_capacity(2 * OUT_ROWS),
-        row_bytes: 1,
+        step_bytes,
+        measured: (0, 0),
     };
     let mut open = Vec::with_capacity(runs.len());
     for run in runs {
         let mut run = Open {
             ones: run.ones,
             pieces: run.pieces,
+            n_left: run.n_rows,
             piece: None,
         };
         out.next_piece(&mut run)?;
@@ -78,8 +97,8 @@ where
                 out.next_piece(run)?;
             }
         }
-        while out.rows.len() >= out.out_rows() {
-            out.give(out.out_rows(), sink)?;
+        while let Some(n_rows) = out.step() {
+            out.give(n_rows, sink)?;
             out.drop_used(&mut open);
         }
     }
@@ -102,15 +121,40 @@ fn same_everywhere<I>(runs: &[Stored<I>]) -> Vec<Option<ArrayRef>> {
 /// Rows that were put in order and wait to be given out.
 struct Out {
     same: Vec<Option<ArrayRef>>,
-    kept: Vec<Vec<Values>>,
+    kept: Vec<Kept>,
     rows: Vec<Place>,
-    /// Bytes of a row in the piece that has the longest, on average.
-    row_bytes: usize,
+    step_bytes: usize,
+    /// The first rows whose bytes were summed, and the sum.
+    measured: (usize, usize),
+}
+
+/// A piece of which rows are waiting.
+struct Kept {
+    columns: Vec<Values>,
+    bytes: RowBytes,
 }
 
 impl Out {
-    fn out_rows(&self) -> usize {
-        (OUT_BYTES / self.row_bytes).clamp(1, OUT_ROWS)
+    /// Rows of the next step; `None` while it may still grow.
+    fn step(&mut self) -> Option<usize> {
+        let full = (self.rows.len() >= OUT_ROWS).then_some(OUT_ROWS);
+        // Nearly always all that is kept is short enough, and no row has to be looked at.
+        let all: usize = self.kept.iter().map(|piece| piece.bytes.total).sum();
+        if all <= self.step_bytes {
+            return full;
+        }
+        let (mut n_rows, mut n_bytes) = self.measured;
+        let waiting = self.rows.iter().take(OUT_ROWS).skip(n_rows);
+        for (piece, row) in waiting {
+            let piece = self.kept.get(*piece);
+            n_bytes += piece.map_or(0, |piece| piece.bytes.at(*row));
+            if n_bytes > self.step_bytes {
+                return Some(n_rows.max(1));
+            }
+            n_rows += 1;
+        }
+        self.measured = (n_rows, n_bytes);
+        full
     }
 
     /// Goes on to a run's next piece that has rows.
@@ -122,6 +166,7 @@ impl Out {
         for piece in run.pieces.by_ref() {
             let piece = piece?;
             let n_rows = piece.num_rows();
+            run.n_left = run.n_left.checked_sub(n_rows).ok_or_else(other_rows)?;
             if n_rows > 0 {
                 let columns = whole(&run.ones, &piece).ok_or_else(other_columns)?;
                 run.piece = Some(Piece {
@@ -129,10 +174,15 @@ impl Out {
                     kept: self.kept.len(),
                     row: 0,
                 });
-                self.kept.push(columns);
-                self.row_bytes = self.row_bytes.max(piece.get_array_memory_size() / n_rows);
+                self.kept.push(Kept {
+                    bytes: RowBytes::of(&columns, n_rows),
+                    columns,
+                });
                 return Ok(());
             }
+        }
+        if run.n_left > 0 {
+            return Err(other_rows());
         }
         Ok(())
     }
@@ -198,11 +248,12 @@ impl Out {
         let columns: Result<Vec<Values>, Failure> = columns.collect();
         sink(&Sorted::with_addresses(n_rows, columns?)?)?;
         self.rows.drain(..n_rows);
+        self.measured = (0, 0);
         Ok(())
     }
 
     fn interleave(&self, column: usize, rows: &[Place]) -> Result<Values, Failure> {
-        let columns = self.kept.iter().map(|piece| piece.get(column));
+        let columns = self.kept.iter().map(|piece| piece.columns.get(column));
         let columns: Option<Vec<&Values>> = columns.collect();
         let columns = columns.ok_or_else(other_columns)?;
         let is_one: Vec<bool> = columns
@@ -332,6 +383,114 @@ impl Keys {
     }
 }
 
+fn other_rows() -> Failure {
+    Failure::try_later("a sorted run that was put away has not the rows that it had")
+        .hint("did another program touch the temporary files, or is the disk failing? run again")
+}
+
 fn other_columns() -> Failure {
     Failure::our_bug("a run has other columns than `observations`")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use arrow::ipc::reader::StreamReader;
+    use arrow::ipc::writer::StreamWriter;
+
+    use super::super::{Format, Input, Run, Settings, Source, identify, ingest};
+    use super::*;
+    use crate::diag::Kind;
+
+    type Pieces = std::vec::IntoIter<Result<RecordBatch, Failure>>;
+
+    fn in_memory(run: &mut Run<'_>) -> Vec<RecordBatch> {
+        run.map(Result::unwrap).collect()
+    }
+
+    fn through_bytes(run: &mut Run<'_>) -> Vec<RecordBatch> {
+        let mut writer = StreamWriter::try_new(Vec::new(), &run.schema()).unwrap();
+        for piece in run {
+            writer.write(&piece.unwrap()).unwrap();
+        }
+        let bytes = writer.into_inner().unwrap();
+        let reader = StreamReader::try_new(Cursor::new(bytes), None).unwrap();
+        reader.map(Result::unwrap).collect()
+    }
+
+    /// Runs of a list in which each seventh row is long.
+    fn runs(run_rows: usize, put: fn(&mut Run<'_>) -> Vec<RecordBatch>) -> Vec<Stored<Pieces>> {
+        let mut csv = String::from("timestamp,ip,note\n");
+        for i in 0..600u32 {
+            let ip = i.wrapping_mul(2_654_435_761) >> 24;
+            let n_bytes = if i % 7 == 0 { 20_000 } else { 10 };
+            let note = "x".repeat(n_bytes);
+            csv += &format!("2026-03-01 00:00:00,192.0.2.{ip},{note}\n");
+        }
+        let source = Source {
+            name: "2026-03-01-scan_rdp-x.csv",
+            format: Some(Format::List),
+            ..Source::default()
+        };
+        let settings = Settings {
+            feed: "partner".into(),
+            account_key: None,
+            max_bytes: 1 << 24,
+            run_rows,
+        };
+        let identified = identify(&mut Cursor::new(csv.as_bytes()), &source, 1 << 24).unwrap();
+        let input: Box<dyn Input> = Box::new(Cursor::new(csv.as_bytes()));
+        let mut inputs = [(source.name.to_owned(), input)];
+        let mut runs = Vec::new();
+        ingest(&mut inputs, &identified, &settings, &mut |run| {
+            let pieces: Vec<_> = put(run).into_iter().map(Ok).collect();
+            runs.push(Stored {
+                ones: run.ones().to_vec(),
+                n_rows: run.n_rows(),
+                pieces: pieces.into_iter(),
+            });
+            Ok(())
+        })
+        .unwrap();
+        runs
+    }
+
+    #[test]
+    fn steps_follow_from_the_rows_alone() {
+        const STEP_BYTES: usize = 100_000;
+        let steps = |runs| {
+            let mut steps = Vec::new();
+            merge_in_steps(runs, STEP_BYTES, &mut |rows| {
+                steps.push(rows.to_batch()?);
+                Ok(())
+            })
+            .unwrap();
+            steps
+        };
+        let whole = steps(runs(600, in_memory));
+        assert_eq!(whole.iter().map(RecordBatch::num_rows).sum::<usize>(), 600);
+        for step in &whole {
+            let extra = step.column_by_name(c::EXTRA).unwrap();
+            let n_bytes = super::super::row_bytes::of_rows(extra.as_ref(), 0, step.num_rows());
+            assert!(n_bytes <= STEP_BYTES, "{n_bytes}");
+        }
+        assert!((18..40).contains(&whole.len()), "{}", whole.len());
+        for run_rows in [7, 50, 599] {
+            assert!(steps(runs(run_rows, in_memory)) == whole, "{run_rows}");
+            assert!(steps(runs(run_rows, through_bytes)) == whole, "{run_rows}");
+        }
+        assert!(steps(runs(600, through_bytes)) == whole);
+    }
+
+    #[test]
+    fn a_run_that_lost_rows_is_no_run() {
+        let mut runs = runs(50, in_memory);
+        let cut = &mut runs[3].pieces;
+        let piece = cut.next().unwrap().unwrap();
+        let shorter = vec![Ok(piece.slice(0, piece.num_rows() - 1))];
+        *cut = shorter.into_iter();
+        let failure = merge(runs, &mut |_| Ok(())).unwrap_err();
+        assert_eq!(failure.kind, Kind::TryLater, "{failure}");
+    }
 }

@@ -29,6 +29,7 @@ mod personal;
 mod profile;
 mod report_type;
 mod row;
+mod row_bytes;
 mod row_group;
 mod rows;
 mod sorted;
@@ -200,6 +201,7 @@ pub fn read(bytes: &[u8], source: &Source<'_>, settings: &Settings) -> Result<In
         let pieces: Vec<_> = run.by_ref().collect();
         runs.push(Stored {
             ones: run.ones().to_vec(),
+            n_rows: run.n_rows(),
             pieces: pieces.into_iter(),
         });
         Ok(())

@@ -155,7 +155,8 @@ fn properties() -> Result<WriterProperties, ParquetError> {
 
 fn failure(e: ParquetError) -> Failure {
     match e {
-        ParquetError::External(e) => {
+        // Errors of arrow come as external ones too: those are ours.
+        ParquetError::External(e) if e.is::<std::io::Error>() => {
             Failure::try_later(format!("the snapshot cannot be written: {e}"))
                 .hint("is the disk full?")
         }
@@ -173,4 +174,49 @@ pub fn to_parquet(ingested: &Ingested) -> Result<Vec<u8>, Failure> {
     writer.write(&Sorted::from(&ingested.batch))?;
     writer.close(&ingested.profile)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, StringArray, new_null_array};
+    use arrow::error::ArrowError;
+
+    use super::super::sorted::Values;
+    use super::*;
+    use crate::diag::Kind;
+
+    #[test]
+    fn only_an_output_that_takes_no_bytes_is_a_reason_to_run_again() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert_eq!(failure(full.into()).kind, Kind::TryLater);
+        let ours = ArrowError::OffsetOverflowError(1 << 31);
+        assert_eq!(failure(ours.into()).kind, Kind::OurBug);
+    }
+
+    /// As often as it stands in a page, this constant takes more than 31 bits address.
+    #[test]
+    fn a_long_constant_is_written_as_often_as_there_are_rows() {
+        let n_rows = PAGE_ROWS;
+        let long = "x".repeat((1 << 31) / n_rows + 1);
+        let columns = OBSERVATIONS.fields().iter().map(|field| {
+            let value: ArrayRef = if field.name() == c::PRODUCT {
+                Arc::new(StringArray::from(vec![long.as_str()]))
+            } else {
+                new_null_array(field.data_type(), 1)
+            };
+            Values::One(value)
+        });
+        let rows = Sorted {
+            n_rows,
+            columns: columns.collect(),
+        };
+        let mut bytes = Vec::new();
+        let mut writer = SnapshotWriter::open(&mut bytes).unwrap();
+        writer.write(&rows).unwrap();
+        writer.close(&Profile::default()).unwrap();
+        let reader =
+            parquet::file::serialized_reader::SerializedFileReader::new(bytes::Bytes::from(bytes));
+        let metadata = parquet::file::reader::FileReader::metadata(&reader.unwrap()).clone();
+        assert_eq!(metadata.file_metadata().num_rows(), n_rows as i64);
+    }
 }

@@ -14,8 +14,13 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use super::parquet_file::PAGE_ROWS;
+use super::row_bytes;
 use super::sorted::{Sorted, Values};
 use crate::model::observation::OBSERVATIONS;
+
+/// Bytes of text that copies of a constant take at most while they are written; arrow addresses
+/// them by 31 bits.
+const STEP_BYTES: usize = 64 << 20;
 
 /// What a column of a row group holds so far.
 pub(super) enum State {
@@ -101,8 +106,13 @@ fn write_steps(
     values: &Values,
     n_rows: usize,
 ) -> Result<(), ParquetError> {
-    for from in (0..n_rows).step_by(PAGE_ROWS) {
-        let array = values.expand(from, PAGE_ROWS.min(n_rows - from))?;
+    let of_a_row = match values {
+        Values::One(value) => row_bytes::of_rows(value.as_ref(), 0, 1).max(1),
+        Values::Each(_) => 1,
+    };
+    let step_rows = (STEP_BYTES / of_a_row).clamp(1, PAGE_ROWS);
+    for from in (0..n_rows).step_by(step_rows) {
+        let array = values.expand(from, step_rows.min(n_rows - from))?;
         write_array(writer, field, &array)?;
     }
     Ok(())

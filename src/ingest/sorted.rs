@@ -16,7 +16,7 @@ use crate::model::observation::{OBSERVATIONS, column as c};
 
 /// Most rows of a piece.
 const PIECE_ROWS: usize = 4_096;
-/// Bytes of text that a piece should hold at most. A merge holds a piece of each run.
+/// Bytes of text that a piece holds at most, about, but for a single row. A merge holds a piece of each run.
 const PIECE_BYTES: usize = 2 << 20;
 
 /// One column of some rows.
@@ -148,25 +148,32 @@ pub struct Run<'t> {
     order: &'t [u32],
     ones: Vec<Option<ArrayRef>>,
     schema: SchemaRef,
-    piece_rows: usize,
+    n_rows: usize,
+    row_bytes: &'t [u32],
 }
 
 impl<'t> Run<'t> {
-    /// The rows of `columns`, whose text takes about so many bytes.
+    /// The rows of `columns`; each is about so long as `row_bytes` says, in the order of the files.
     pub(super) fn new(
         columns: &'t Columns,
         order: &'t [u32],
         ones: Vec<Option<ArrayRef>>,
-        n_bytes: usize,
+        row_bytes: &'t [u32],
     ) -> Self {
-        let of_a_row = (n_bytes / order.len().max(1)).max(1);
         Self {
             columns,
             order,
             schema: schema_without(&ones),
             ones,
-            piece_rows: (PIECE_BYTES / of_a_row).clamp(1, PIECE_ROWS),
+            n_rows: order.len(),
+            row_bytes,
         }
+    }
+
+    /// Number of rows of all its pieces.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
     }
 
     /// For each column of [`OBSERVATIONS`] the value that all rows hold, if there is one.
@@ -186,9 +193,16 @@ impl Iterator for Run<'_> {
     type Item = Result<RecordBatch, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let mut n_bytes = 0;
+        let is_in = |row: &&u32| {
+            let of_row = self.row_bytes.get(**row as usize).copied();
+            n_bytes += of_row.unwrap_or_default() as usize;
+            n_bytes <= PIECE_BYTES
+        };
+        let n_rows = self.order.iter().take(PIECE_ROWS).take_while(is_in).count();
         let (now, later) = self
             .order
-            .split_at_checked(self.piece_rows)
+            .split_at_checked(n_rows.max(1))
             .unwrap_or((self.order, &[]));
         if now.is_empty() {
             return None;
@@ -216,6 +230,8 @@ fn schema_without(ones: &[Option<ArrayRef>]) -> SchemaRef {
 pub struct Stored<I> {
     /// As [`Run::ones`].
     pub ones: Vec<Option<ArrayRef>>,
+    /// As [`Run::n_rows`]; what the pieces are held against.
+    pub n_rows: usize,
     /// Its pieces.
     pub pieces: I,
 }

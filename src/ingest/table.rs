@@ -41,6 +41,8 @@ pub(super) struct Table<'a> {
     nameless: Vec<(String, u32)>,
     /// Rows of the run in their order.
     order: Vec<u32>,
+    /// Bytes of text of each row of the run, about, in the order of the files.
+    row_bytes: Vec<u32>,
     n_rows: usize,
     /// Bytes of text of the run, about.
     n_bytes: usize,
@@ -101,6 +103,7 @@ impl<'a> Table<'a> {
             v6: Vec::new(),
             nameless: Vec::new(),
             order: Vec::new(),
+            row_bytes: Vec::new(),
             n_rows: 0,
             n_bytes: 0,
             name_bytes: 0,
@@ -326,7 +329,10 @@ impl<'a> Table<'a> {
         self.newest = self.newest.max(Some(row.observed_at));
         self.json.clear();
         let source_word = line.push_extra(layout, &mut self.json);
-        self.n_bytes += line.n_bytes() + self.json.len() + self.name_bytes;
+        let n_bytes = line.n_bytes() + self.json.len() + self.name_bytes;
+        self.n_bytes += n_bytes;
+        self.row_bytes
+            .push(u32::try_from(n_bytes).unwrap_or(u32::MAX));
         let kind = &*self.identified.kind;
         let columns = &mut self.columns;
         let position = columns.begin_row(&row, source_row);
@@ -389,10 +395,12 @@ impl<'a> Table<'a> {
         }
         self.n_runs += 1;
         self.n_given += self.n_rows as u64;
-        let n_bytes = std::mem::take(&mut self.n_bytes);
         self.n_rows = 0;
-        let given = sink(&mut Run::new(&self.columns, &self.order, ones, n_bytes));
+        self.n_bytes = 0;
+        let mut run = Run::new(&self.columns, &self.order, ones, &self.row_bytes);
+        let given = sink(&mut run);
         self.columns.clear();
+        self.row_bytes.clear();
         given
     }
 

@@ -211,11 +211,28 @@ fn write_group(
     let file = Temporary::new(place)?;
     let output = file.create()?;
     let mut writer = SnapshotWriter::open(BufWriter::new(output))?;
-    runs.write_to(&mut |rows| writer.write(rows))?;
+    let mut n_written = 0;
+    runs.write_to(&mut |rows| {
+        n_written += rows.n_rows as u64;
+        writer.write(rows)
+    })?;
+    check_written(&summary, n_written)?;
     writer.close(&summary.profile)?;
     let state = create(place, path, file.path())?;
     let aside = write_rejects(place, path, &summary)?;
     Ok(told(&summary, &place.display(path), state, aside) + &drift)
+}
+
+/// Each row that was read is in the table or among those set aside.
+fn check_written(summary: &Summary, n_written: u64) -> Result<(), Failure> {
+    let n_aside = summary.rejects.len() as u64;
+    if summary.read == n_written + n_aside {
+        return Ok(());
+    }
+    Err(Failure::our_bug(format!(
+        "{} rows were read, {n_written} written and {n_aside} set aside",
+        summary.read
+    )))
 }
 
 /// Nothing of a delivery that breaks its contract becomes visible.

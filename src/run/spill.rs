@@ -87,7 +87,11 @@ impl<'p> Runs<'p> {
         } else {
             Kept::OnDisk(self.spill(run)?)
         };
-        self.kept.push(Stored { ones, pieces });
+        self.kept.push(Stored {
+            ones,
+            n_rows: run.n_rows(),
+            pieces,
+        });
         Ok(())
     }
 
@@ -122,6 +126,7 @@ impl<'p> Runs<'p> {
             };
             open.push(Stored {
                 ones: run.ones,
+                n_rows: run.n_rows,
                 pieces,
             });
         }
@@ -141,7 +146,9 @@ mod tests {
     /// Small runs, all or some of them on disk, give the table that one run gives; no file stays.
     #[test]
     fn runs_on_disk_give_the_same_table() {
-        let mut csv = String::from("timestamp,ip,hostname,severity\n");
+        // Long enough that steps are cut by bytes where these are counted wrong.
+        let note = "x".repeat(3_200);
+        let mut csv = String::from("timestamp,ip,hostname,severity,note\n");
         let mut state = 5u32;
         for i in 0..5_000 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -151,7 +158,7 @@ mod tests {
                 _ => format!("192.0.{}.{},", state >> 24 & 1, state >> 16 & 0xff),
             };
             let severity = if i < 3_000 { "high" } else { "low" };
-            csv += &format!("2026-03-01 00:00:00,{subject},{severity}\n");
+            csv += &format!("2026-03-01 00:00:00,{subject},{severity},{note}{i}\n");
         }
         let source = Source {
             name: "2026-03-01-scan_rdp-x.csv",
@@ -161,12 +168,13 @@ mod tests {
         let settings = |run_rows| Settings {
             feed: "partner".into(),
             account_key: None,
-            max_bytes: 1 << 24,
+            max_bytes: 1 << 25,
             run_rows,
         };
         let whole = ingest::read(csv.as_bytes(), &source, &settings(5_000)).unwrap();
+        let file = ingest::to_parquet(&whole).unwrap();
         let identified =
-            ingest::identify(&mut Cursor::new(csv.as_bytes()), &source, 1 << 24).unwrap();
+            ingest::identify(&mut Cursor::new(csv.as_bytes()), &source, 1 << 25).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let place = open_folder(folder.path().to_str().unwrap(), &BTreeMap::new()).unwrap();
         for memory_bytes in [0, 100_000, usize::MAX] {
@@ -185,16 +193,65 @@ mod tests {
                 _ => assert!((1..17).contains(&n_on_disk), "{n_on_disk}"),
             }
             let mut batches = Vec::new();
+            let mut bytes = Vec::new();
+            let mut writer = ingest::SnapshotWriter::open(&mut bytes).unwrap();
             runs.write_to(&mut |rows| {
                 batches.push(rows.to_batch()?);
-                Ok(())
+                writer.write(rows)
             })
             .unwrap();
+            writer.close(&whole.profile).unwrap();
+            assert!(bytes == file, "{memory_bytes}");
             let schema = whole.batch.schema();
             let table = arrow::compute::concat_batches(&schema, &batches).unwrap();
             assert_eq!(table, whole.batch, "{memory_bytes}");
             let left = std::fs::read_dir(folder.path()).unwrap().count();
             assert_eq!(left, 0, "temporary files");
         }
+    }
+
+    /// What ends between two pieces reads like a whole file.
+    #[test]
+    fn a_run_on_disk_that_was_cut_is_found() {
+        let csv: String = (0..9_000)
+            .map(|i| format!("198.51.{}.{}\n", i >> 8, i & 255))
+            .collect();
+        let source = Source {
+            name: "2026-03-01-scan_rdp-x.csv",
+            format: Some(Format::List),
+            ..Source::default()
+        };
+        let settings = Settings {
+            feed: "partner".into(),
+            account_key: None,
+            max_bytes: 1 << 24,
+            run_rows: 9_000,
+        };
+        let identified =
+            ingest::identify(&mut Cursor::new(csv.as_bytes()), &source, 1 << 24).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let place = open_folder(folder.path().to_str().unwrap(), &BTreeMap::new()).unwrap();
+        let mut runs = Runs::new(&place, 0);
+        let input: Box<dyn Input> = Box::new(Cursor::new(csv.as_bytes()));
+        let mut inputs = [(source.name.to_owned(), input)];
+        ingest::ingest(&mut inputs, &identified, &settings, &mut |run| {
+            runs.add(run)
+        })
+        .unwrap();
+        let Kept::OnDisk(file) = &runs.kept[0].pieces else {
+            panic!("in memory");
+        };
+        let pieces = StreamReader::try_new(File::open(file.path()).unwrap(), None).unwrap();
+        let schema = pieces.schema();
+        let pieces: Vec<RecordBatch> = pieces.map(Result::unwrap).collect();
+        assert_eq!(pieces.len(), 3);
+        let mut cut = StreamWriter::try_new(file.create().unwrap(), &schema).unwrap();
+        for piece in &pieces[..2] {
+            cut.write(piece).unwrap();
+        }
+        cut.flush().unwrap();
+        drop(cut);
+        let failure = runs.write_to(&mut |_| Ok(())).unwrap_err();
+        assert_eq!(failure.kind, crate::diag::Kind::TryLater, "{failure}");
     }
 }

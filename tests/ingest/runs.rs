@@ -115,6 +115,7 @@ fn many_runs_give_the_same_file_as_one() {
             let pieces: Vec<_> = run.by_ref().collect();
             runs.push(ingest::Stored {
                 ones: run.ones().to_vec(),
+                n_rows: run.n_rows(),
                 pieces: pieces.into_iter(),
             });
             Ok(())
@@ -169,4 +170,41 @@ fn long_rows_are_merged_too() {
     let again = ingest::read(csv.as_bytes(), &source, &cut).unwrap();
     assert_eq!(again.batch, whole.batch);
     assert_eq!(again.batch.num_rows(), 60);
+}
+
+/// Pieces are cut by how long their rows are: not by how long rows are on average.
+#[test]
+fn few_long_rows_among_short_ones_make_short_pieces() {
+    let mut csv = String::from("ip,note\n");
+    for i in 0..12_000u32 {
+        csv += &format!("192.0.{}.{},n{i}\n", i >> 8, i & 255);
+    }
+    for i in 0..8 {
+        csv += &format!("203.0.113.{i},{}\n", "x".repeat(600_000));
+    }
+    let source = Source {
+        name: "2026-03-01-scan_rdp-x.csv",
+        format: Some(Format::List),
+        ..Source::default()
+    };
+    let identified = ingest::identify(&mut Cursor::new(csv.as_bytes()), &source, 1 << 24).unwrap();
+    let input: Box<dyn ingest::Input> = Box::new(Cursor::new(csv.as_bytes()));
+    let mut inputs = [(source.name.to_owned(), input)];
+    let mut n_rows = 0;
+    ingest::ingest(&mut inputs, &identified, &settings(), &mut |run| {
+        assert_eq!(run.n_rows(), 12_008);
+        for piece in run {
+            let piece = piece?;
+            n_rows += piece.num_rows();
+            let sizes = piece.columns().iter().map(|column| {
+                let data = column.to_data();
+                data.get_slice_memory_size().unwrap()
+            });
+            let n_bytes: usize = sizes.sum();
+            assert!(n_bytes < 3 << 20, "{n_bytes} in {} rows", piece.num_rows());
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(n_rows, 12_008);
 }
