@@ -67,7 +67,7 @@ pub(super) fn count_where(
                 n * c.values.len() + c.group(letter_idx, letter, item_idx)
             })
         };
-        tally.letter(facts, letter, &group);
+        tally.letter(facts, letter, group);
     }
     let mut rows = Vec::new();
     for number in 0..n_groups {
@@ -140,11 +140,14 @@ impl Tally {
         }
     }
 
-    fn letter(&mut self, facts: &Facts, letter: &Letter, group: &dyn Fn(usize) -> usize) {
-        let is_bounced = letter.state.has(ReceiptState::Bounced);
+    #[inline]
+    fn letter(&mut self, facts: &Facts, letter: &Letter, group: impl Fn(usize) -> usize) {
+        let items = letter.items(&facts.items);
+        if let [item] = items {
+            return self.letter_of_one(facts, letter, item, group(letter.first_item()));
+        }
         let mut of_letter = std::mem::take(&mut self.of_letter);
         let mut of_pair = std::mem::take(&mut self.of_pair);
-        let items = letter.items(&facts.items);
         let mut at = letter.first_item();
         for pair in items.chunk_by(|a, b| a.trigger == b.trigger) {
             for (item_idx, item) in (at..).zip(pair) {
@@ -165,13 +168,28 @@ impl Tally {
             }
         }
         for group in of_letter.drain(..) {
-            if let Some(cell) = self.cells.get_mut(group) {
-                cell.letters += u64::from(!letter.is_repeated);
-                cell.attempts += u64::from(letter.is_repeated);
-                cell.bounced += u64::from(is_bounced);
-            }
+            self.stands_in(group, letter);
         }
         (self.of_letter, self.of_pair) = (of_letter, of_pair);
+    }
+
+    /// Most letters have one item, so one group and one notification at most.
+    #[inline]
+    fn letter_of_one(&mut self, facts: &Facts, letter: &Letter, item: &Item, group: usize) {
+        if !letter.is_repeated {
+            self.item(facts, group, letter, item);
+            self.notification(facts, letter, item.trigger, &OfPair::of(group, item));
+        }
+        self.stands_in(group, letter);
+    }
+
+    #[inline]
+    fn stands_in(&mut self, group: usize, letter: &Letter) {
+        if let Some(cell) = self.cells.get_mut(group) {
+            cell.letters += u64::from(!letter.is_repeated);
+            cell.attempts += u64::from(letter.is_repeated);
+            cell.bounced += u64::from(letter.state.has(ReceiptState::Bounced));
+        }
     }
 
     fn item(&mut self, facts: &Facts, group: usize, letter: &Letter, item: &Item) {
@@ -266,17 +284,23 @@ struct OfPair {
     hours: u32,
 }
 
+impl OfPair {
+    fn of(group: usize, item: &Item) -> Self {
+        Self {
+            group,
+            rank: item.rank(),
+            hours: item.hours,
+        }
+    }
+}
+
 fn note(of_pair: &mut Vec<OfPair>, group: usize, item: &Item) {
     match of_pair.iter_mut().find(|of| of.group == group) {
         Some(of) => {
             of.rank = item.rank().min(of.rank);
             of.hours = item.hours.max(of.hours);
         }
-        None => of_pair.push(OfPair {
-            group,
-            rank: item.rank(),
-            hours: item.hours,
-        }),
+        None => of_pair.push(OfPair::of(group, item)),
     }
 }
 
