@@ -1,7 +1,8 @@
 //! Sorted runs on disk, for deliveries that do not fit into one.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufReader, BufWriter};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use arrow::ipc::reader::StreamReader;
@@ -98,7 +99,12 @@ impl<'p> Runs<'p> {
     fn spill(&self, run: &mut Run<'_>) -> Result<Temporary, Failure> {
         let file = Temporary::new(self.place)?;
         let wrong = |e: arrow::error::ArrowError| file.failure(&e);
-        let output = BufWriter::with_capacity(BUFFER_BYTES, file.create()?);
+        let run_file = file.create()?;
+        // Addresses and names in a folder that others may look into.
+        let private = Permissions::from_mode(0o600);
+        let closed = run_file.set_permissions(private);
+        closed.map_err(|e| file.failure(&e))?;
+        let output = BufWriter::with_capacity(BUFFER_BYTES, run_file);
         let mut writer = StreamWriter::try_new(output, &run.schema()).map_err(wrong)?;
         for piece in run {
             writer.write(&piece?).map_err(wrong)?;
@@ -191,6 +197,12 @@ mod tests {
                 0 => assert_eq!(n_on_disk, 17),
                 usize::MAX => assert_eq!(n_on_disk, 0),
                 _ => assert!((1..17).contains(&n_on_disk), "{n_on_disk}"),
+            }
+            for run in &runs.kept {
+                if let Kept::OnDisk(file) = &run.pieces {
+                    let mode = file.path().metadata().unwrap().permissions().mode();
+                    assert_eq!(mode & 0o077, 0, "others read it");
+                }
             }
             let mut batches = Vec::new();
             let mut bytes = Vec::new();
