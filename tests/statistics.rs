@@ -6,6 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use nachtwacht::model::company::{Channel, CompanyKey, PartyKind};
 use nachtwacht::model::decision::ItemKind;
+use nachtwacht::model::hold::Figures;
 use nachtwacht::model::identity::{FindingId, LetterId, PartyRef, Reference, Secret};
 use nachtwacht::model::ledger_record::{
     Claim, ClaimItem, Frozen, LedgerView, Numbered, Receipt, ReceiptState, Record,
@@ -35,6 +36,22 @@ mod work;
 mod year;
 
 use naive::naive;
+
+/// The figures of a night of one day on which nothing was read.
+fn figures(night: Night) -> Record {
+    Record::Figures(Figures {
+        night,
+        revision: 0,
+        n_days: 1,
+        read: 0,
+        rejected: 0,
+        letters: 0,
+        first_time: 0,
+        left_over: 0,
+        by_threat: BTreeMap::new(),
+        objects: Vec::new(),
+    })
+}
 
 /// What one generated letter is made of, in small numbers.
 #[derive(Clone, Debug)]

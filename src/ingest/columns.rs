@@ -63,23 +63,7 @@ pub(super) struct Columns {
 impl Columns {
     /// The columns of a delivery that does not say otherwise: what its rows leave out is null.
     pub fn begin_delivery(&mut self, row: usize) {
-        for column in [
-            &mut self.protocol,
-            &mut self.hostname,
-            &mut self.hostname_source,
-            &mut self.account_hash,
-            &mut self.account_domain,
-            &mut self.tag,
-            &mut self.vendor,
-            &mut self.product,
-            &mut self.version,
-            &mut self.severity,
-            &mut self.tlp,
-            &mut self.taxonomy,
-            &mut self.kind,
-            &mut self.trigger_id,
-            &mut self.extra,
-        ] {
+        for column in self.of_rows() {
             column.fill(row, None);
         }
     }
@@ -192,11 +176,9 @@ impl Columns {
             .set(row, first(&layout.version).as_deref().or(joined_version));
     }
 
-    fn texts(&mut self) -> [&mut TextColumn; 19] {
+    /// The texts that rows say.
+    fn of_rows(&mut self) -> [&mut TextColumn; 15] {
         [
-            &mut self.feed,
-            &mut self.report,
-            &mut self.ip,
             &mut self.protocol,
             &mut self.hostname,
             &mut self.hostname_source,
@@ -211,17 +193,23 @@ impl Columns {
             &mut self.taxonomy,
             &mut self.kind,
             &mut self.trigger_id,
-            &mut self.source_object,
             &mut self.extra,
         ]
+    }
+
+    /// Does something to each text.
+    fn each_text(&mut self, mut change: impl FnMut(&mut TextColumn)) {
+        change(&mut self.feed);
+        change(&mut self.report);
+        change(&mut self.ip);
+        change(&mut self.source_object);
+        self.of_rows().into_iter().for_each(change);
     }
 
     /// The rows are all there.
     pub fn end_run(&mut self) {
         let n_rows = self.n_rows;
-        for column in self.texts() {
-            column.end_run(n_rows);
-        }
+        self.each_text(|column| column.end_run(n_rows));
         if !self.ip_v6.is_empty() {
             self.ip_v6.resize(n_rows, None);
         }
@@ -338,9 +326,7 @@ impl Columns {
 
     /// Empties them for the next run.
     pub fn clear(&mut self) {
-        for column in self.texts() {
-            column.clear();
-        }
+        self.each_text(TextColumn::clear);
         self.n_rows = 0;
         self.observed_at.clear();
         self.ip_v4.clear();

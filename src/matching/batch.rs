@@ -9,7 +9,6 @@ use arrow::record_batch::RecordBatch;
 use super::found::{BatchMatches, RejectedRow};
 use super::index::{Evidence, Index};
 use super::name_map::{NameMap, Probe};
-use super::segments::position;
 use super::subjects::{
     Address, HostName, KeyColumns, Said, read_account_domain, read_hostname, text,
 };
@@ -43,8 +42,6 @@ impl Index {
             n_rows,
             matches: Vec::new(),
             held: Vec::new(),
-            alone: Vec::new(),
-            in_nets: Vec::new(),
             owners: Vec::new(),
             readable: Vec::new(),
             faults: Vec::new(),
@@ -119,10 +116,6 @@ struct Pass<'a> {
     matches: Vec<Match>,
     /// Rows whose owners are known by their IPv4 address alone.
     held: Vec<Held>,
-    /// Of those with one owner, that asset.
-    alone: Vec<u32>,
-    /// Of the others the position in `held`, and the narrowest net of its owners.
-    in_nets: Vec<(u32, u32)>,
     /// Scratch: the owners by one property of one row with their narrowness; empty in between.
     owners: Vec<(u32, u32)>,
     /// For each row: has it a readable subject? Empty where all have.
@@ -207,16 +200,12 @@ impl<'a> Pass<'a> {
         };
         match holder {
             Holder::Ask => self.v4_by_all(row, ip),
-            Holder::Alone(asset) => self.alone.push(asset),
-            Holder::Net(net) => self.in_nets.push((position(self.held.len()), net)),
-        }
-        if holder != Holder::Ask {
-            self.held.push(Held {
+            _ => self.held.push(Held {
                 row,
                 ip,
                 at,
                 holder,
-            });
+            }),
         }
     }
 
@@ -224,15 +213,19 @@ impl<'a> Pass<'a> {
     /// anywhere in the memory: each is read in a loop of its own, many at a time.
     fn take_held(&mut self) {
         let index = self.index;
-        let spans: Vec<u32> = self.alone.iter().map(|&n| index.facts.span(n)).collect();
-        let in_nets = index.v4.numbers_from_all(&self.in_nets);
+        let held = std::mem::take(&mut self.held);
+        let alone = held.iter().filter_map(|held| held.holder.alone());
+        let spans: Vec<u32> = alone.map(|asset| index.facts.span(asset)).collect();
+        let nets = (0u32..).zip(&held);
+        let nets = nets.filter_map(|(i, held)| Some((i, held.holder.net()?)));
+        let in_nets = index.v4.numbers_from_all(nets.collect());
         let facts = in_nets.iter().map(|owner| index.facts.of(owner.1));
         let facts: Vec<(u32, u32)> = facts.collect();
         let mut spans = spans.into_iter();
         let mut in_nets = in_nets.into_iter().zip(facts).peekable();
-        for (i, held) in (0u32..).zip(std::mem::take(&mut self.held)) {
+        for (i, held) in (0u32..).zip(held) {
             let evidence = || Evidence::of_address(index.shared.has_v4(held.ip));
-            if let Holder::Alone(asset) = held.holder {
+            if let Some(asset) = held.holder.alone() {
                 let is_valid = |span| index.facts.is_within(span, held.at);
                 if spans.next().is_some_and(is_valid) {
                     let by = MatchedBy::Address;

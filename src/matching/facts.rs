@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::segments::position;
 use crate::model::asset::{Asset, AssetKind, AssetValue};
 use crate::model::company::CompanyKey;
 use crate::model::night::{Micros, Validity};
@@ -38,18 +39,18 @@ impl Facts {
         let mut spans: HashMap<Span, u32> = HashMap::new();
         let mut facts = Self::default();
         for (asset, size) in assets.iter().zip(sizes) {
-            let n = number(companies.len());
+            let n = position(companies.len());
             facts
                 .company
                 .push(*companies.entry(&asset.company).or_insert(n));
             let span = first_and_last(&asset.valid);
-            let n = number(facts.spans.len());
-            let position = *spans.entry(span).or_insert(n);
-            if position == n {
+            let n = position(facts.spans.len());
+            let of_span = *spans.entry(span).or_insert(n);
+            if of_span == n {
                 facts.spans.push(span);
             }
-            facts.span.push(position);
-            facts.narrowness.push(number(match &asset.value {
+            facts.span.push(of_span);
+            facts.narrowness.push(position(match &asset.value {
                 AssetValue::Name(name) => {
                     name.n_labels() * 2 + usize::from(asset.kind == AssetKind::Host)
                 }
@@ -132,10 +133,6 @@ impl Facts {
         let columns = columns.iter().map(|column| column.capacity() * 4);
         self.spans.capacity() * size_of::<Span>() + columns.sum::<usize>()
     }
-}
-
-fn number(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// The half-open span with both ends inside.

@@ -261,8 +261,8 @@ impl<W: Word> NetForest<W> {
     ///
     /// From level to level: nets lie anywhere in the memory, and within a level no read waits for
     /// another.
-    pub(super) fn numbers_from_all(&self, keys: &[(u32, u32)]) -> Vec<(u32, u32)> {
-        let mut level = keys.to_vec();
+    pub(super) fn numbers_from_all(&self, keys: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+        let mut level = keys;
         let mut found = Vec::with_capacity(level.len() * 2);
         while !level.is_empty() {
             let net = |&(key, net): &(u32, u32)| Some((key, *self.nets.get(net as usize)?));
@@ -423,7 +423,7 @@ mod tests {
             let forest = NetForest::build(nets.iter().copied().chain(again).collect());
             let keys = (0u32..).zip(addresses()).map(|(key, at)| (key, forest.find(at)));
             let keys: Vec<_> = keys.filter(|key| key.1 != NOTHING).collect();
-            let mut found = forest.numbers_from_all(&keys).into_iter().peekable();
+            let mut found = forest.numbers_from_all(keys.clone()).into_iter().peekable();
             for (key, net) in keys {
                 let of_key = std::iter::from_fn(|| found.next_if(|number| number.0 == key));
                 let mut of_key: Vec<u32> = of_key.map(|number| number.1).collect();

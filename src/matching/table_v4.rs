@@ -230,6 +230,22 @@ impl TableV4 {
 }
 
 impl Holder {
+    #[inline]
+    pub(super) const fn alone(self) -> Option<u32> {
+        match self {
+            Self::Alone(asset) => Some(asset),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn net(self) -> Option<u32> {
+        match self {
+            Self::Net(net) => Some(net),
+            _ => None,
+        }
+    }
+
     /// Of a part's value.
     #[inline]
     const fn of(value: u32) -> Self {

@@ -1,13 +1,12 @@
 //! Makes columns of records, and gives the numbers that hold for the whole ledger.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 
 use jiff::civil::{Date, date};
 
 use super::columns::{Columns, IS_WARNED, NONE, Notes, Sizes, What, key, short_letter, state_bit};
 use super::ledger_record::{Claim, ClaimItem, Numbered, Receipt, ReceiptState, Record};
-use super::mixed::{Fast, Sieve, short};
+use super::mixed::{Fast, Numbers, Sieve, short};
 use super::night::Night;
 use super::sighting::{Gone, Sightings};
 
@@ -101,41 +100,16 @@ fn count<T>(of: &[T]) -> u32 {
     u32::try_from(of.len()).unwrap_or(NONE)
 }
 
-/// Texts of one batch by number.
-struct Named<T> {
-    values: Vec<T>,
-    numbers: HashMap<T, u32, Fast>,
-}
-
-impl<T: Clone + Eq + Hash> Named<T> {
-    fn new() -> Self {
-        Self {
-            values: Vec::new(),
-            numbers: HashMap::default(),
-        }
-    }
-
-    fn of(&mut self, value: &T) -> u32 {
-        if let Some(number) = self.numbers.get(value) {
-            return *number;
-        }
-        let next = count(&self.values);
-        self.values.push(value.clone());
-        self.numbers.insert(value.clone(), next);
-        next
-    }
-}
-
 /// What is made of one batch.
 struct Batch<'e> {
     encoder: &'e mut Encoder,
     columns: Columns,
     letters: HashMap<u128, usize, Fast>,
-    threats: Named<String>,
-    triggers: Named<String>,
-    feeds: Named<String>,
-    frozen: Named<super::ledger_record::Frozen>,
-    runs: Named<String>,
+    threats: Numbers<String, Fast>,
+    triggers: Numbers<String, Fast>,
+    feeds: Numbers<String, Fast>,
+    frozen: Numbers<super::ledger_record::Frozen, Fast>,
+    runs: Numbers<String, Fast>,
     last_night: Option<(Night, i32)>,
     /// Position of the record, and number of its object.
     at: u32,
@@ -174,11 +148,11 @@ impl Encoder {
             },
             encoder: self,
             letters: HashMap::default(),
-            threats: Named::new(),
-            triggers: Named::new(),
-            feeds: Named::new(),
-            frozen: Named::new(),
-            runs: Named::new(),
+            threats: Numbers::new(),
+            triggers: Numbers::new(),
+            feeds: Numbers::new(),
+            frozen: Numbers::new(),
+            runs: Numbers::new(),
             last_night: None,
             at: 0,
             seq: 0,
@@ -188,11 +162,11 @@ impl Encoder {
             batch.record(&numbered.record, records.get(at as usize + 1));
         }
         let mut columns = batch.columns;
-        columns.texts.threats = batch.threats.values;
-        columns.texts.triggers = batch.triggers.values;
-        columns.texts.feeds = batch.feeds.values;
-        columns.texts.frozen = batch.frozen.values;
-        columns.texts.runs = batch.runs.values;
+        columns.texts.threats = batch.threats.into_values();
+        columns.texts.triggers = batch.triggers.into_values();
+        columns.texts.feeds = batch.feeds.into_values();
+        columns.texts.frozen = batch.frozen.into_values();
+        columns.texts.runs = batch.runs.into_values();
         columns.companies = std::mem::take(&mut self.companies.fresh);
         columns.assets = std::mem::take(&mut self.assets.fresh);
         columns.findings = std::mem::take(&mut self.findings.fresh);

@@ -1,6 +1,8 @@
-//! Hashing of what is a hash already: keys of maps that hold millions.
+//! Hashing of what is a hash already: keys of maps that hold millions; and small numbers in place
+//! of values.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 /// A hasher for keys that are hashes themselves, or short texts of our own: one multiplication a
 /// word is enough.
@@ -35,6 +37,46 @@ impl Hasher for Mix {
 
 /// Builds [`Mix`].
 pub type Fast = BuildHasherDefault<Mix>;
+
+/// Numbers for values, in the order of their first appearance.
+#[derive(Clone, Debug)]
+pub struct Numbers<K, S = RandomState> {
+    known: HashMap<K, u32, S>,
+}
+
+impl<K: Eq + Hash + Clone, S: BuildHasher + Default> Numbers<K, S> {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            known: HashMap::default(),
+        }
+    }
+
+    /// The value's number; a new one where it is unknown.
+    pub fn of(&mut self, value: &K) -> u32 {
+        if let Some(number) = self.known.get(value) {
+            return *number;
+        }
+        let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        self.known.insert(value.clone(), next);
+        next
+    }
+
+    /// The values, by their numbers.
+    #[must_use]
+    pub fn into_values(self) -> Vec<K> {
+        let mut pairs: Vec<(K, u32)> = self.known.into_iter().collect();
+        pairs.sort_by_key(|(_, number)| *number);
+        pairs.into_iter().map(|(value, _)| value).collect()
+    }
+}
+
+impl<K: Eq + Hash + Clone, S: BuildHasher + Default> Default for Numbers<K, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// The first 16 bytes of a hash: enough to tell a billion of them apart.
 #[must_use]
@@ -99,5 +141,12 @@ mod tests {
         ];
         let hashes: HashSet<u64> = texts.iter().map(|t| of(t)).collect();
         assert_eq!(hashes.len(), texts.len());
+    }
+
+    #[test]
+    fn numbers_are_given_once() {
+        let mut numbers: Numbers<&str> = Numbers::new();
+        assert_eq!(["a", "b", "a"].map(|v| numbers.of(&v)), [0, 1, 0]);
+        assert_eq!(numbers.into_values(), ["a", "b"]);
     }
 }

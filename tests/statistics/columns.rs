@@ -11,7 +11,7 @@ use nachtwacht::ledger::{Holder, Ledger, Settings, Streamed};
 use nachtwacht::model::columns::Columns;
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::encoder::Encoder;
-use nachtwacht::model::hold::{Baseline, Figures};
+use nachtwacht::model::hold::Baseline;
 use nachtwacht::model::identity::{FindingId, PartyRef, Secret};
 use nachtwacht::model::ledger_record::{Claim, Erased, Numbered, Receipt, ReceiptState, Record};
 use nachtwacht::model::night::Night;
@@ -20,7 +20,7 @@ use nachtwacht::statistics::period::{Axis, Follow, Gather, Span, count, delivery
 use nachtwacht::store::{self, Place};
 
 use super::guard::Dice;
-use super::{claim, one};
+use super::{claim, figures, one};
 
 const DAY_US: i64 = 86_400_000_000;
 
@@ -146,18 +146,7 @@ fn end(dice: &mut Dice, tonight: Night, records: &mut Vec<Record>) {
         run_id: format!("run-{}", dice.below(1000)),
     });
     if dice.below(10) > 0 {
-        records.push(Record::Figures(Figures {
-            night: tonight,
-            revision: 0,
-            n_days: 1,
-            read: 0,
-            rejected: 0,
-            letters: 0,
-            first_time: 0,
-            left_over: 0,
-            by_threat: BTreeMap::new(),
-            objects: Vec::new(),
-        }));
+        records.push(figures(tonight));
     }
     if dice.below(4) == 0 {
         records.push(Record::Baseline(Baseline { feed: None, at: 0 }));

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::encoder::Encoder;
-use nachtwacht::model::hold::Figures;
 use nachtwacht::model::identity::FindingId;
 use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
 use nachtwacht::model::night::Night;
@@ -12,7 +11,7 @@ use nachtwacht::model::sighting::{Gone, Sightings};
 use nachtwacht::statistics::period::{Exposures, Follow, Outcomes, Week, survival};
 
 use super::period::table;
-use super::{claim, one};
+use super::{claim, figures, one};
 use crate::sandbox::Sandbox;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -122,18 +121,7 @@ impl Ledger {
             revision: 0,
             run_id: "r".into(),
         });
-        self.push(Record::Figures(Figures {
-            night: on(day),
-            revision: 0,
-            n_days: 1,
-            read: 0,
-            rejected: 0,
-            letters: 0,
-            first_time: 0,
-            left_over: 0,
-            by_threat: BTreeMap::new(),
-            objects: Vec::new(),
-        }));
+        self.push(figures(on(day)));
         let mut counts = BTreeMap::new();
         if not_scanned > 0 {
             counts.insert(Gone::NotScanned, not_scanned);

@@ -1,40 +1,8 @@
 //! Small numbers in place of texts and hashes, and sets of them.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
+use std::collections::HashSet;
 
-pub(super) use crate::model::mixed::Fast;
-
-/// Numbers for values, in the order of their first appearance.
-#[derive(Clone, Debug)]
-pub(super) struct Numbers<K, S = std::collections::hash_map::RandomState> {
-    known: HashMap<K, u32, S>,
-}
-
-impl<K: Eq + Hash + Clone, S: std::hash::BuildHasher + Default> Numbers<K, S> {
-    pub(super) fn new() -> Self {
-        Self {
-            known: HashMap::default(),
-        }
-    }
-
-    /// The value's number; a new one where it is unknown.
-    pub(super) fn of(&mut self, value: &K) -> u32 {
-        if let Some(number) = self.known.get(value) {
-            return *number;
-        }
-        let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-        self.known.insert(value.clone(), next);
-        next
-    }
-
-    /// The values, by their numbers.
-    pub(super) fn into_values(self) -> Vec<K> {
-        let mut pairs: Vec<(K, u32)> = self.known.into_iter().collect();
-        pairs.sort_by_key(|(_, number)| *number);
-        pairs.into_iter().map(|(value, _)| value).collect()
-    }
-}
+pub(super) use crate::model::mixed::{Fast, Numbers};
 
 /// Bits of a dense table at most: 64 MiB.
 const MOST_BITS: usize = 1 << 29;
@@ -158,6 +126,8 @@ impl Distinct {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]
@@ -199,12 +169,5 @@ mod tests {
             let n = (0..10).filter_map(of).count() as u64;
             assert_eq!(tallies.companies(group), n);
         }
-    }
-
-    #[test]
-    fn numbers_are_given_once() {
-        let mut numbers: Numbers<&str> = Numbers::new();
-        assert_eq!(["a", "b", "a"].map(|v| numbers.of(&v)), [0, 1, 0]);
-        assert_eq!(numbers.into_values(), ["a", "b"]);
     }
 }
