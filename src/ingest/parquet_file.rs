@@ -21,6 +21,10 @@ use crate::model::observation::{OBSERVATIONS, SCHEMA_KEY, SCHEMA_VERSION, column
 /// Rows of a row group: the unit of work of a night, and of what pruning can leave out.
 const GROUP_ROWS: usize = 131_072;
 
+/// Bytes of text of a row group, about: one of long rows ends early, as a night refuses to unpack one of
+/// more than 4 GiB.
+const GROUP_BYTES: usize = 1 << 30;
+
 /// Rows of a page, but for texts that are long. Rows come in steps of so many: then pages end in
 /// the same places however they come, and the same rows give the same bytes.
 pub(super) const PAGE_ROWS: usize = 16_384;
@@ -45,7 +49,8 @@ const UNLIKE: &[&str] = &[
     c::EXTRA,
 ];
 
-/// A snapshot while it is written: zstd, row groups of 131,072 rows, pages of 16,384, page index for the columns
+/// A snapshot while it is written: zstd, row groups of 131,072 rows (fewer where rows are
+/// long), pages of 16,384, page index for the columns
 /// that rows are sorted by, counts of nulls where pruning asks for them, and the schema's version under [`SCHEMA_KEY`].
 pub struct SnapshotWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
@@ -53,6 +58,7 @@ pub struct SnapshotWriter<W: Write + Send> {
     constants: Constants,
     /// The row group that is being filled.
     group: Option<Group>,
+    group_bytes: usize,
     n_groups: usize,
 }
 
@@ -71,6 +77,7 @@ impl<W: Write + Send> SnapshotWriter<W> {
             file,
             factory,
             group: None,
+            group_bytes: GROUP_BYTES,
             n_groups: 0,
         })
     }
@@ -86,9 +93,10 @@ impl<W: Write + Send> SnapshotWriter<W> {
                 Some(group) => group,
                 none => none.insert(Group::open(&self.factory, self.n_groups).map_err(failure)?),
             };
-            let n_rows = (GROUP_ROWS - group.n_rows).min(rows.n_rows - from);
+            let page_rows = PAGE_ROWS - group.n_rows % PAGE_ROWS;
+            let n_rows = page_rows.min(rows.n_rows - from);
             group.write(rows, from, n_rows).map_err(failure)?;
-            if group.n_rows == GROUP_ROWS {
+            if group.n_rows >= GROUP_ROWS || group.n_bytes >= self.group_bytes {
                 self.end_group().map_err(failure)?;
             }
             from += n_rows;
@@ -191,6 +199,45 @@ mod tests {
         assert_eq!(failure(full.into()).kind, Kind::TryLater);
         let ours = ArrowError::OffsetOverflowError(1 << 31);
         assert_eq!(failure(ours.into()).kind, Kind::OurBug);
+    }
+
+    /// Where a group of long rows ends follows from the rows alone.
+    #[test]
+    fn a_group_of_long_rows_ends_early() {
+        let n_rows = 3 * PAGE_ROWS;
+        let texts: Vec<String> = (0..n_rows).map(|n| format!("{n:08}")).collect();
+        let columns = OBSERVATIONS.fields().iter().map(|field| {
+            if field.name() == c::PRODUCT {
+                Values::Each(Arc::new(StringArray::from(texts.clone())))
+            } else if field.name() == c::EXTRA {
+                Values::One(Arc::new(StringArray::from(vec!["{}"])))
+            } else {
+                Values::One(new_null_array(field.data_type(), 1))
+            }
+        });
+        let rows = Sorted {
+            n_rows,
+            columns: columns.collect(),
+        };
+        let of = |group_bytes| {
+            let mut bytes = Vec::new();
+            let mut writer = SnapshotWriter::open(&mut bytes).unwrap();
+            writer.group_bytes = group_bytes;
+            writer.write(&rows).unwrap();
+            writer.close(&Profile::default()).unwrap();
+            let reader = parquet::file::serialized_reader::SerializedFileReader::new(
+                bytes::Bytes::from(bytes),
+            )
+            .unwrap();
+            let metadata = parquet::file::reader::FileReader::metadata(&reader).clone();
+            let groups = metadata.row_groups().iter();
+            groups.map(|g| g.num_rows()).collect::<Vec<i64>>()
+        };
+        let page = PAGE_ROWS as i64;
+        assert_eq!(of(GROUP_BYTES), [3 * page]);
+        // Ten bytes a row: a group ends with the page that reaches its measure.
+        assert_eq!(of(10 * PAGE_ROWS), [page; 3]);
+        assert_eq!(of(10 * PAGE_ROWS + 1), [2 * page, page]);
     }
 
     /// As often as it stands in a page, this constant takes more than 31 bits address.

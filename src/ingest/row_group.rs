@@ -42,6 +42,8 @@ pub(super) struct GroupColumn {
 pub(super) struct Group {
     pub columns: Vec<GroupColumn>,
     pub n_rows: usize,
+    /// Bytes of text.
+    pub n_bytes: usize,
 }
 
 impl Group {
@@ -58,6 +60,7 @@ impl Group {
         Ok(Self {
             columns: columns.collect(),
             n_rows: 0,
+            n_bytes: 0,
         })
     }
 
@@ -66,6 +69,10 @@ impl Group {
     pub fn write(&mut self, rows: &Sorted, from: usize, n_rows: usize) -> Result<(), ParquetError> {
         for (column, values) in self.columns.iter_mut().zip(&rows.columns) {
             column.write(values, self.n_rows, from, n_rows)?;
+            self.n_bytes += match values {
+                Values::One(value) => row_bytes::of_rows(value.as_ref(), 0, 1) * n_rows,
+                Values::Each(array) => row_bytes::of_rows(array.as_ref(), from, n_rows),
+            };
         }
         self.n_rows += n_rows;
         Ok(())

@@ -6,7 +6,9 @@ use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::FindingId;
 use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
 use nachtwacht::statistics::guard::{Publication, Seen, Spot};
-use nachtwacht::statistics::period::{Axis, Delivery, Facts, Gather, Span, count, delivery};
+use nachtwacht::statistics::period::{
+    Axis, Delivery, Facts, Figures, Gather, Row, Span, count, count_all, delivery,
+};
 use nachtwacht::statistics::{Counts, Dimension, PeriodKind};
 use proptest::prelude::*;
 
@@ -77,6 +79,28 @@ proptest! {
             }
             let cell = want.iter().find(|c| c.period.kind == kind && c.dimension == Dimension::Total).unwrap();
             prop_assert_eq!(total[0].figures.counts, cell.counts, "{}", span);
+        }
+    }
+
+    /// Findings here are of several companies too.
+    #[test]
+    fn tables_counted_at_once_are_those_counted_alone(sketches in sketches()) {
+        let (ledger, _) = history(&in_ledger_order(&sketches));
+        let facts = facts(&ledger.records, "2021-12-01..2022-03-12");
+        let pairs = Axis::ALL.iter().flat_map(|a| Axis::ALL.iter().filter(move |b| a != *b).map(move |b| vec![*a, *b]));
+        let tables: Vec<Vec<Axis>> = Axis::ALL.iter().map(|a| vec![*a]).chain([vec![]]).chain(pairs).collect();
+        let at_once = count_all(&facts, &tables);
+        for (axes, rows) in tables.iter().zip(&at_once) {
+            prop_assert_eq!(rows, &count(&facts, axes), "{:?}", axes);
+            // The same rows, whichever axis comes first.
+            let reversed: Vec<Axis> = axes.iter().rev().copied().collect();
+            let other = tables.iter().position(|t| *t == reversed).and_then(|i| at_once.get(i)).unwrap();
+            let figures = |rows: &[Row], turned: bool| -> BTreeMap<Vec<String>, Figures> {
+                let key = |row: &Row| if turned { row.key.iter().rev().cloned().collect() } else { row.key.clone() };
+                rows.iter().map(|row| (key(row), row.figures.clone())).collect()
+            };
+            prop_assert_eq!(figures(rows, false), figures(other, true), "{:?}", axes);
+            prop_assert!(rows.is_sorted_by(|a, b| a.key < b.key), "{:?}", axes);
         }
     }
 

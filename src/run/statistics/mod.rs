@@ -189,13 +189,12 @@ fn security_txt(loaded: &Loaded, place: &Place, facts: &Facts) -> Result<Option<
 
 /// The total, then every table of the job.
 fn tables(facts: &Facts, of: &[Vec<period::Axis>]) -> Vec<Table> {
-    std::iter::once(&Vec::new())
-        .chain(of)
-        .map(|axes| Table {
-            axes: axes.clone(),
-            rows: period::count(facts, axes),
-        })
-        .collect()
+    let all: Vec<Vec<period::Axis>> = std::iter::once(Vec::new())
+        .chain(of.iter().cloned())
+        .collect();
+    let rows = period::count_all(facts, &all);
+    let tables = all.into_iter().zip(rows);
+    tables.map(|(axes, rows)| Table { axes, rows }).collect()
 }
 
 fn internal_files(counted: &Counted, tables: &[Table]) -> Result<Files, Failure> {

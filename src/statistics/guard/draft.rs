@@ -7,7 +7,7 @@ use super::noise::Noise;
 use super::protect::{Before, Draft};
 use super::publication::{Publication, Spot};
 use super::risk::{Contribution, Contributions, Rules, targets};
-use crate::statistics::period::{Axis, Facts, InWindow, Row, Window, count, count_in, slices};
+use crate::statistics::period::{Axis, Facts, InWindow, Row, Window, count_all, count_in, slices};
 
 /// What a draft is counted from.
 pub struct Counting<'f> {
@@ -29,18 +29,19 @@ pub fn draft(counting: &Counting<'_>) -> Draft {
         span: facts.span(),
         ledger_seq: counting.ledger_seq,
         tables: counting.tables.clone(),
-        cells: contributions(&counting.tables, &|axes| count(facts, axes)),
+        cells: contributions(&counting.tables, |tables| count_all(facts, tables)),
         noise: counting.noise,
     }
 }
 
 fn contributions(
     tables: &BTreeSet<Vec<Axis>>,
-    count: &dyn Fn(&[Axis]) -> Vec<Row>,
+    count_all: impl Fn(&[Vec<Axis>]) -> Vec<Vec<Row>>,
 ) -> Contributions {
     let mut cells = Contributions::new();
-    for axes in tables {
-        for row in count(axes) {
+    let tables: Vec<Vec<Axis>> = tables.iter().cloned().collect();
+    for (axes, rows) in tables.iter().zip(count_all(&tables)) {
+        for row in rows {
             let counts = row.figures.counts;
             let values = [counts.companies, counts.notifications, counts.findings];
             if !axes.is_empty() && values == [0; 3] {
@@ -79,7 +80,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     let tables = earlier.iter().flat_map(|p| &p.tables);
     let tables: BTreeSet<Vec<Axis>> = tables.chain(&draft.tables).cloned().collect();
     for (which, of) in subsets(&sliced.slices, windows.len()) {
-        let whole = contributions(&tables, &|axes| count_in(facts, axes, &sliced, &of));
+        let whole = contributions(&tables, |tables| count_in(facts, tables, &sliced, &of));
         let Which::Publication(p) = which else {
             let left = targets(&which, &whole, rules).into_iter();
             let is_lasting = |t: &Target| !t.spot.axes().iter().any(|a| a.is_of_period());
@@ -89,7 +90,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
         let own = match (earlier.get(p), windows.get(p)) {
             (Some(earlier), Some(window)) => {
                 let of_window = InWindow::of(facts, window);
-                let own = contributions(&earlier.tables, &|axes| of_window.count(axes));
+                let own = contributions(&earlier.tables, |tables| of_window.count_all(tables));
                 all.extend(targets(&which, &own, rules));
                 own
             }

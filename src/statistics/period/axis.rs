@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Companies, Facts, Item, Letter};
-use crate::model::company::text_enum;
+use crate::model::company::{Channel, text_enum};
 use crate::model::ledger_record::Frozen;
 use crate::model::threat::Urgency;
-use crate::statistics::{counted, sector};
+use crate::statistics::sector;
 
 text_enum! {
     /// What a table is split by. A company's attributes are those frozen in its newest letter of
@@ -85,49 +85,79 @@ impl Axis {
     }
 }
 
-/// The group of every letter or item, as numbers.
-pub(super) enum Groups {
-    Company(Vec<u32>),
-    Letter(Vec<u32>),
-    Item(Vec<u32>),
+/// An axis over the facts: how a group is found, and the values behind the numbers of groups,
+/// sorted. Not each of them need occur.
+pub(super) struct Column {
+    pub(super) by: By,
+    pub(super) values: Vec<String>,
 }
 
-/// An axis over the facts: groups, and the values behind their numbers, sorted.
-pub(super) struct Column {
-    groups: Groups,
-    pub(super) values: Vec<String>,
+/// How a group is found.
+pub(super) enum By {
+    /// By company: the group of each.
+    Company(Vec<u32>),
+    /// By letter or item: the group of each number of the field.
+    Item(Field, Vec<u32>),
+}
+
+/// A field of a letter or an item.
+#[derive(Clone, Copy)]
+pub(super) enum Field {
+    Threat,
+    Trigger,
+    Feed,
+    Urgency,
+    Channel,
+    Kind,
+    /// Months since this one, as `year * 12 + month`.
+    Month(i32),
+}
+
+impl Field {
+    /// The field's number; `kind` is what the notification is, one of the ranks of `counted`.
+    #[inline]
+    pub(super) fn number(self, letter: &Letter, item: &Item, kind: u32) -> u32 {
+        match self {
+            Self::Threat => u32::from(item.threat),
+            Self::Trigger => item.trigger,
+            Self::Feed => u32::from(item.feed),
+            Self::Urgency => item.urgency as u32,
+            Self::Channel => letter.channel as u32,
+            Self::Kind => kind,
+            Self::Month(first) => month(letter).abs_diff(first),
+        }
+    }
+}
+
+fn month(letter: &Letter) -> i32 {
+    let date = letter.night.date();
+    i32::from(date.year()) * 12 + i32::from(date.month()) - 1
 }
 
 impl Column {
     pub(super) fn of(axis: Axis, facts: &Facts, companies: &Companies) -> Self {
         match axis {
-            Axis::Channel => by_letter(facts, |l| l.channel, |c| c.to_string()),
-            Axis::Month => by_letter(
-                facts,
-                |l| (l.night.date().year(), l.night.date().month()),
-                |(year, month)| format!("{year:04}-{month:02}"),
-            ),
-            Axis::Kind => by_kind(facts),
-            Axis::Threat => by_item(&facts.threats, facts, |i| u32::from(i.threat)),
-            Axis::Trigger => by_item(&facts.triggers, facts, |i| i.trigger),
-            Axis::Feed => by_item(&facts.feeds, facts, |i| u32::from(i.feed)),
-            Axis::Urgency => {
-                let names = [Urgency::Urgent, Urgency::Normal].map(|u| u.to_string());
-                by_item(&names, facts, |i| u32::from(i.urgency == Urgency::Normal))
-            }
+            Axis::Threat => by_item(Field::Threat, facts.threats.iter().cloned()),
+            Axis::Trigger => by_item(Field::Trigger, facts.triggers.iter().cloned()),
+            Axis::Feed => by_item(Field::Feed, facts.feeds.iter().cloned()),
+            Axis::Urgency => by_item(Field::Urgency, Urgency::ALL.iter().map(ToString::to_string)),
+            Axis::Channel => by_item(Field::Channel, Channel::ALL.iter().map(ToString::to_string)),
+            Axis::Kind => by_item(Field::Kind, KINDS.iter().map(|k| (*k).to_owned())),
+            Axis::Month => by_month(facts),
             _ => by_company(axis, facts, companies),
         }
     }
-
-    pub(super) fn group(&self, letter_idx: usize, letter: &Letter, item_idx: usize) -> usize {
-        let found = match &self.groups {
-            Groups::Company(groups) => groups.get(letter.company as usize),
-            Groups::Letter(groups) => groups.get(letter_idx),
-            Groups::Item(groups) => groups.get(item_idx),
-        };
-        found.map_or(0, |g| *g as usize)
-    }
 }
+
+/// By the ranks of `counted`. A notification is of the strongest kind among its items.
+const KINDS: [&str; 6] = [
+    "first",
+    "relapse",
+    "escalation",
+    "reminder",
+    "correction",
+    "repeated",
+];
 
 /// Replaces texts by their position among the sorted distinct ones.
 fn coded(texts: impl Iterator<Item = String>) -> (Vec<u32>, Vec<String>) {
@@ -151,47 +181,20 @@ fn coded(texts: impl Iterator<Item = String>) -> (Vec<u32>, Vec<String>) {
     )
 }
 
-/// Few distinct values, each of which becomes a text once.
-fn by_letter<K: Copy + Ord>(
-    facts: &Facts,
-    of: impl Fn(&Letter) -> K,
-    text: impl Fn(K) -> String,
-) -> Column {
-    let mut known: Vec<K> = Vec::new();
-    let mut last: Option<(K, u32)> = None;
-    let raw = facts.letters.iter().map(|letter| {
-        let key = of(letter);
-        if let Some((_, number)) = last.filter(|(k, _)| *k == key) {
-            return number;
-        }
-        let number = known.iter().position(|k| *k == key).unwrap_or_else(|| {
-            known.push(key);
-            known.len() - 1
-        });
-        last = Some((key, number as u32));
-        number as u32
-    });
-    let raw: Vec<u32> = raw.collect();
-    let (place, values) = coded(known.into_iter().map(text));
-    let of = |n: u32| place.get(n as usize).copied().unwrap_or_default();
+fn by_item(field: Field, names: impl Iterator<Item = String>) -> Column {
+    let (place, values) = coded(names);
     Column {
-        groups: Groups::Letter(raw.into_iter().map(of).collect()),
+        by: By::Item(field, place),
         values,
     }
 }
 
-fn by_item(names: &[String], facts: &Facts, number: impl Fn(&Item) -> u32) -> Column {
-    let (place, values) = coded(names.iter().cloned());
-    let of = |item: &Item| {
-        place
-            .get(number(item) as usize)
-            .copied()
-            .unwrap_or_default()
-    };
-    Column {
-        groups: Groups::Item(facts.items.iter().map(of).collect()),
-        values,
-    }
+/// From the first month with a letter to the last.
+fn by_month(facts: &Facts) -> Column {
+    let months = || facts.letters.iter().map(month);
+    let (first, last) = (months().min().unwrap_or(0), months().max().unwrap_or(0));
+    let name = |m: i32| format!("{:04}-{:02}", m.div_euclid(12), m.rem_euclid(12) + 1);
+    by_item(Field::Month(first), (first..=last).map(name))
 }
 
 /// Companies share their attributes, so each set of them becomes a text once.
@@ -200,7 +203,7 @@ fn by_company(axis: Axis, facts: &Facts, companies: &Companies) -> Column {
         let texts = companies.warnings.iter();
         let (groups, values) = coded(texts.map(|n| warnings_class(*n).to_owned()));
         return Column {
-            groups: Groups::Company(groups),
+            by: By::Company(groups),
             values,
         };
     }
@@ -219,7 +222,7 @@ fn by_company(axis: Axis, facts: &Facts, companies: &Companies) -> Column {
     let last = place.last().copied().unwrap_or_default();
     let of = |frozen: &u32| place.get(*frozen as usize).copied().unwrap_or(last);
     Column {
-        groups: Groups::Company(companies.frozen.iter().map(of).collect()),
+        by: By::Company(companies.frozen.iter().map(of).collect()),
         values,
     }
 }
@@ -231,44 +234,5 @@ const fn warnings_class(n: u32) -> &'static str {
         2 => "2",
         3..=5 => "3-5",
         _ => "6+",
-    }
-}
-
-/// A notification is of the strongest kind among its items.
-fn by_kind(facts: &Facts) -> Column {
-    const KINDS: [&str; 6] = [
-        "first",
-        "relapse",
-        "escalation",
-        "reminder",
-        "correction",
-        "repeated",
-    ];
-    let (place, values) = coded(KINDS.iter().map(|k| (*k).to_owned()));
-    let of = |rank: u32| place.get(rank as usize).copied().unwrap_or_default();
-    let mut groups = vec![0u32; facts.items.len()];
-    for letter in &facts.letters {
-        let (items, first) = (letter.items(&facts.items), letter.first_item());
-        let of_letter = groups
-            .get_mut(first..first + items.len())
-            .unwrap_or_default();
-        let pairs = items.chunk_by(|a, b| a.trigger == b.trigger);
-        let mut at = 0;
-        for pair in pairs {
-            let strongest = pair.iter().map(Item::rank).min().unwrap_or_default();
-            let rank = if letter.is_repeated {
-                counted::REPEATED
-            } else {
-                strongest
-            };
-            for group in of_letter.iter_mut().skip(at).take(pair.len()) {
-                *group = of(rank);
-            }
-            at += pair.len();
-        }
-    }
-    Column {
-        groups: Groups::Item(groups),
-        values,
     }
 }

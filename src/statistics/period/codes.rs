@@ -7,60 +7,6 @@ pub(super) use crate::model::mixed::{Fast, Numbers};
 /// Bits of a dense table at most: 64 MiB.
 const MOST_BITS: usize = 1 << 29;
 
-/// How much each company has in each group, and the most that one has. Companies come one after the
-/// other: what one has in a group is known when the next one comes.
-pub(super) struct Tallies {
-    groups: Vec<Tally>,
-}
-
-#[derive(Clone)]
-struct Tally {
-    company: u32,
-    n: u32,
-    most: u32,
-    n_companies: u32,
-}
-
-impl Tallies {
-    pub(super) fn new(n_groups: usize) -> Self {
-        let none = Tally {
-            company: u32::MAX,
-            n: 0,
-            most: 0,
-            n_companies: 0,
-        };
-        Self {
-            groups: vec![none; n_groups],
-        }
-    }
-
-    /// One more of the company in the group; true where it is its first there.
-    pub(super) fn add(&mut self, group: usize, company: u32) -> bool {
-        let Some(tally) = self.groups.get_mut(group) else {
-            return false;
-        };
-        let is_new = tally.company != company;
-        if is_new {
-            tally.company = company;
-            tally.n = 0;
-            tally.n_companies += 1;
-        }
-        tally.n += 1;
-        tally.most = tally.most.max(tally.n);
-        is_new
-    }
-
-    pub(super) fn most(&self, group: usize) -> u64 {
-        self.groups.get(group).map_or(0, |t| u64::from(t.most))
-    }
-
-    pub(super) fn companies(&self, group: usize) -> u64 {
-        self.groups
-            .get(group)
-            .map_or(0, |t| u64::from(t.n_companies))
-    }
-}
-
 /// Distinct things, counted apart for each group.
 pub(super) struct Distinct {
     n_groups: usize,
@@ -92,7 +38,6 @@ impl Distinct {
 
     /// Counts the thing in its group; false where it was counted already.
     pub(super) fn add(&mut self, group: usize, thing: u32) -> bool {
-        // Things of a company have numbers near each other, so this is near too.
         let at = thing as usize * self.n_groups + group;
         let is_new = if self.bits.is_empty() {
             let Some(first) = self.first.get_mut(thing as usize) else {
@@ -126,8 +71,6 @@ impl Distinct {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
     #[test]
@@ -145,29 +88,6 @@ mod tests {
         for group in 0..3 {
             assert_eq!(dense.count(group), sparse.count(group));
             assert!(dense.count(group) > 50);
-        }
-    }
-
-    #[test]
-    fn the_most_that_a_company_has_is_known_where_companies_come_in_order() {
-        let mut tallies = Tallies::new(3);
-        let mut naive = HashMap::<(usize, u32), u64>::new();
-        let mut n = 3u32;
-        for company in 0..10 {
-            for _ in 0..30 {
-                n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                // The last group knows few of them.
-                let group = (n >> 8) as usize % if company % 4 == 0 { 3 } else { 2 };
-                let is_new = !naive.contains_key(&(group, company));
-                assert_eq!(tallies.add(group, company), is_new);
-                *naive.entry((group, company)).or_default() += 1;
-            }
-        }
-        for group in 0..3 {
-            let of = |company| naive.get(&(group, company)).copied();
-            assert_eq!(Some(tallies.most(group)), (0..10).filter_map(of).max());
-            let n = (0..10).filter_map(of).count() as u64;
-            assert_eq!(tallies.companies(group), n);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! four bytes for each company, asset and finding, and the texts. Earlier letters are kept for the
 //! tries that follow them alone, and not for longer than [`LOOK_BACK_DAYS`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -14,6 +14,7 @@ use super::codes::{Fast, Numbers};
 use super::delivery::State;
 use super::keys::Keys;
 use super::late::Late;
+use super::tally::Thing;
 use crate::model::columns::{Columns, Letters, NONE, Notes, What};
 use crate::model::company::Channel;
 use crate::model::encoder::{day_number, night_of};
@@ -97,8 +98,9 @@ pub struct Facts {
     pub(super) letters: Vec<Letter>,
     pub(super) items: Vec<Item>,
     pub(super) n_companies: usize,
-    pub(super) n_findings: usize,
-    pub(super) n_assets: usize,
+    /// Findings and assets that several companies have; all others have numbers that follow each
+    /// other within a company.
+    pub(super) shared: [HashSet<u32, Fast>; 2],
     pub(super) frozen: Vec<Frozen>,
     pub(super) triggers: Vec<String>,
     pub(super) threats: Vec<String>,
@@ -330,8 +332,7 @@ impl Gather {
             letters: Vec::new(),
             items: Vec::new(),
             n_companies: 0,
-            n_findings: 0,
-            n_assets: 0,
+            shared: <[HashSet<u32, Fast>; 2]>::default(),
             frozen: self.frozen.into_values(),
             triggers: self.triggers.into_values(),
             threats: self.threats.into_values(),
@@ -489,7 +490,19 @@ impl Facts {
         Companies::of(letters, &self.items, self.n_companies)
     }
 
-    pub(super) fn frozen(&self, number: u32) -> Option<&Frozen> {
-        self.frozen.get(number as usize)
+    pub(super) fn is_participant(&self, frozen: u32) -> bool {
+        let frozen = self.frozen.get(frozen as usize);
+        frozen.is_some_and(|f| f.participant)
+    }
+
+    /// Do several companies have it?
+    #[inline]
+    pub(super) fn is_shared(&self, thing: Thing, number: u32) -> bool {
+        let [findings, assets] = &self.shared;
+        let of = match thing {
+            Thing::Finding => findings,
+            Thing::Asset => assets,
+        };
+        !of.is_empty() && of.contains(&number)
     }
 }

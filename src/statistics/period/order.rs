@@ -1,5 +1,8 @@
 //! Puts the letters of a period into the order of companies.
 
+use std::collections::HashSet;
+
+use super::codes::Fast;
 use super::facts::{Facts, Ids, Item, Letter};
 use crate::model::columns::NONE;
 
@@ -14,28 +17,33 @@ impl Facts {
         drop(items);
         let mut room = Room::default();
         for part in 0..parted.n_parts() {
-            let (letters, items) = parted.in_order(part, &mut room);
-            for letter in letters.iter_mut() {
-                let old = letter.company as usize;
-                letter.company = companies.of(letter.company);
-                if let (Some(keys), Some(id)) = (&mut self.keys, ids.companies.get(old)) {
-                    keys.company(letter.company, *id);
+            let (first_item, letters, items) = parted.in_order(part, &mut room);
+            for of_company in letters.chunk_by_mut(|a, b| a.company == b.company) {
+                assets.begin();
+                findings.begin();
+                for letter in of_company {
+                    let old = letter.company as usize;
+                    letter.company = companies.of(letter.company);
+                    if let (Some(keys), Some(id)) = (&mut self.keys, ids.companies.get(old)) {
+                        keys.company(letter.company, *id);
+                    }
+                    let range = letter.range();
+                    let range = range.start - first_item..range.end - first_item;
+                    for item in items.get_mut(range).unwrap_or_default() {
+                        let old = item.finding as usize;
+                        item.finding = findings.of(item.finding);
+                        if let (Some(keys), Some(id)) = (&mut self.keys, ids.findings.get(old)) {
+                            keys.finding(item.finding, *id);
+                        }
+                        item.asset = assets.of(item.asset);
+                    }
                 }
-            }
-            for item in items {
-                let old = item.finding as usize;
-                item.finding = findings.of(item.finding);
-                if let (Some(keys), Some(id)) = (&mut self.keys, ids.findings.get(old)) {
-                    keys.finding(item.finding, *id);
-                }
-                item.asset = assets.of(item.asset);
             }
         }
+        self.shared = [findings.shared, assets.shared];
         self.letters = parted.letters;
         self.items = parted.items;
         self.n_companies = companies.n as usize;
-        self.n_assets = assets.n as usize;
-        self.n_findings = findings.n as usize;
     }
 }
 
@@ -109,8 +117,9 @@ impl Parted {
         self.starts.len().saturating_sub(1)
     }
 
-    /// A part's letters by company, those of one in the order of the ledger, and their items.
-    fn in_order(&mut self, part: usize, room: &mut Room) -> (&mut [Letter], &mut [Item]) {
+    /// A part's letters by company, those of one in the order of the ledger, and their items, of
+    /// which the position of the first comes before them.
+    fn in_order(&mut self, part: usize, room: &mut Room) -> (usize, &mut [Letter], &mut [Item]) {
         let at = |part: usize| self.starts.get(part).copied().unwrap_or_default();
         let ((from, first_item), (until, end)) = (at(part), at(part + 1));
         let letters = self.letters.get_mut(from..until).unwrap_or_default();
@@ -152,7 +161,7 @@ impl Parted {
             letter.first_item = u32::try_from(first_item + next).unwrap_or(NONE);
             next += n_items;
         }
-        (letters, items)
+        (first_item, letters, items)
     }
 }
 
@@ -163,10 +172,15 @@ struct Room {
     items: Vec<Item>,
 }
 
-/// Numbers from 0 in the order of their first appearance.
+/// Numbers from 0 in the order of their first appearance. What a company alone has gets numbers that
+/// follow each other.
 struct Renumber {
     of: Vec<u32>,
     n: u32,
+    /// The first number that is the company's own.
+    first: u32,
+    /// New numbers of what several companies have.
+    shared: HashSet<u32, Fast>,
 }
 
 impl Renumber {
@@ -174,7 +188,14 @@ impl Renumber {
         Self {
             of: vec![NONE; n],
             n: 0,
+            first: 0,
+            shared: HashSet::default(),
         }
+    }
+
+    /// The next company follows.
+    const fn begin(&mut self) {
+        self.first = self.n;
     }
 
     fn of(&mut self, number: u32) -> u32 {
@@ -184,6 +205,8 @@ impl Renumber {
         if *new == NONE {
             *new = self.n;
             self.n += 1;
+        } else if *new < self.first {
+            self.shared.insert(*new);
         }
         *new
     }

@@ -45,10 +45,10 @@ impl<'f> InWindow<'f> {
         }
     }
 
-    /// As `count`.
+    /// As `count_all`.
     #[must_use]
-    pub fn count(&self, axes: &[Axis]) -> Vec<Row> {
-        count_where(self.facts, &self.companies, axes, &|letter_idx| {
+    pub fn count_all(&self, tables: &[Vec<Axis>]) -> Vec<Vec<Row>> {
+        count_where(self.facts, &self.companies, tables, &|letter_idx| {
             self.is_in.get(letter_idx) == Some(&true)
         })
     }
@@ -84,11 +84,16 @@ pub fn slices(facts: &Facts, windows: &[Window]) -> Sliced {
     }
 }
 
-/// As `count`, of the letters in these slices alone; companies are what they are in all of the
+/// As `count_all`, of the letters in these slices alone; companies are what they are in all of the
 /// facts.
 #[must_use]
-pub fn count_in(facts: &Facts, axes: &[Axis], sliced: &Sliced, of: &BTreeSet<usize>) -> Vec<Row> {
-    count_where(facts, &facts.companies, axes, &|letter_idx| {
+pub fn count_in(
+    facts: &Facts,
+    tables: &[Vec<Axis>],
+    sliced: &Sliced,
+    of: &BTreeSet<usize>,
+) -> Vec<Vec<Row>> {
+    count_where(facts, &facts.companies, tables, &|letter_idx| {
         let slice = sliced.of_letter.get(letter_idx).copied().flatten();
         slice.is_some_and(|s| of.contains(&s))
     })
