@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Companies, Facts, Item, Letter};
+use super::facts::{Companies, Facts, Item};
 use crate::model::company::{Channel, text_enum};
 use crate::model::ledger_record::Frozen;
+use crate::model::night::Night;
 use crate::model::threat::Urgency;
 use crate::statistics::sector;
 
@@ -114,23 +115,33 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// The field's number; `kind` is what the notification is, one of the ranks of `counted`.
+    /// The field's number.
     #[inline]
-    pub(super) fn number(self, letter: &Letter, item: &Item, kind: u32) -> u32 {
+    pub(super) fn number(self, of: &Said) -> u32 {
         match self {
-            Self::Threat => u32::from(item.threat),
-            Self::Trigger => item.trigger,
-            Self::Feed => u32::from(item.feed),
-            Self::Urgency => item.urgency as u32,
-            Self::Channel => letter.channel as u32,
-            Self::Kind => kind,
-            Self::Month(first) => month(letter).abs_diff(first),
+            Self::Threat => u32::from(of.item.threat),
+            Self::Trigger => of.item.trigger,
+            Self::Feed => u32::from(of.item.feed),
+            Self::Urgency => of.item.urgency as u32,
+            Self::Channel => of.channel as u32,
+            Self::Kind => u32::from(of.kind),
+            Self::Month(first) => month(of.night).abs_diff(first),
         }
     }
 }
 
-fn month(letter: &Letter) -> i32 {
-    let date = letter.night.date();
+/// What a letter says in one of its items.
+#[derive(Clone, Copy)]
+pub(super) struct Said {
+    pub item: Item,
+    pub night: Night,
+    pub channel: Channel,
+    /// What its notification is, one of the ranks of `counted`.
+    pub kind: u8,
+}
+
+fn month(night: Night) -> i32 {
+    let date = night.date();
     i32::from(date.year()) * 12 + i32::from(date.month()) - 1
 }
 
@@ -191,7 +202,7 @@ fn by_item(field: Field, names: impl Iterator<Item = String>) -> Column {
 
 /// From the first month with a letter to the last.
 fn by_month(facts: &Facts) -> Column {
-    let months = || facts.letters.iter().map(month);
+    let months = || facts.letters.iter().map(|l| month(l.night));
     let (first, last) = (months().min().unwrap_or(0), months().max().unwrap_or(0));
     let name = |m: i32| format!("{:04}-{:02}", m.div_euclid(12), m.rem_euclid(12) + 1);
     by_item(Field::Month(first), (first..=last).map(name))

@@ -37,6 +37,7 @@ impl Distinct {
     }
 
     /// Counts the thing in its group; false where it was counted already.
+    #[inline]
     pub(super) fn add(&mut self, group: usize, thing: u32) -> bool {
         let at = thing as usize * self.n_groups + group;
         let is_new = if self.bits.is_empty() {

@@ -68,10 +68,11 @@ pub(super) fn count_where(
     for letters in facts.letters.chunk_by(same) {
         let counted = (at..)
             .zip(letters)
-            .filter(|(letter_idx, letter)| letter.counts() && is_in(*letter_idx));
-        one.take(counted.map(|(_, letter)| *letter));
+            .filter(|(letter_idx, letter)| letter.counts() && is_in(*letter_idx))
+            .map(|(_, letter)| letter);
         at += letters.len();
-        if one.letters.is_empty() {
+        let company = letters.first().map_or(0, |l| l.company);
+        if !one.take(company, counted) {
             continue;
         }
         for table in &mut tables {

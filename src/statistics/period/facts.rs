@@ -98,8 +98,10 @@ pub struct Facts {
     pub(super) letters: Vec<Letter>,
     pub(super) items: Vec<Item>,
     pub(super) n_companies: usize,
-    /// Findings and assets that several companies have; all others have numbers that follow each
-    /// other within a company.
+    /// Findings and assets that one company alone has: its first numbers, by company; the others
+    /// follow. The last one is the end.
+    pub(super) own: [Vec<u32>; 2],
+    /// Findings and assets that several companies have.
     pub(super) shared: [HashSet<u32, Fast>; 2],
     pub(super) frozen: Vec<Frozen>,
     pub(super) triggers: Vec<String>,
@@ -332,6 +334,7 @@ impl Gather {
             letters: Vec::new(),
             items: Vec::new(),
             n_companies: 0,
+            own: <[Vec<u32>; 2]>::default(),
             shared: <[HashSet<u32, Fast>; 2]>::default(),
             frozen: self.frozen.into_values(),
             triggers: self.triggers.into_values(),
@@ -493,6 +496,18 @@ impl Facts {
     pub(super) fn is_participant(&self, frozen: u32) -> bool {
         let frozen = self.frozen.get(frozen as usize);
         frozen.is_some_and(|f| f.participant)
+    }
+
+    /// Numbers of what the company alone has: the first, and how many there are at most.
+    pub(super) fn own(&self, thing: Thing, company: u32) -> (u32, usize) {
+        let [findings, assets] = &self.own;
+        let firsts = match thing {
+            Thing::Finding => findings,
+            Thing::Asset => assets,
+        };
+        let at = |company: usize| firsts.get(company).copied().unwrap_or_default();
+        let (first, end) = (at(company as usize), at(company as usize + 1));
+        (first, end.saturating_sub(first) as usize)
     }
 
     /// Do several companies have it?

@@ -27,6 +27,7 @@ impl Histogram {
         }
     }
 
+    #[inline]
     pub(super) fn add(&mut self, value: u32) {
         let at = value as usize;
         if at >= self.in_a_row {

@@ -30,6 +30,7 @@ impl Marks {
     }
 
     /// Marks the thing in its group; false where it was marked already.
+    #[inline]
     pub(super) fn add(&mut self, thing: usize, group: usize) -> bool {
         let at = thing * self.n_groups + group;
         if self.is_set {

@@ -19,6 +19,7 @@ mod local_day;
 mod marks;
 mod one_company;
 mod order;
+mod renumber;
 mod security_txt;
 mod slice;
 mod span;

@@ -1,25 +1,22 @@
 //! The letters of one company, and what they add to every table in which it stands in one row.
 
-use super::facts::{Facts, Item, Letter};
-use super::tally::{Groups, Room, Tally, Thing, letter};
+use super::facts::{Facts, Letter};
+use super::tally::{Groups, Room, Single, Tally, Thing, letter, single};
 
 /// The letters of one company that are counted; room that is used again for the next one.
 pub(super) struct OneCompany<'f> {
     pub facts: &'f Facts,
-    pub letters: Vec<Letter>,
+    /// Its number.
+    pub company: u32,
+    /// Letters with one item, and the others.
+    pub singles: Vec<Single>,
+    pub others: Vec<Letter>,
     /// Numbers of its own findings and assets, those that no other company has.
-    pub findings: Own,
-    pub assets: Own,
+    pub findings: (u32, usize),
+    pub assets: (u32, usize),
     /// What all of its letters come to.
     pub whole: Whole,
     room: Room,
-}
-
-/// Numbers that follow each other.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Own {
-    pub first: u32,
-    pub n: usize,
 }
 
 /// What the letters of a company come to, and what cannot be added up over companies.
@@ -34,50 +31,52 @@ pub(super) struct Whole {
     pub shared: Vec<(Thing, u32)>,
 }
 
-impl Own {
-    fn of(numbers: impl Iterator<Item = u32>) -> Self {
-        let (mut first, mut last) = (u32::MAX, 0);
-        for number in numbers {
-            first = first.min(number);
-            last = last.max(number);
-        }
-        let n = last.checked_sub(first).map_or(0, |n| n as usize + 1);
-        Self { first, n }
-    }
-}
-
 impl<'f> OneCompany<'f> {
     pub(super) fn new(facts: &'f Facts) -> Self {
         Self {
             facts,
-            letters: Vec::new(),
-            findings: Own::default(),
-            assets: Own::default(),
+            company: 0,
+            singles: Vec::new(),
+            others: Vec::new(),
+            findings: (0, 0),
+            assets: (0, 0),
             whole: Whole::default(),
             room: Room::default(),
         }
     }
 
-    /// Takes the letters of the next company.
-    pub(super) fn take(&mut self, letters: impl Iterator<Item = Letter>) {
-        self.letters.clear();
-        self.letters.extend(letters);
-        let facts = self.facts;
-        let items = || self.letters.iter().flat_map(|l| l.items(&facts.items));
-        let own = |thing: Thing, of: fn(&Item) -> u32| {
-            let numbers = items().map(of);
-            Own::of(numbers.filter(|n| !facts.is_shared(thing, *n)))
-        };
-        self.findings = own(Thing::Finding, |i| i.finding);
-        self.assets = own(Thing::Asset, |i| i.asset);
+    /// Takes those letters of the next company that are counted; false where none is.
+    pub(super) fn take<'l>(
+        &mut self,
+        company: u32,
+        letters: impl Iterator<Item = &'l Letter>,
+    ) -> bool {
+        self.company = company;
+        self.findings = self.facts.own(Thing::Finding, company);
+        self.assets = self.facts.own(Thing::Asset, company);
+        self.singles.clear();
+        self.others.clear();
+        for letter in letters {
+            match Single::of(self, letter) {
+                Some(single) => self.singles.push(single),
+                None => self.others.push(*letter),
+            }
+        }
+        if self.singles.is_empty() && self.others.is_empty() {
+            return false;
+        }
         self.whole.clear();
         let mut room = std::mem::take(&mut self.room);
         let mut whole = std::mem::take(&mut self.whole);
         room.begin(self, 1);
-        for of_company in &self.letters {
-            letter(self, of_company, &mut room, &mut whole, |_, _| 0);
+        for of_one_item in &self.singles {
+            single(self, of_one_item, &mut room, &mut whole, 0);
+        }
+        for of_company in &self.others {
+            letter(self, of_company, &mut room, &mut whole, |_| 0);
         }
         (self.whole, self.room) = (whole, room);
+        true
     }
 }
 
@@ -91,14 +90,22 @@ impl Whole {
 }
 
 impl Groups for Whole {
+    #[inline]
+    fn place(&self, _: usize) -> usize {
+        0
+    }
+
+    #[inline]
     fn tally(&mut self, _: usize) -> Option<&mut Tally> {
         Some(&mut self.tally)
     }
 
+    #[inline]
     fn first(&mut self, _: usize, trigger: u32) {
         self.triggers.push(trigger);
     }
 
+    #[inline]
     fn waited(&mut self, _: usize, hours: u32) {
         self.hours.push(hours);
     }

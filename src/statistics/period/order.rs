@@ -1,49 +1,66 @@
 //! Puts the letters of a period into the order of companies.
 
-use std::collections::HashSet;
-
-use super::codes::Fast;
 use super::facts::{Facts, Ids, Item, Letter};
+use super::renumber::{ByCompany, ByTable, number};
 use crate::model::columns::NONE;
 
 impl Facts {
     /// Letters by company, those of one in the order of the ledger: what is counted by company is
     /// then counted in one place after the other. Numbers become those of the period.
     pub(super) fn put_in_order(&mut self, letters: Vec<Letter>, items: Vec<Item>, ids: &Ids) {
-        let mut companies = Renumber::new(ids.n_companies);
-        let mut assets = Renumber::new(ids.n_assets);
-        let mut findings = Renumber::new(ids.n_findings);
         let mut parted = Parted::of(letters, &items, ids.n_companies);
         drop(items);
         let mut room = Room::default();
         for part in 0..parted.n_parts() {
-            let (first_item, letters, items) = parted.in_order(part, &mut room);
-            for of_company in letters.chunk_by_mut(|a, b| a.company == b.company) {
-                assets.begin();
-                findings.begin();
-                for letter in of_company {
-                    let old = letter.company as usize;
-                    letter.company = companies.of(letter.company);
-                    if let (Some(keys), Some(id)) = (&mut self.keys, ids.companies.get(old)) {
-                        keys.company(letter.company, *id);
-                    }
-                    let range = letter.range();
-                    let range = range.start - first_item..range.end - first_item;
-                    for item in items.get_mut(range).unwrap_or_default() {
-                        let old = item.finding as usize;
-                        item.finding = findings.of(item.finding);
-                        if let (Some(keys), Some(id)) = (&mut self.keys, ids.findings.get(old)) {
-                            keys.finding(item.finding, *id);
-                        }
-                        item.asset = assets.of(item.asset);
-                    }
+            parted.in_order(part, &mut room);
+        }
+        (self.letters, self.items) = (parted.letters, parted.items);
+        self.number_companies(ids);
+        self.number_findings(ids);
+        let assets = ByTable::new(ids.n_assets);
+        let assets = number(&self.letters, &mut self.items, assets, |i| &mut i.asset);
+        let [_, own] = &mut self.own;
+        let [_, shared] = &mut self.shared;
+        (*own, *shared) = (assets.firsts, assets.shared);
+    }
+
+    fn number_companies(&mut self, ids: &Ids) {
+        self.n_companies = 0;
+        let of_companies = self.letters.chunk_by_mut(|a, b| a.company == b.company);
+        for (company, letters) in (0u32..).zip(of_companies) {
+            let old = letters.first().map_or(NONE, |l| l.company);
+            for letter in letters {
+                letter.company = company;
+            }
+            if let (Some(keys), Some(id)) = (&mut self.keys, ids.companies.get(old as usize)) {
+                keys.company(company, *id);
+            }
+            self.n_companies += 1;
+        }
+    }
+
+    fn number_findings(&mut self, ids: &Ids) {
+        let findings = ByCompany::new(ids.n_findings);
+        let mut findings = number(&self.letters, &mut self.items, findings, |i| &mut i.finding);
+        if !findings.shared.is_empty() {
+            // Never in a ledger of ours: what makes a finding's id holds its company.
+            for item in &mut self.items {
+                let old = findings.olds.get(item.finding as usize);
+                item.finding = old.copied().unwrap_or(NONE);
+            }
+            let table = ByTable::new(ids.n_findings);
+            findings = number(&self.letters, &mut self.items, table, |i| &mut i.finding);
+        }
+        if let Some(keys) = &mut self.keys {
+            for (finding, old) in (0..).zip(&findings.olds) {
+                if let Some(id) = ids.findings.get(*old as usize) {
+                    keys.finding(finding, *id);
                 }
             }
         }
-        self.shared = [findings.shared, assets.shared];
-        self.letters = parted.letters;
-        self.items = parted.items;
-        self.n_companies = companies.n as usize;
+        let [own, _] = &mut self.own;
+        let [shared, _] = &mut self.shared;
+        (*own, *shared) = (findings.firsts, findings.shared);
     }
 }
 
@@ -117,9 +134,9 @@ impl Parted {
         self.starts.len().saturating_sub(1)
     }
 
-    /// A part's letters by company, those of one in the order of the ledger, and their items, of
-    /// which the position of the first comes before them.
-    fn in_order(&mut self, part: usize, room: &mut Room) -> (usize, &mut [Letter], &mut [Item]) {
+    /// Puts a part's letters in the order of companies, those of one in that of the ledger, and
+    /// their items.
+    fn in_order(&mut self, part: usize, room: &mut Room) {
         let at = |part: usize| self.starts.get(part).copied().unwrap_or_default();
         let ((from, first_item), (until, end)) = (at(part), at(part + 1));
         let letters = self.letters.get_mut(from..until).unwrap_or_default();
@@ -161,7 +178,6 @@ impl Parted {
             letter.first_item = u32::try_from(first_item + next).unwrap_or(NONE);
             next += n_items;
         }
-        (first_item, letters, items)
     }
 }
 
@@ -170,44 +186,4 @@ impl Parted {
 struct Room {
     letters: Vec<Letter>,
     items: Vec<Item>,
-}
-
-/// Numbers from 0 in the order of their first appearance. What a company alone has gets numbers that
-/// follow each other.
-struct Renumber {
-    of: Vec<u32>,
-    n: u32,
-    /// The first number that is the company's own.
-    first: u32,
-    /// New numbers of what several companies have.
-    shared: HashSet<u32, Fast>,
-}
-
-impl Renumber {
-    fn new(n: usize) -> Self {
-        Self {
-            of: vec![NONE; n],
-            n: 0,
-            first: 0,
-            shared: HashSet::default(),
-        }
-    }
-
-    /// The next company follows.
-    const fn begin(&mut self) {
-        self.first = self.n;
-    }
-
-    fn of(&mut self, number: u32) -> u32 {
-        let Some(new) = self.of.get_mut(number as usize) else {
-            return NONE;
-        };
-        if *new == NONE {
-            *new = self.n;
-            self.n += 1;
-        } else if *new < self.first {
-            self.shared.insert(*new);
-        }
-        *new
-    }
 }

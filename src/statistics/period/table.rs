@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::axis::{Axis, By, Column, Field};
+use super::axis::{Axis, By, Column, Field, Said};
 use super::codes::{Distinct, Fast};
 use super::count::{Figures, Row};
-use super::facts::{Companies, Facts, Item, Letter};
+use super::facts::{Companies, Facts};
 use super::histogram::Histogram;
 use super::one_company::OneCompany;
-use super::tally::{Groups, Room, Tally, Thing, letter};
+use super::tally::{Groups, Room, Tally, Thing, letter, single};
 use crate::statistics::Counts;
 
 /// A table, whose rows are numbered in the order of their keys.
@@ -87,26 +87,20 @@ impl Table {
 
     /// Adds the letters of the next company.
     pub(super) fn add(&mut self, one: &OneCompany) {
-        let company = one.letters.first().map_or(0, |l| l.company) as usize;
         let rows = self.of_company.iter();
-        let rows = rows.map(|(groups, stride)| at(groups, company) * stride);
+        let rows = rows.map(|(groups, stride)| at(groups, one.company as usize) * stride);
         self.cells.base = rows.sum();
         if self.of_item.is_empty() {
             return self.cells.whole(one);
         }
         self.room.begin(one, self.cells.steps.len());
-        for of_company in &one.letters {
-            let cells = &mut self.cells;
-            match self.of_item.as_slice() {
-                [axis] => letter(one, of_company, &mut self.room, cells, |item, kind| {
-                    axis.group(of_company, item, kind)
-                }),
-                axes => letter(one, of_company, &mut self.room, cells, |item, kind| {
-                    let further =
-                        |n, axis: &OfItem| n * axis.n_groups + axis.group(of_company, item, kind);
-                    axes.iter().fold(0, further)
-                }),
-            }
+        let (room, cells) = (&mut self.room, &mut self.cells);
+        match self.of_item.as_slice() {
+            [axis] => add_by(one, room, cells, |said| axis.group(said)),
+            axes => add_by(one, room, cells, |said| {
+                let further = |n, axis: &OfItem| n * axis.n_groups + axis.group(said);
+                axes.iter().fold(0, further)
+            }),
         }
     }
 
@@ -140,6 +134,16 @@ impl Table {
     }
 }
 
+/// Adds letters by the groups of their items.
+fn add_by(one: &OneCompany, room: &mut Room, cells: &mut Cells, group: impl Fn(&Said) -> usize) {
+    for of in &one.singles {
+        single(one, of, room, cells, group(&of.said));
+    }
+    for of in &one.others {
+        letter(one, of, room, cells, &group);
+    }
+}
+
 fn is_counted(figures: &Figures) -> bool {
     figures.counts != Counts::default() || figures.bounced > 0
 }
@@ -150,17 +154,12 @@ fn at(groups: &[u32], number: usize) -> usize {
 
 impl OfItem {
     #[inline]
-    fn group(&self, letter: &Letter, item: &Item, kind: u32) -> usize {
-        at(&self.groups, self.field.number(letter, item, kind) as usize)
+    fn group(&self, said: &Said) -> usize {
+        at(&self.groups, self.field.number(said) as usize)
     }
 }
 
 impl Cells {
-    #[inline]
-    fn row(&self, group: usize) -> usize {
-        self.base + self.steps.get(group).copied().unwrap_or_default()
-    }
-
     /// Adds a company that stands in one row.
     fn whole(&mut self, one: &OneCompany) {
         let row = self.base;
@@ -194,25 +193,28 @@ impl Cells {
 
 impl Groups for Cells {
     #[inline]
-    fn tally(&mut self, group: usize) -> Option<&mut Tally> {
-        let row = self.row(group);
+    fn place(&self, group: usize) -> usize {
+        self.base + self.steps.get(group).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn tally(&mut self, row: usize) -> Option<&mut Tally> {
         self.tallies.get_mut(row)
     }
 
     #[inline]
-    fn first(&mut self, group: usize, trigger: u32) {
-        self.triggers.add(self.row(group), trigger);
+    fn first(&mut self, row: usize, trigger: u32) {
+        self.triggers.add(row, trigger);
     }
 
     #[inline]
-    fn waited(&mut self, group: usize, hours: u32) {
-        let row = self.row(group);
+    fn waited(&mut self, row: usize, hours: u32) {
         if let Some(histogram) = self.hours.get_mut(row) {
             histogram.add(hours);
         }
     }
 
-    fn shared(&mut self, group: usize, thing: Thing, number: u32) -> bool {
-        self.shared.insert((thing, number, self.row(group)))
+    fn shared(&mut self, row: usize, thing: Thing, number: u32) -> bool {
+        self.shared.insert((thing, number, row))
     }
 }

@@ -1,14 +1,13 @@
 //! What is counted in a group, and how a letter is.
 
+use super::axis::Said;
 use super::count::Figures;
 use super::facts::{Item, Letter};
+use super::keys::Keys;
 use super::marks::Marks;
 use super::one_company::OneCompany;
 use crate::model::ledger_record::ReceiptState;
 use crate::statistics::{Counts, counted};
-
-/// Kinds that a notification can be of.
-const N_RANKS: usize = 5;
 
 /// The counts of a group. Companies come one after the other: what one has in a group is known when
 /// the next one comes.
@@ -25,13 +24,17 @@ pub(super) struct Tally {
     participants: u64,
     findings: u64,
     assets: u64,
-    letters: u64,
-    attempts: u64,
-    bounced: u64,
     keys: [u64; 3],
-    /// Notifications by their strongest kind.
-    notifications: [u64; N_RANKS],
+    sums: Sums,
 }
+
+/// What adds up over letters: notifications by their strongest kind, attempts in the place of what
+/// is repeated, letters, and letters that came back.
+type Sums = [u32; 8];
+
+const ATTEMPTS: usize = counted::REPEATED as usize;
+const LETTERS: usize = 6;
+const BOUNCED: usize = 7;
 
 /// What can be in letters of several companies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,16 +43,18 @@ pub(super) enum Thing {
     Asset,
 }
 
-/// Where the counts of a company's letters go, by group.
+/// Where the counts of a company's letters go.
 pub(super) trait Groups {
-    /// The counts of a group.
-    fn tally(&mut self, group: usize) -> Option<&mut Tally>;
+    /// The place of a group.
+    fn place(&self, group: usize) -> usize;
+    /// The counts in a place.
+    fn tally(&mut self, place: usize) -> Option<&mut Tally>;
     /// A first warning cites a trigger.
-    fn first(&mut self, group: usize, trigger: u32);
+    fn first(&mut self, place: usize, trigger: u32);
     /// A first warning came so many hours after the observation.
-    fn waited(&mut self, group: usize, hours: u32);
-    /// A thing that several companies have: is it new in the group?
-    fn shared(&mut self, group: usize, thing: Thing, number: u32) -> bool;
+    fn waited(&mut self, place: usize, hours: u32);
+    /// A thing that several companies have: is it new in the place?
+    fn shared(&mut self, place: usize, thing: Thing, number: u32) -> bool;
 }
 
 impl Default for Tally {
@@ -65,26 +70,45 @@ impl Default for Tally {
             participants: 0,
             findings: 0,
             assets: 0,
-            letters: 0,
-            attempts: 0,
-            bounced: 0,
             keys: [0; 3],
-            notifications: [0; N_RANKS],
+            sums: [0; 8],
         }
     }
 }
 
 impl Tally {
-    /// True where it is the company's first time in this group.
+    /// A finding of the company, which takes part or not.
     #[inline]
-    fn enter(&mut self, company: u32) -> bool {
-        let is_new = self.company != company;
-        if is_new {
+    fn enter(&mut self, company: u32, is_participant: bool, keys: Option<&Keys>) {
+        if self.company != company {
             self.company = company;
             self.findings_of = 0;
             self.notifications_of = 0;
+            self.companies += 1;
+            let [companies, ..] = &mut self.keys;
+            *companies = companies.wrapping_add(keys.map_or(0, |k| k.of_company(company)));
         }
-        is_new
+        if is_participant && self.participant != company {
+            self.participant = company;
+            self.participants += 1;
+        }
+    }
+
+    /// So many more of a sum. A ledger has fewer letters than 2^32.
+    #[inline]
+    fn add(&mut self, sum: usize, more: u32) {
+        if let Some(n) = self.sums.get_mut(sum) {
+            *n = n.wrapping_add(more);
+        }
+    }
+
+    /// One more notification that warns.
+    #[inline]
+    fn warning(&mut self, key: u64) {
+        self.notifications_of += 1;
+        self.most_notifications = self.most_notifications.max(self.notifications_of);
+        let [_, notifications, _] = &mut self.keys;
+        *notifications = notifications.wrapping_add(key);
     }
 
     /// Adds what a company has in all; it was in none of these counts before.
@@ -97,13 +121,11 @@ impl Tally {
         self.participants += whole.participants;
         self.findings += whole.findings;
         self.assets += whole.assets;
-        self.letters += whole.letters;
-        self.attempts += whole.attempts;
-        self.bounced += whole.bounced;
         let keys = self.keys.iter_mut().zip(whole.keys);
         keys.for_each(|(key, more)| *key = key.wrapping_add(more));
-        let notifications = self.notifications.iter_mut().zip(whole.notifications);
-        notifications.for_each(|(n, more)| *n += more);
+        for (sum, more) in whole.sums.into_iter().enumerate() {
+            self.add(sum, more);
+        }
     }
 
     /// One more finding of the company that came last.
@@ -128,13 +150,16 @@ impl Tally {
             escalations,
             reminders,
             corrections,
-        ] = self.notifications;
+            attempts,
+            letters,
+            bounced,
+        ] = self.sums.map(u64::from);
         Figures {
             counts: Counts {
                 triggers,
                 findings: self.findings,
                 notifications: first_warnings + relapses + escalations,
-                letters: self.letters,
+                letters,
                 companies: self.companies,
                 assets: self.assets,
                 participants: self.participants,
@@ -143,9 +168,9 @@ impl Tally {
                 escalations,
                 reminders,
                 corrections,
-                attempts: self.attempts,
+                attempts,
             },
-            bounced: self.bounced,
+            bounced,
             hours,
             keys: self.keys,
             most_findings: u64::from(self.most_findings),
@@ -166,8 +191,8 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn begin(&mut self, one: &OneCompany, n_groups: usize) {
-        self.findings.begin(one.findings.n, n_groups);
-        self.assets.begin(one.assets.n, n_groups);
+        self.findings.begin(one.findings.1, n_groups);
+        self.assets.begin(one.assets.1, n_groups);
     }
 }
 
@@ -178,38 +203,106 @@ struct Notification {
     hours: u32,
 }
 
-/// Counts a letter of the company. `group` tells an item's group, given what its notification is.
+/// A letter with one item, as most are: one group, and one notification at most.
+pub(super) struct Single {
+    pub said: Said,
+    is_participant: bool,
+    is_bounced: bool,
+    /// Which of the company's own it is.
+    finding: u32,
+    asset: u32,
+}
+
+impl Single {
+    /// `None` where the letter has several items, or one that other companies have too.
+    #[inline]
+    pub(super) fn of(one: &OneCompany, letter: &Letter) -> Option<Self> {
+        let facts = one.facts;
+        let [item] = letter.items(&facts.items) else {
+            return None;
+        };
+        if facts.is_shared(Thing::Finding, item.finding)
+            || facts.is_shared(Thing::Asset, item.asset)
+        {
+            return None;
+        }
+        Some(Self {
+            said: said(letter, item, item.rank()),
+            is_participant: facts.is_participant(letter.frozen),
+            is_bounced: letter.state.has(ReceiptState::Bounced),
+            finding: item.finding.wrapping_sub(one.findings.0),
+            asset: item.asset.wrapping_sub(one.assets.0),
+        })
+    }
+}
+
+/// An item of a letter, whose notification has this rank.
 #[inline]
+fn said(letter: &Letter, item: &Item, rank: u32) -> Said {
+    let kind = if letter.is_repeated {
+        counted::REPEATED
+    } else {
+        rank
+    };
+    Said {
+        item: *item,
+        night: letter.night,
+        channel: letter.channel,
+        kind: kind as u8,
+    }
+}
+
+/// Counts a letter with one item, which is in this group.
+#[inline]
+pub(super) fn single(
+    one: &OneCompany,
+    of: &Single,
+    room: &mut Room,
+    to: &mut impl Groups,
+    group: usize,
+) {
+    let (item, kind) = (&of.said.item, u32::from(of.said.kind));
+    let place = to.place(group);
+    if kind == counted::FIRST {
+        to.first(place, item.trigger);
+        to.waited(place, item.hours);
+    }
+    let Some(tally) = to.tally(place) else {
+        return;
+    };
+    tally.add(kind as usize, 1);
+    tally.add(LETTERS, u32::from(kind != counted::REPEATED));
+    tally.add(BOUNCED, u32::from(of.is_bounced));
+    if kind > counted::REMINDER {
+        return;
+    }
+    let keys = one.facts.keys.as_ref();
+    tally.enter(one.company, of.is_participant, keys);
+    if room.findings.add(of.finding as usize, group) {
+        tally.finding(keys.map_or(0, |k| k.of_finding(item.finding)));
+    }
+    if room.assets.add(of.asset as usize, group) {
+        tally.asset();
+    }
+    if kind <= counted::ESCALATION {
+        let key = |k: &Keys| k.of_notification(one.company, item.trigger, of.said.night);
+        tally.warning(keys.map_or(0, key));
+    }
+}
+
+/// Counts a letter of the company; `group` tells an item's group.
 pub(super) fn letter(
     one: &OneCompany,
     letter: &Letter,
     room: &mut Room,
     to: &mut impl Groups,
-    group: impl Fn(&Item, u32) -> usize,
+    group: impl Fn(&Said) -> usize,
 ) {
     let items = letter.items(&one.facts.items);
-    // Most letters have one item, so one group and one notification at most.
-    if let [item] = items {
-        let kind = kind(letter, item.rank());
-        let group = group(item, kind);
-        if !letter.is_repeated {
-            count_item(one, letter, item, room, to, group);
-            let (rank, hours) = (item.rank(), item.hours);
-            notify(
-                one,
-                letter,
-                item.trigger,
-                &Notification { group, rank, hours },
-                to,
-            );
-        }
-        return stands_in(letter, to, group);
-    }
     for pair in items.chunk_by(|a, b| a.trigger == b.trigger) {
         let strongest = pair.iter().map(Item::rank).min().unwrap_or_default();
-        let kind = kind(letter, strongest);
         for item in pair {
-            let group = group(item, kind);
+            let group = group(&said(letter, item, strongest));
             if !room.groups.contains(&group) {
                 room.groups.push(group);
             }
@@ -223,16 +316,17 @@ pub(super) fn letter(
             notify(one, letter, trigger, &notification, to);
         }
     }
-    for group in room.groups.drain(..) {
-        stands_in(letter, to, group);
-    }
-}
-
-const fn kind(letter: &Letter, rank: u32) -> u32 {
-    if letter.is_repeated {
-        counted::REPEATED
+    let sum = if letter.is_repeated {
+        ATTEMPTS
     } else {
-        rank
+        LETTERS
+    };
+    let is_bounced = letter.state.has(ReceiptState::Bounced);
+    for group in room.groups.drain(..) {
+        if let Some(tally) = to.tally(to.place(group)) {
+            tally.add(sum, 1);
+            tally.add(BOUNCED, u32::from(is_bounced));
+        }
     }
 }
 
@@ -247,16 +341,6 @@ fn note(notifications: &mut Vec<Notification>, group: usize, item: &Item) {
     }
 }
 
-#[inline]
-fn stands_in(letter: &Letter, to: &mut impl Groups, group: usize) {
-    if let Some(tally) = to.tally(group) {
-        tally.letters += u64::from(!letter.is_repeated);
-        tally.attempts += u64::from(letter.is_repeated);
-        tally.bounced += u64::from(letter.state.has(ReceiptState::Bounced));
-    }
-}
-
-#[inline]
 fn count_item(
     one: &OneCompany,
     letter: &Letter,
@@ -265,41 +349,31 @@ fn count_item(
     to: &mut impl Groups,
     group: usize,
 ) {
+    let place = to.place(group);
     if item.rank() == counted::FIRST {
-        to.first(group, item.trigger);
+        to.first(place, item.trigger);
     }
     if item.rank() > counted::REMINDER {
         return;
     }
     let facts = one.facts;
     let is_new_finding = if facts.is_shared(Thing::Finding, item.finding) {
-        to.shared(group, Thing::Finding, item.finding)
+        to.shared(place, Thing::Finding, item.finding)
     } else {
-        room.findings.add(
-            item.finding.wrapping_sub(one.findings.first) as usize,
-            group,
-        )
+        let own = item.finding.wrapping_sub(one.findings.0);
+        room.findings.add(own as usize, group)
     };
     let is_new_asset = if facts.is_shared(Thing::Asset, item.asset) {
-        to.shared(group, Thing::Asset, item.asset)
+        to.shared(place, Thing::Asset, item.asset)
     } else {
-        room.assets
-            .add(item.asset.wrapping_sub(one.assets.first) as usize, group)
+        let own = item.asset.wrapping_sub(one.assets.0);
+        room.assets.add(own as usize, group)
     };
-    let Some(tally) = to.tally(group) else {
+    let Some(tally) = to.tally(place) else {
         return;
     };
     let keys = facts.keys.as_ref();
-    if tally.enter(letter.company) {
-        tally.companies += 1;
-        let [companies, ..] = &mut tally.keys;
-        let key = keys.map_or(0, |k| k.of_company(letter.company));
-        *companies = companies.wrapping_add(key);
-    }
-    if tally.participant != letter.company && facts.is_participant(letter.frozen) {
-        tally.participant = letter.company;
-        tally.participants += 1;
-    }
+    tally.enter(one.company, facts.is_participant(letter.frozen), keys);
     if is_new_finding {
         tally.finding(keys.map_or(0, |k| k.of_finding(item.finding)));
     }
@@ -308,7 +382,6 @@ fn count_item(
     }
 }
 
-#[inline]
 fn notify(
     one: &OneCompany,
     letter: &Letter,
@@ -316,22 +389,16 @@ fn notify(
     of: &Notification,
     to: &mut impl Groups,
 ) {
-    let Some(tally) = to.tally(of.group) else {
+    let place = to.place(of.group);
+    let Some(tally) = to.tally(place) else {
         return;
     };
-    if let Some(n) = tally.notifications.get_mut(of.rank as usize) {
-        *n += 1;
-    }
+    tally.add(of.rank as usize, 1);
     if of.rank <= counted::ESCALATION {
-        tally.notifications_of += 1;
-        tally.most_notifications = tally.most_notifications.max(tally.notifications_of);
-        if let Some(keys) = &one.facts.keys {
-            let key = keys.of_notification(letter.company, trigger, letter.night);
-            let [_, notifications, _] = &mut tally.keys;
-            *notifications = notifications.wrapping_add(key);
-        }
+        let key = |k: &Keys| k.of_notification(one.company, trigger, letter.night);
+        tally.warning(one.facts.keys.as_ref().map_or(0, key));
     }
     if of.rank == counted::FIRST {
-        to.waited(of.group, of.hours);
+        to.waited(place, of.hours);
     }
 }
