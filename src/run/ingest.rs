@@ -21,6 +21,10 @@ use crate::plan::{Contract, Delivered};
 use crate::report;
 use crate::store::{Created, Place};
 
+/// Reports of a folder that are read at once, at most: each takes some 400 MiB, however many cores
+/// there are.
+const AT_ONCE: usize = 4;
+
 /// What to ingest.
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -95,13 +99,15 @@ pub fn ingest(ask: &Ask, say: &mut dyn FnMut(&str) -> Result<(), Failure>) -> Re
         None => (ask.out.as_str(), None),
     };
     let place = open_folder(folder, &ask.env)?;
-    let done: Vec<Result<String, Failure>> = groups
-        .par_iter()
-        .map(|group| {
-            let path = name.map_or_else(|| group.path(), str::to_owned);
-            write_group(ask, &door, group, &place, &path)
-        })
-        .collect();
+    let write = |group: &Group| {
+        let path = name.map_or_else(|| group.path(), str::to_owned);
+        write_group(ask, &door, group, &place, &path)
+    };
+    let threads = rayon::current_num_threads().min(AT_ONCE);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|e| Failure::try_later(format!("no threads for the reports: {e}")))?;
+    let done: Vec<Result<String, Failure>> =
+        pool.install(|| groups.par_iter().map(write).collect());
     let mut kind = Kind::FixData;
     for result in done {
         match result {

@@ -1,8 +1,8 @@
 //! Sorted runs on disk, for deliveries that do not fit into one.
 
-use std::fs::{File, Permissions};
-use std::io::{BufReader, BufWriter};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use arrow::ipc::reader::StreamReader;
@@ -32,14 +32,14 @@ impl Temporary {
     }
 
     pub fn create(&self) -> Result<File, Failure> {
-        File::create_new(&self.0).map_err(|e| self.failure(&e))
+        File::create_new(&self.0).map_err(|e| failure(&self.0, &e))
     }
+}
 
-    fn failure(&self, e: &dyn std::fmt::Display) -> Failure {
-        Failure::try_later(format!("the temporary file cannot be used: {e}"))
-            .at(self.0.display().to_string(), "")
-            .hint("is the disk full?")
-    }
+fn failure(path: &Path, e: &dyn std::fmt::Display) -> Failure {
+    Failure::try_later(format!("the temporary file cannot be used: {e}"))
+        .at(path.display().to_string(), "")
+        .hint("is the disk full?")
 }
 
 impl Drop for Temporary {
@@ -51,7 +51,45 @@ impl Drop for Temporary {
 /// A run: its pieces, or the file that they are in.
 enum Kept {
     InMemory(Vec<RecordBatch>),
-    OnDisk(Temporary),
+    OnDisk(Nameless),
+}
+
+/// A file whose name is gone already: of a process that is killed, nothing stays.
+struct Nameless {
+    file: File,
+    /// Where it was, for messages.
+    path: PathBuf,
+}
+
+impl Nameless {
+    fn create(place: &Place) -> Result<Self, Failure> {
+        let named = Temporary::new(place)?;
+        let path = named.path().to_owned();
+        let mut options = OpenOptions::new();
+        // Addresses and names in a folder that others may look into.
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(&path).map_err(|e| failure(&path, &e))?;
+        drop(named);
+        Ok(Self { file, path })
+    }
+
+    fn write(&self, run: &mut Run<'_>) -> Result<(), Failure> {
+        let wrong = |e: arrow::error::ArrowError| failure(&self.path, &e);
+        let output = BufWriter::with_capacity(BUFFER_BYTES, &self.file);
+        let mut writer = StreamWriter::try_new(output, &run.schema()).map_err(wrong)?;
+        for piece in run {
+            writer.write(&piece?).map_err(wrong)?;
+        }
+        writer.finish().map_err(wrong)
+    }
+
+    fn read(mut self) -> Result<impl Iterator<Item = Result<RecordBatch, Failure>>, Failure> {
+        let path = self.path;
+        self.file.rewind().map_err(|e| failure(&path, &e))?;
+        let reader = StreamReader::try_new(BufReader::new(self.file), None);
+        let reader = reader.map_err(|e| failure(&path, &e))?;
+        Ok(reader.map(move |piece| piece.map_err(|e| failure(&path, &e))))
+    }
 }
 
 /// Runs of a delivery in their order: the first ones stay in memory, those that do not fit go to
@@ -86,7 +124,9 @@ impl<'p> Runs<'p> {
                 .sum::<usize>();
             Kept::InMemory(pieces)
         } else {
-            Kept::OnDisk(self.spill(run)?)
+            let file = Nameless::create(self.place)?;
+            file.write(run)?;
+            Kept::OnDisk(file)
         };
         self.kept.push(Stored {
             ones,
@@ -94,24 +134,6 @@ impl<'p> Runs<'p> {
             pieces,
         });
         Ok(())
-    }
-
-    fn spill(&self, run: &mut Run<'_>) -> Result<Temporary, Failure> {
-        let file = Temporary::new(self.place)?;
-        let wrong = |e: arrow::error::ArrowError| file.failure(&e);
-        let run_file = file.create()?;
-        // Addresses and names in a folder that others may look into.
-        let private = Permissions::from_mode(0o600);
-        let closed = run_file.set_permissions(private);
-        closed.map_err(|e| file.failure(&e))?;
-        let output = BufWriter::with_capacity(BUFFER_BYTES, run_file);
-        let mut writer = StreamWriter::try_new(output, &run.schema()).map_err(wrong)?;
-        for piece in run {
-            writer.write(&piece?).map_err(wrong)?;
-        }
-        writer.finish().map_err(wrong)?;
-        drop(writer);
-        Ok(file)
     }
 
     /// Gives everything out in order.
@@ -123,12 +145,7 @@ impl<'p> Runs<'p> {
         for run in self.kept {
             let pieces: Box<dyn Iterator<Item = Result<RecordBatch, Failure>>> = match run.pieces {
                 Kept::InMemory(pieces) => Box::new(pieces.into_iter().map(Ok)),
-                Kept::OnDisk(file) => {
-                    let input = File::open(file.path()).map_err(|e| file.failure(&e))?;
-                    let reader = StreamReader::try_new(BufReader::new(input), None);
-                    let reader = reader.map_err(|e| file.failure(&e))?;
-                    Box::new(reader.map(move |piece| piece.map_err(|e| file.failure(&e))))
-                }
+                Kept::OnDisk(file) => Box::new(file.read()?),
             };
             open.push(Stored {
                 ones: run.ones,
@@ -144,12 +161,13 @@ impl<'p> Runs<'p> {
 mod tests {
     use std::collections::BTreeMap;
     use std::io::Cursor;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::super::where_to::open_folder;
     use super::*;
     use crate::ingest::{Format, Input, Settings, Source};
 
-    /// Small runs, all or some of them on disk, give the table that one run gives; no file stays.
+    /// Small runs, all or some of them on disk, give the table that one run gives; none of them has a name.
     #[test]
     fn runs_on_disk_give_the_same_table() {
         // Long enough that steps are cut by bytes where these are counted wrong.
@@ -198,9 +216,11 @@ mod tests {
                 usize::MAX => assert_eq!(n_on_disk, 0),
                 _ => assert!((1..17).contains(&n_on_disk), "{n_on_disk}"),
             }
+            let named = std::fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(named, 0, "a killed process would leave them");
             for run in &runs.kept {
                 if let Kept::OnDisk(file) = &run.pieces {
-                    let mode = file.path().metadata().unwrap().permissions().mode();
+                    let mode = file.file.metadata().unwrap().permissions().mode();
                     assert_eq!(mode & 0o077, 0, "others read it");
                 }
             }
@@ -217,8 +237,6 @@ mod tests {
             let schema = whole.batch.schema();
             let table = arrow::compute::concat_batches(&schema, &batches).unwrap();
             assert_eq!(table, whole.batch, "{memory_bytes}");
-            let left = std::fs::read_dir(folder.path()).unwrap().count();
-            assert_eq!(left, 0, "temporary files");
         }
     }
 
@@ -253,11 +271,15 @@ mod tests {
         let Kept::OnDisk(file) = &runs.kept[0].pieces else {
             panic!("in memory");
         };
-        let pieces = StreamReader::try_new(File::open(file.path()).unwrap(), None).unwrap();
+        let mut whole = &file.file;
+        whole.rewind().unwrap();
+        let pieces = StreamReader::try_new(whole, None).unwrap();
         let schema = pieces.schema();
         let pieces: Vec<RecordBatch> = pieces.map(Result::unwrap).collect();
         assert_eq!(pieces.len(), 3);
-        let mut cut = StreamWriter::try_new(File::create(file.path()).unwrap(), &schema).unwrap();
+        whole.rewind().unwrap();
+        whole.set_len(0).unwrap();
+        let mut cut = StreamWriter::try_new(whole, &schema).unwrap();
         for piece in &pieces[..2] {
             cut.write(piece).unwrap();
         }
