@@ -14,7 +14,7 @@ use super::codes::{Fast, Numbers};
 use super::delivery::State;
 use super::keys::Keys;
 use super::late::Late;
-use super::tally::Thing;
+use super::one_letter::Thing;
 use crate::model::columns::{Columns, Letters, NONE, Notes, What};
 use crate::model::company::Channel;
 use crate::model::encoder::{day_number, night_of};

@@ -18,6 +18,7 @@ mod late;
 mod local_day;
 mod marks;
 mod one_company;
+mod one_letter;
 mod order;
 mod renumber;
 mod security_txt;

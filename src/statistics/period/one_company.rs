@@ -1,7 +1,10 @@
 //! The letters of one company, and what they add to every table in which it stands in one row.
 
+use std::collections::BTreeSet;
+
 use super::facts::{Facts, Letter};
-use super::tally::{Groups, Room, Single, Tally, Thing, letter, single};
+use super::one_letter::{Groups, Room, Single, Thing, letter, single};
+use super::tally::Tally;
 
 /// The letters of one company that are counted; room that is used again for the next one.
 pub(super) struct OneCompany<'f> {
@@ -28,7 +31,7 @@ pub(super) struct Whole {
     /// Triggers of its first warnings, more than once too.
     pub triggers: Vec<u32>,
     /// Findings and assets that other companies have too.
-    pub shared: Vec<(Thing, u32)>,
+    pub shared: BTreeSet<(Thing, u32)>,
 }
 
 impl<'f> OneCompany<'f> {
@@ -112,9 +115,7 @@ impl Groups for Whole {
 
     /// Which of them are new, the tables know.
     fn shared(&mut self, _: usize, thing: Thing, number: u32) -> bool {
-        if !self.shared.contains(&(thing, number)) {
-            self.shared.push((thing, number));
-        }
+        self.shared.insert((thing, number));
         false
     }
 }

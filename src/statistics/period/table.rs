@@ -8,7 +8,8 @@ use super::count::{Figures, Row};
 use super::facts::{Companies, Facts};
 use super::histogram::Histogram;
 use super::one_company::OneCompany;
-use super::tally::{Groups, Room, Tally, Thing, letter, single};
+use super::one_letter::{Groups, Room, Thing, letter, single};
+use super::tally::Tally;
 use crate::statistics::Counts;
 
 /// A table, whose rows are numbered in the order of their keys.
