@@ -49,9 +49,9 @@ const UNLIKE: &[&str] = &[
     c::EXTRA,
 ];
 
-/// A snapshot while it is written: zstd, row groups of 131,072 rows (fewer where rows are
-/// long), pages of 16,384, page index for the columns
-/// that rows are sorted by, counts of nulls where pruning asks for them, and the schema's version under [`SCHEMA_KEY`].
+/// A snapshot while it is written: zstd, row groups of 131,072 rows (fewer where rows are long), pages
+/// of 16,384, page index for the columns that rows are sorted by, counts of nulls where pruning asks for
+/// them, and the schema's version under [`SCHEMA_KEY`].
 pub struct SnapshotWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
     factory: ArrowRowGroupWriterFactory,
@@ -188,6 +188,7 @@ pub fn to_parquet(ingested: &Ingested) -> Result<Vec<u8>, Failure> {
 mod tests {
     use arrow::array::{ArrayRef, StringArray, new_null_array};
     use arrow::error::ArrowError;
+    use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
     use super::super::sorted::Values;
     use super::*;
@@ -199,6 +200,18 @@ mod tests {
         assert_eq!(failure(full.into()).kind, Kind::TryLater);
         let ours = ArrowError::OffsetOverflowError(1 << 31);
         assert_eq!(failure(ours.into()).kind, Kind::OurBug);
+    }
+
+    /// What the file says of itself, where a row group ends with so many bytes.
+    fn written(rows: &Sorted, group_bytes: usize) -> ParquetMetaData {
+        let mut bytes = Vec::new();
+        let mut writer = SnapshotWriter::open(&mut bytes).unwrap();
+        writer.group_bytes = group_bytes;
+        writer.write(rows).unwrap();
+        writer.close(&Profile::default()).unwrap();
+        let mut reader = ParquetMetaDataReader::new();
+        reader.try_parse(&bytes::Bytes::from(bytes)).unwrap();
+        reader.finish().unwrap()
     }
 
     /// Where a group of long rows ends follows from the rows alone.
@@ -220,17 +233,8 @@ mod tests {
             columns: columns.collect(),
         };
         let of = |group_bytes| {
-            let mut bytes = Vec::new();
-            let mut writer = SnapshotWriter::open(&mut bytes).unwrap();
-            writer.group_bytes = group_bytes;
-            writer.write(&rows).unwrap();
-            writer.close(&Profile::default()).unwrap();
-            let reader = parquet::file::serialized_reader::SerializedFileReader::new(
-                bytes::Bytes::from(bytes),
-            )
-            .unwrap();
-            let metadata = parquet::file::reader::FileReader::metadata(&reader).clone();
-            let groups = metadata.row_groups().iter();
+            let groups = written(&rows, group_bytes);
+            let groups = groups.row_groups().iter();
             groups.map(|g| g.num_rows()).collect::<Vec<i64>>()
         };
         let page = PAGE_ROWS as i64;
@@ -257,13 +261,7 @@ mod tests {
             n_rows,
             columns: columns.collect(),
         };
-        let mut bytes = Vec::new();
-        let mut writer = SnapshotWriter::open(&mut bytes).unwrap();
-        writer.write(&rows).unwrap();
-        writer.close(&Profile::default()).unwrap();
-        let reader =
-            parquet::file::serialized_reader::SerializedFileReader::new(bytes::Bytes::from(bytes));
-        let metadata = parquet::file::reader::FileReader::metadata(&reader.unwrap()).clone();
+        let metadata = written(&rows, GROUP_BYTES);
         assert_eq!(metadata.file_metadata().num_rows(), n_rows as i64);
     }
 }

@@ -104,8 +104,7 @@ pub fn ingest(ask: &Ask, say: &mut dyn FnMut(&str) -> Result<(), Failure>) -> Re
         write_group(ask, &door, group, &place, &path)
     };
     let threads = rayon::current_num_threads().min(AT_ONCE);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|e| Failure::try_later(format!("no threads for the reports: {e}")))?;
+    let pool = super::workers(rayon::ThreadPoolBuilder::new().num_threads(threads))?;
     let done: Vec<Result<String, Failure>> =
         pool.install(|| groups.par_iter().map(write).collect());
     let mut kind = Kind::FixData;

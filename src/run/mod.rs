@@ -108,11 +108,12 @@ const STACK: usize = 32 << 20;
 fn in_workers<T: Send>(
     work: impl FnOnce() -> Result<T, crate::diag::Failure> + Send,
 ) -> Result<T, crate::diag::Failure> {
-    let workers = rayon::ThreadPoolBuilder::new()
-        .stack_size(STACK)
-        .build()
-        .map_err(|e| crate::diag::Failure::try_later(format!("no worker threads: {e}")))?;
-    workers.install(work)
+    workers(rayon::ThreadPoolBuilder::new().stack_size(STACK))?.install(work)
+}
+
+fn workers(of: rayon::ThreadPoolBuilder) -> Result<rayon::ThreadPool, crate::diag::Failure> {
+    of.build()
+        .map_err(|e| crate::diag::Failure::try_later(format!("no worker threads: {e}")))
 }
 
 /// Works on letters side by side, each thread on one at a time; results in the order of the items.
@@ -130,10 +131,9 @@ pub fn side_by_side<T: Sync, R: Send>(
     let pools: Vec<_> = (0..rayon::current_num_threads().min(items.len()))
         .map(|_| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
-            pool.stack_size(STACK).build()
+            workers(pool.stack_size(STACK))
         })
-        .collect::<Result<_, _>>()
-        .map_err(|e| crate::diag::Failure::try_later(format!("no worker threads: {e}")))?;
+        .collect::<Result<_, _>>()?;
     let next = AtomicUsize::new(0);
     let take = || {
         let at = next.fetch_add(1, Ordering::Relaxed);

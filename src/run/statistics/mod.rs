@@ -21,8 +21,8 @@ use crate::model::night::{Night, local_date};
 use crate::report::summary::grouped;
 use crate::statistics::guard::Publication;
 use crate::statistics::period::{
-    self, ByThreat, Delivery, Exposures, Facts, Follow, Funnel, Gather, Outcomes, Row, Span, Table,
-    Titles, Week, delivery,
+    self, ByThreat, Delivery, Exposures, Facts, Figures, Follow, Funnel, Gather, Outcomes, Span,
+    Table, Titles, Week, delivery,
 };
 use crate::store::Place;
 
@@ -74,11 +74,14 @@ pub fn statistics(ask: &Ask) -> Result<String, Failure> {
     let tables = tables(&counted.facts, &job.tables);
     let files = internal_files(&counted, &tables)?;
     let version = version::write_if_new(&counted, &job.internal, span, files)?;
+    let none = Figures::default();
+    let total = tables.first().and_then(|t| t.rows.first());
+    let total = total.map_or(&none, |row| &row.figures);
     let published = match &job.publish {
-        Some(settings) => Some(publish(&counted, settings)?),
+        Some(settings) => Some(publish(&counted, settings, total)?),
         None => None,
     };
-    Ok(said(&counted, &tables, &version, published.as_ref()))
+    Ok(said(&counted, total, &version, published.as_ref()))
 }
 
 /// The job, checked.
@@ -270,16 +273,10 @@ fn survival_csv(of: &ByThreat<Vec<Week>>, separator: u8) -> Result<Vec<u8>, Fail
 /// The key figures, for the operator.
 fn said(
     counted: &Counted,
-    tables: &[Table],
+    figures: &Figures,
     version: &Version,
     published: Option<&Published>,
 ) -> String {
-    let total = tables.first().and_then(|t| t.rows.first());
-    let none = Row {
-        key: Vec::new(),
-        figures: period::Figures::default(),
-    };
-    let figures = &total.unwrap_or(&none).figures;
     let span = counted.facts.span();
     let mut text = format!("{span}: {} to {}\n", span.from(), span.until());
     let counts = figures.counts.values();

@@ -14,7 +14,7 @@ use crate::statistics::forms::{self, About, WorkGroup, WorkInput};
 use crate::statistics::guard::{
     self, Before, Counting, Protected, Publication, Seen, Spot, Target, Which, with_margins,
 };
-use crate::statistics::period::{self, Figures, SecurityTxt, Span};
+use crate::statistics::period::{Figures, SecurityTxt, Span};
 use crate::store::Place;
 
 /// What was published.
@@ -77,11 +77,15 @@ pub(super) fn earlier(
     Ok(found)
 }
 
-/// Protects the period's tables and writes them as the next version.
+/// Protects the period's tables and writes them as the next version; `total` is the period's.
 ///
 /// # Errors
 /// `FixData`, naming the cells that could be worked out, never their values.
-pub(super) fn publish(counted: &Counted, settings: &Publish) -> Result<Published, Failure> {
+pub(super) fn publish(
+    counted: &Counted,
+    settings: &Publish,
+    total: &Figures,
+) -> Result<Published, Failure> {
     let span = counted.facts.span();
     let draft = guard::draft(&Counting {
         facts: &counted.facts,
@@ -105,7 +109,8 @@ pub(super) fn publish(counted: &Counted, settings: &Publish) -> Result<Published
     let done = guard::protect(&draft, &before, &settings.rules)
         .map_err(|targets| refused(&targets, &before))?;
     let number = version::after(newest.as_ref());
-    let files = files(counted, settings, &done, number)?;
+    let work = work(counted, &done, total)?;
+    let files = files(counted, settings, &done, &work, number)?;
     Ok(Published {
         version: version::write(counted, &settings.folder, span, number, files)?,
         n_cells: done.publication.cells.len(),
@@ -149,11 +154,11 @@ fn files(
     counted: &Counted,
     settings: &Publish,
     done: &Protected,
+    work: &[WorkGroup],
     version: u32,
 ) -> Result<Files, Failure> {
-    let work = work(counted, done)?;
     let about = About {
-        work: &work,
+        work,
         span: counted.facts.span(),
         version,
         is_provisional: counted.facts.is_unfinished(),
@@ -204,7 +209,7 @@ fn files(
 }
 
 /// The figures of the work, where the period's total is shown.
-fn work(counted: &Counted, done: &Protected) -> Result<Vec<WorkGroup>, Failure> {
+fn work(counted: &Counted, done: &Protected, total: &Figures) -> Result<Vec<WorkGroup>, Failure> {
     let security_txt = match &counted.security_txt {
         Some(bytes) => {
             SecurityTxt::participants(bytes, counted.loaded.job.csv_separator).map_err(|what| {
@@ -216,11 +221,9 @@ fn work(counted: &Counted, done: &Protected) -> Result<Vec<WorkGroup>, Failure> 
         }
         None => None,
     };
-    let total = period::count(&counted.facts, &[]);
-    let none = Figures::default();
     Ok(forms::work(&WorkInput {
         funnel: &counted.funnel,
-        total: total.first().map_or(&none, |row| &row.figures),
+        total,
         security_txt,
         is_shown: matches!(
             done.publication.at(&Spot::default()),

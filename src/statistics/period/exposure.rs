@@ -9,11 +9,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Span;
-use super::codes::{Fast, Numbers};
 use super::local_day::LocalDays;
 use crate::model::columns::{Columns, IS_WARNED, NONE, Notes, What, key};
 use crate::model::decision::ItemKind;
 use crate::model::encoder::day_number;
+use crate::model::mixed::{Fast, Numbers};
 use crate::model::night::Night;
 use crate::model::sighting::Gone;
 

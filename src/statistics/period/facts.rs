@@ -4,22 +4,22 @@
 //! four bytes for each company, asset and finding, and the texts. Earlier letters are kept for the
 //! tries that follow them alone, and not for longer than [`LOOK_BACK_DAYS`].
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Span;
-use super::codes::{Fast, Numbers};
 use super::delivery::State;
 use super::keys::Keys;
 use super::late::Late;
-use super::one_letter::Thing;
+use super::renumber::Numbered;
 use crate::model::columns::{Columns, Letters, NONE, Notes, What};
 use crate::model::company::Channel;
 use crate::model::encoder::{day_number, night_of};
 use crate::model::identity::Secret;
 use crate::model::ledger_record::{Frozen, ReceiptState};
+use crate::model::mixed::{Fast, Numbers};
 use crate::model::night::{Micros, Night, local_midnight};
 use crate::model::threat::Urgency;
 use crate::statistics::counted;
@@ -98,11 +98,8 @@ pub struct Facts {
     pub(super) letters: Vec<Letter>,
     pub(super) items: Vec<Item>,
     pub(super) n_companies: usize,
-    /// Findings and assets that one company alone has: its first numbers, by company; the others
-    /// follow. The last one is the end.
-    pub(super) own: [Vec<u32>; 2],
-    /// Findings and assets that several companies have.
-    pub(super) shared: [HashSet<u32, Fast>; 2],
+    pub(super) findings: Numbered,
+    pub(super) assets: Numbered,
     pub(super) frozen: Vec<Frozen>,
     pub(super) triggers: Vec<String>,
     pub(super) threats: Vec<String>,
@@ -334,8 +331,8 @@ impl Gather {
             letters: Vec::new(),
             items: Vec::new(),
             n_companies: 0,
-            own: <[Vec<u32>; 2]>::default(),
-            shared: <[HashSet<u32, Fast>; 2]>::default(),
+            findings: Numbered::default(),
+            assets: Numbered::default(),
             frozen: self.frozen.into_values(),
             triggers: self.triggers.into_values(),
             threats: self.threats.into_values(),
@@ -496,28 +493,5 @@ impl Facts {
     pub(super) fn is_participant(&self, frozen: u32) -> bool {
         let frozen = self.frozen.get(frozen as usize);
         frozen.is_some_and(|f| f.participant)
-    }
-
-    /// Numbers of what the company alone has: the first, and how many there are at most.
-    pub(super) fn own(&self, thing: Thing, company: u32) -> (u32, usize) {
-        let [findings, assets] = &self.own;
-        let firsts = match thing {
-            Thing::Finding => findings,
-            Thing::Asset => assets,
-        };
-        let at = |company: usize| firsts.get(company).copied().unwrap_or_default();
-        let (first, end) = (at(company as usize), at(company as usize + 1));
-        (first, end.saturating_sub(first) as usize)
-    }
-
-    /// Do several companies have it?
-    #[inline]
-    pub(super) fn is_shared(&self, thing: Thing, number: u32) -> bool {
-        let [findings, assets] = &self.shared;
-        let of = match thing {
-            Thing::Finding => findings,
-            Thing::Asset => assets,
-        };
-        !of.is_empty() && of.contains(&number)
     }
 }

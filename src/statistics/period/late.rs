@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::codes::Fast;
 use super::facts::{Letter, narrow};
 use crate::model::columns::{Letters, key, state_bit};
 use crate::model::ledger_record::ReceiptState;
+use crate::model::mixed::Fast;
 use crate::model::mixed::Sieve;
 
 /// What waits for the end of the period.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::codes::Fast;
 use crate::model::encoder::day_number;
+use crate::model::mixed::Fast;
 use crate::model::night::{Micros, Night};
 
 const SECOND_US: i64 = 1_000_000;

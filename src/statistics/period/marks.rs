@@ -1,8 +1,8 @@
-//! Which things of a company were counted in which groups.
+//! Which things were counted in which groups.
 
 use std::collections::HashSet;
 
-use super::codes::Fast;
+use crate::model::mixed::Fast;
 
 /// Bits at most: 8 MiB.
 const MOST_BITS: usize = 1 << 26;
@@ -59,10 +59,14 @@ mod tests {
         set.begin(usize::MAX, 3);
         assert!(set.is_set && !bits.is_set);
         let mut n = 7u32;
+        let mut counts = [0; 3];
         for _ in 0..500 {
             n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let (group, thing) = ((n >> 8) as usize % 3, (n >> 16) as usize % 100);
-            assert_eq!(bits.add(thing, group), set.add(thing, group));
+            let is_new = bits.add(thing, group);
+            assert_eq!(is_new, set.add(thing, group));
+            counts[group] += usize::from(is_new);
         }
+        assert!(counts.iter().all(|n| *n > 50), "{counts:?}");
     }
 }

@@ -4,7 +4,6 @@
 //! a half-year, a year or any span, over years of nights.
 
 mod axis;
-mod codes;
 mod count;
 mod delivery;
 mod export;

@@ -55,8 +55,8 @@ impl<'f> OneCompany<'f> {
         letters: impl Iterator<Item = &'l Letter>,
     ) -> bool {
         self.company = company;
-        self.findings = self.facts.own(Thing::Finding, company);
-        self.assets = self.facts.own(Thing::Asset, company);
+        self.findings = self.facts.findings.own(company);
+        self.assets = self.facts.assets.own(company);
         self.singles.clear();
         self.others.clear();
         for letter in letters {

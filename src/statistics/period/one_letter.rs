@@ -7,6 +7,7 @@ use super::marks::Marks;
 use super::one_company::OneCompany;
 use super::tally::{ATTEMPTS, BOUNCED, LETTERS, Tally};
 use crate::model::ledger_record::ReceiptState;
+use crate::model::night::Night;
 use crate::statistics::counted;
 
 /// What can be in letters of several companies.
@@ -72,9 +73,7 @@ impl Single {
         let [item] = letter.items(&facts.items) else {
             return None;
         };
-        if facts.is_shared(Thing::Finding, item.finding)
-            || facts.is_shared(Thing::Asset, item.asset)
-        {
+        if facts.findings.is_shared(item.finding) || facts.assets.is_shared(item.asset) {
             return None;
         }
         Some(Self {
@@ -127,18 +126,44 @@ pub(super) fn single(
     if kind > counted::REMINDER {
         return;
     }
+    let is_new_finding = room.findings.add(of.finding as usize, group);
+    let is_new_asset = room.assets.add(of.asset as usize, group);
+    add_item(
+        one,
+        tally,
+        item,
+        of.is_participant,
+        (is_new_finding, is_new_asset),
+    );
+    if kind <= counted::ESCALATION {
+        warn(one, tally, item.trigger, of.said.night);
+    }
+}
+
+/// Adds an item that warns or reminds, whose finding and asset are new in the group or not.
+#[inline]
+fn add_item(
+    one: &OneCompany,
+    tally: &mut Tally,
+    item: &Item,
+    is_participant: bool,
+    (is_new_finding, is_new_asset): (bool, bool),
+) {
     let keys = one.facts.keys.as_ref();
-    tally.enter(one.company, of.is_participant, keys);
-    if room.findings.add(of.finding as usize, group) {
+    tally.enter(one.company, is_participant, keys);
+    if is_new_finding {
         tally.finding(keys.map_or(0, |k| k.of_finding(item.finding)));
     }
-    if room.assets.add(of.asset as usize, group) {
+    if is_new_asset {
         tally.asset();
     }
-    if kind <= counted::ESCALATION {
-        let key = |k: &Keys| k.of_notification(one.company, item.trigger, of.said.night);
-        tally.warning(keys.map_or(0, key));
-    }
+}
+
+/// Adds a notification that warns.
+#[inline]
+fn warn(one: &OneCompany, tally: &mut Tally, trigger: u32, night: Night) {
+    let key = |k: &Keys| k.of_notification(one.company, trigger, night);
+    tally.warning(one.facts.keys.as_ref().map_or(0, key));
 }
 
 /// Counts a letter of the company; `group` tells an item's group.
@@ -208,13 +233,13 @@ fn count_item(
         return;
     }
     let facts = one.facts;
-    let is_new_finding = if facts.is_shared(Thing::Finding, item.finding) {
+    let is_new_finding = if facts.findings.is_shared(item.finding) {
         to.shared(place, Thing::Finding, item.finding)
     } else {
         let own = item.finding.wrapping_sub(one.findings.0);
         room.findings.add(own as usize, group)
     };
-    let is_new_asset = if facts.is_shared(Thing::Asset, item.asset) {
+    let is_new_asset = if facts.assets.is_shared(item.asset) {
         to.shared(place, Thing::Asset, item.asset)
     } else {
         let own = item.asset.wrapping_sub(one.assets.0);
@@ -223,14 +248,14 @@ fn count_item(
     let Some(tally) = to.tally(place) else {
         return;
     };
-    let keys = facts.keys.as_ref();
-    tally.enter(one.company, facts.is_participant(letter.frozen), keys);
-    if is_new_finding {
-        tally.finding(keys.map_or(0, |k| k.of_finding(item.finding)));
-    }
-    if is_new_asset {
-        tally.asset();
-    }
+    let is_participant = facts.is_participant(letter.frozen);
+    add_item(
+        one,
+        tally,
+        item,
+        is_participant,
+        (is_new_finding, is_new_asset),
+    );
 }
 
 fn notify(
@@ -246,8 +271,7 @@ fn notify(
     };
     tally.add(of.rank as usize, 1);
     if of.rank <= counted::ESCALATION {
-        let key = |k: &Keys| k.of_notification(one.company, trigger, letter.night);
-        tally.warning(one.facts.keys.as_ref().map_or(0, key));
+        warn(one, tally, trigger, letter.night);
     }
     if of.rank == counted::FIRST {
         to.waited(place, of.hours);

@@ -18,10 +18,7 @@ impl Facts {
         self.number_companies(ids);
         self.number_findings(ids);
         let assets = ByTable::new(ids.n_assets);
-        let assets = number(&self.letters, &mut self.items, assets, |i| &mut i.asset);
-        let [_, own] = &mut self.own;
-        let [_, shared] = &mut self.shared;
-        (*own, *shared) = (assets.firsts, assets.shared);
+        self.assets = number(&self.letters, &mut self.items, assets, |i| &mut i.asset);
     }
 
     fn number_companies(&mut self, ids: &Ids) {
@@ -58,9 +55,9 @@ impl Facts {
                 }
             }
         }
-        let [own, _] = &mut self.own;
-        let [shared, _] = &mut self.shared;
-        (*own, *shared) = (findings.firsts, findings.shared);
+        // As many as findings, and nothing asks for them any more.
+        findings.olds = Vec::new();
+        self.findings = findings;
     }
 }
 

@@ -3,30 +3,53 @@
 
 use std::collections::HashSet;
 
-use super::codes::Fast;
 use super::facts::{Item, Letter};
 use crate::model::columns::NONE;
+use crate::model::mixed::Fast;
 
 /// New numbers, from 0 in the order of their first appearance.
+#[derive(Default)]
 pub(super) struct Numbered {
     /// By company: the first number that is its own. The last one is the end.
-    pub firsts: Vec<u32>,
+    firsts: Vec<u32>,
     /// Old numbers, by the new ones.
     pub olds: Vec<u32>,
     /// New numbers of what several companies have.
     pub shared: HashSet<u32, Fast>,
 }
 
+impl Numbered {
+    fn n(&self) -> u32 {
+        self.olds.len() as u32
+    }
+
+    /// The next number, for this old one.
+    fn give(&mut self, old: u32) -> u32 {
+        let number = self.n();
+        self.olds.push(old);
+        number
+    }
+
+    /// Numbers of what the company alone has: the first, and how many there are at most.
+    pub(super) fn own(&self, company: u32) -> (u32, usize) {
+        let at = |company: usize| self.firsts.get(company).copied().unwrap_or_default();
+        let (first, end) = (at(company as usize), at(company as usize + 1));
+        (first, end.saturating_sub(first) as usize)
+    }
+
+    /// Do several companies have it?
+    #[inline]
+    pub(super) fn is_shared(&self, number: u32) -> bool {
+        !self.shared.is_empty() && self.shared.contains(&number)
+    }
+}
+
 /// How numbers are given, company by company.
-pub(super) trait Numbers {
+pub(super) trait Numbering {
     /// A company with so many items follows.
-    fn begin(&mut self, n_items: usize);
+    fn begin(&mut self, n_items: usize, so_far: &Numbered);
     /// The new number of an old one.
-    fn of(&mut self, old: u32) -> u32;
-    /// How many were given.
-    fn n(&self) -> u32;
-    /// Old numbers, and the new ones of what several companies have.
-    fn end(self) -> (Vec<u32>, HashSet<u32, Fast>);
+    fn of(&mut self, old: u32, so_far: &mut Numbered) -> u32;
 }
 
 /// Gives new numbers to a field of the items; letters are in the order of companies, items in that
@@ -34,76 +57,57 @@ pub(super) trait Numbers {
 pub(super) fn number(
     letters: &[Letter],
     items: &mut [Item],
-    mut numbers: impl Numbers,
+    mut numbering: impl Numbering,
     field: impl Fn(&mut Item) -> &mut u32,
 ) -> Numbered {
-    let mut firsts = Vec::new();
+    let mut numbered = Numbered::default();
     for of_company in letters.chunk_by(|a, b| a.company == b.company) {
-        firsts.push(numbers.n());
+        numbered.firsts.push(numbered.n());
         let begin = of_company.first().map_or(0, Letter::first_item);
         let end = of_company.last().map_or(0, |l| l.range().end);
         let items = items.get_mut(begin..end).unwrap_or_default();
-        numbers.begin(items.len());
+        numbering.begin(items.len(), &numbered);
         for item in items {
             let number = field(item);
-            *number = numbers.of(*number);
+            *number = numbering.of(*number, &mut numbered);
         }
     }
-    firsts.push(numbers.n());
-    let (olds, shared) = numbers.end();
-    Numbered {
-        firsts,
-        olds,
-        shared,
-    }
+    numbered.firsts.push(numbered.n());
+    numbered
 }
 
 /// By a table of all old numbers.
 pub(super) struct ByTable {
     new: Vec<u32>,
-    olds: Vec<u32>,
     /// The first number that is the company's own.
     first: u32,
-    shared: HashSet<u32, Fast>,
 }
 
 impl ByTable {
     pub(super) fn new(n: usize) -> Self {
         Self {
             new: vec![NONE; n],
-            olds: Vec::new(),
             first: 0,
-            shared: HashSet::default(),
         }
     }
 }
 
-impl Numbers for ByTable {
-    fn begin(&mut self, _: usize) {
-        self.first = self.n();
+impl Numbering for ByTable {
+    fn begin(&mut self, _: usize, so_far: &Numbered) {
+        self.first = so_far.n();
     }
 
     #[inline]
-    fn of(&mut self, old: u32) -> u32 {
-        let next = self.n();
+    fn of(&mut self, old: u32, so_far: &mut Numbered) -> u32 {
         let Some(new) = self.new.get_mut(old as usize) else {
             return NONE;
         };
         if *new == NONE {
-            *new = next;
-            self.olds.push(old);
+            *new = so_far.give(old);
         } else if *new < self.first {
-            self.shared.insert(*new);
+            so_far.shared.insert(*new);
         }
         *new
-    }
-
-    fn n(&self) -> u32 {
-        self.olds.len() as u32
-    }
-
-    fn end(self) -> (Vec<u32>, HashSet<u32, Fast>) {
-        (self.olds, self.shared)
     }
 }
 
@@ -115,8 +119,6 @@ pub(super) struct ByCompany {
     shift: u32,
     /// A bit for each old number that an earlier company has.
     seen: Vec<u64>,
-    olds: Vec<u32>,
-    shared: HashSet<u32, Fast>,
 }
 
 impl ByCompany {
@@ -125,18 +127,15 @@ impl ByCompany {
             slots: Vec::new(),
             shift: 0,
             seen: vec![0; n.div_ceil(64)],
-            olds: Vec::new(),
-            shared: HashSet::default(),
         }
     }
 
-    fn give(&mut self, old: u32) -> u32 {
-        let number = self.n();
-        self.olds.push(old);
+    fn give(&mut self, old: u32, so_far: &mut Numbered) -> u32 {
+        let number = so_far.give(old);
         let mask = 1 << (old & 63);
         if let Some(word) = self.seen.get_mut(old as usize / 64) {
             if *word & mask != 0 {
-                self.shared.insert(number);
+                so_far.shared.insert(number);
             }
             *word |= mask;
         }
@@ -144,8 +143,8 @@ impl ByCompany {
     }
 }
 
-impl Numbers for ByCompany {
-    fn begin(&mut self, n_items: usize) {
+impl Numbering for ByCompany {
+    fn begin(&mut self, n_items: usize, _: &Numbered) {
         let n_slots = (2 * n_items).next_power_of_two().max(2);
         self.shift = 32 - n_slots.trailing_zeros().min(31);
         self.slots.clear();
@@ -153,7 +152,7 @@ impl Numbers for ByCompany {
     }
 
     #[inline]
-    fn of(&mut self, old: u32) -> u32 {
+    fn of(&mut self, old: u32, so_far: &mut Numbered) -> u32 {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = (old.wrapping_mul(0x9e37_79b9) >> self.shift) as usize;
         // Half of the slots are free: it ends.
@@ -162,7 +161,7 @@ impl Numbers for ByCompany {
                 return number;
             }
             if number == NONE {
-                let number = self.give(old);
+                let number = self.give(old, so_far);
                 if let Some(slot) = self.slots.get_mut(at & mask) {
                     *slot = (old, number);
                 }
@@ -172,14 +171,6 @@ impl Numbers for ByCompany {
         }
         NONE
     }
-
-    fn n(&self) -> u32 {
-        self.olds.len() as u32
-    }
-
-    fn end(self) -> (Vec<u32>, HashSet<u32, Fast>) {
-        (self.olds, self.shared)
-    }
 }
 
 #[cfg(test)]
@@ -187,14 +178,18 @@ mod tests {
     use super::*;
 
     /// Numbers of some companies' items, the old ones anywhere below `n`.
-    fn give(companies: &[Vec<u32>], mut numbers: impl Numbers) -> (Vec<Vec<u32>>, Vec<u32>, bool) {
+    fn give(
+        companies: &[Vec<u32>],
+        mut numbering: impl Numbering,
+    ) -> (Vec<Vec<u32>>, Vec<u32>, bool) {
+        let mut numbered = Numbered::default();
         let given = companies.iter().map(|items| {
-            numbers.begin(items.len());
-            items.iter().map(|old| numbers.of(*old)).collect()
+            numbering.begin(items.len(), &numbered);
+            let numbers = items.iter().map(|old| numbering.of(*old, &mut numbered));
+            numbers.collect()
         });
         let given: Vec<Vec<u32>> = given.collect();
-        let (olds, shared) = numbers.end();
-        (given, olds, shared.is_empty())
+        (given, numbered.olds, numbered.shared.is_empty())
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use super::axis::{Axis, By, Column, Field, Said};
-use super::codes::{Distinct, Fast};
 use super::count::{Figures, Row};
 use super::facts::{Companies, Facts};
 use super::histogram::Histogram;
+use super::marks::Marks;
 use super::one_company::OneCompany;
 use super::one_letter::{Groups, Room, Thing, letter, single};
 use super::tally::Tally;
+use crate::model::mixed::Fast;
 use crate::statistics::Counts;
 
 /// A table, whose rows are numbered in the order of their keys.
@@ -37,7 +38,8 @@ struct Cells {
     steps: Vec<usize>,
     tallies: Vec<Tally>,
     hours: Vec<Histogram>,
-    triggers: Distinct,
+    /// Triggers that were counted, by row.
+    triggers: Marks,
     /// Things of several companies that were counted.
     shared: HashSet<(Thing, u32, usize), Fast>,
 }
@@ -70,6 +72,8 @@ impl Table {
             }
             values.push(column.values);
         }
+        let mut triggers = Marks::default();
+        triggers.begin(facts.triggers.len(), n_rows);
         Self {
             values,
             of_company,
@@ -79,7 +83,7 @@ impl Table {
                 steps,
                 tallies: vec![Tally::default(); n_rows],
                 hours: vec![Histogram::of(n_rows); n_rows],
-                triggers: Distinct::new(n_rows, facts.triggers.len()),
+                triggers,
                 shared: HashSet::default(),
             },
             room: Room::default(),
@@ -111,7 +115,7 @@ impl Table {
         let mut rows = Vec::new();
         for (number, (tally, hours)) in cells.tallies.iter().zip(&cells.hours).enumerate() {
             let percentiles = hours.percentile(50).zip(hours.percentile(90));
-            let figures = tally.figures(cells.triggers.count(number), percentiles);
+            let figures = tally.figures(percentiles);
             if self.values.is_empty() || is_counted(&figures) {
                 rows.push(Row {
                     key: self.key(number),
@@ -165,13 +169,10 @@ impl Cells {
     fn whole(&mut self, one: &OneCompany) {
         let row = self.base;
         for trigger in &one.whole.triggers {
-            self.triggers.add(row, *trigger);
+            self.first(row, *trigger);
         }
-        if let Some(histogram) = self.hours.get_mut(row) {
-            one.whole
-                .hours
-                .iter()
-                .for_each(|hours| histogram.add(*hours));
+        for hours in &one.whole.hours {
+            self.waited(row, *hours);
         }
         let Some(tally) = self.tallies.get_mut(row) else {
             return;
@@ -205,7 +206,11 @@ impl Groups for Cells {
 
     #[inline]
     fn first(&mut self, row: usize, trigger: u32) {
-        self.triggers.add(row, trigger);
+        if self.triggers.add(trigger as usize, row)
+            && let Some(tally) = self.tallies.get_mut(row)
+        {
+            tally.trigger();
+        }
     }
 
     #[inline]

@@ -11,10 +11,9 @@ pub(super) struct Tally {
     /// The company that came last and its counts.
     company: u32,
     participant: u32,
-    findings_of: u32,
-    notifications_of: u32,
-    most_findings: u32,
-    most_notifications: u32,
+    findings_of: OfOne,
+    notifications_of: OfOne,
+    triggers: u64,
     companies: u64,
     participants: u64,
     findings: u64,
@@ -22,6 +21,26 @@ pub(super) struct Tally {
     keys: [u64; 3],
     sums: Sums,
 }
+
+/// How many the company that came last has, and the most that one has.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfOne {
+    n: u32,
+    most: u32,
+}
+
+impl OfOne {
+    #[inline]
+    fn add(&mut self) {
+        self.n += 1;
+        self.most = self.most.max(self.n);
+    }
+}
+
+/// Sums of keys of companies, notifications and findings, by position.
+const COMPANIES: usize = 0;
+const NOTIFICATIONS: usize = 1;
+const FINDINGS: usize = 2;
 
 /// What adds up over letters: notifications by their strongest kind, attempts in the place of what
 /// is repeated, letters, and letters that came back.
@@ -36,10 +55,9 @@ impl Default for Tally {
         Self {
             company: u32::MAX,
             participant: u32::MAX,
-            findings_of: 0,
-            notifications_of: 0,
-            most_findings: 0,
-            most_notifications: 0,
+            findings_of: OfOne::default(),
+            notifications_of: OfOne::default(),
+            triggers: 0,
             companies: 0,
             participants: 0,
             findings: 0,
@@ -56,15 +74,21 @@ impl Tally {
     pub(super) fn enter(&mut self, company: u32, is_participant: bool, keys: Option<&Keys>) {
         if self.company != company {
             self.company = company;
-            self.findings_of = 0;
-            self.notifications_of = 0;
+            self.findings_of.n = 0;
+            self.notifications_of.n = 0;
             self.companies += 1;
-            let [companies, ..] = &mut self.keys;
-            *companies = companies.wrapping_add(keys.map_or(0, |k| k.of_company(company)));
+            self.key(COMPANIES, keys.map_or(0, |k| k.of_company(company)));
         }
         if is_participant && self.participant != company {
             self.participant = company;
             self.participants += 1;
+        }
+    }
+
+    #[inline]
+    fn key(&mut self, of: usize, key: u64) {
+        if let Some(sum) = self.keys.get_mut(of) {
+            *sum = sum.wrapping_add(key);
         }
     }
 
@@ -79,37 +103,16 @@ impl Tally {
     /// One more notification that warns.
     #[inline]
     pub(super) fn warning(&mut self, key: u64) {
-        self.notifications_of += 1;
-        self.most_notifications = self.most_notifications.max(self.notifications_of);
-        let [_, notifications, _] = &mut self.keys;
-        *notifications = notifications.wrapping_add(key);
-    }
-
-    /// Adds what a company has in all; it was in none of these counts before.
-    pub(super) fn join(&mut self, whole: &Self) {
-        self.company = whole.company;
-        self.findings_of = whole.findings_of;
-        self.most_findings = self.most_findings.max(whole.most_findings);
-        self.most_notifications = self.most_notifications.max(whole.most_notifications);
-        self.companies += whole.companies;
-        self.participants += whole.participants;
-        self.findings += whole.findings;
-        self.assets += whole.assets;
-        let keys = self.keys.iter_mut().zip(whole.keys);
-        keys.for_each(|(key, more)| *key = key.wrapping_add(more));
-        for (sum, more) in whole.sums.into_iter().enumerate() {
-            self.add(sum, more);
-        }
+        self.notifications_of.add();
+        self.key(NOTIFICATIONS, key);
     }
 
     /// One more finding of the company that came last.
     #[inline]
     pub(super) fn finding(&mut self, key: u64) {
         self.findings += 1;
-        self.findings_of += 1;
-        self.most_findings = self.most_findings.max(self.findings_of);
-        let [_, _, findings] = &mut self.keys;
-        *findings = findings.wrapping_add(key);
+        self.findings_of.add();
+        self.key(FINDINGS, key);
     }
 
     #[inline]
@@ -117,7 +120,31 @@ impl Tally {
         self.assets += 1;
     }
 
-    pub(super) fn figures(&self, triggers: u64, hours: Option<(u32, u32)>) -> Figures {
+    #[inline]
+    pub(super) const fn trigger(&mut self) {
+        self.triggers += 1;
+    }
+
+    /// Adds what a company has in all but triggers; it was in none of these counts before.
+    pub(super) fn join(&mut self, whole: &Self) {
+        self.company = whole.company;
+        self.findings_of.n = whole.findings_of.n;
+        let most = |a: &mut OfOne, b: OfOne| a.most = a.most.max(b.most);
+        most(&mut self.findings_of, whole.findings_of);
+        most(&mut self.notifications_of, whole.notifications_of);
+        self.companies += whole.companies;
+        self.participants += whole.participants;
+        self.findings += whole.findings;
+        self.assets += whole.assets;
+        for (of, key) in whole.keys.into_iter().enumerate() {
+            self.key(of, key);
+        }
+        for (sum, more) in whole.sums.into_iter().enumerate() {
+            self.add(sum, more);
+        }
+    }
+
+    pub(super) fn figures(&self, hours: Option<(u32, u32)>) -> Figures {
         let [
             first_warnings,
             relapses,
@@ -130,7 +157,7 @@ impl Tally {
         ] = self.sums.map(u64::from);
         Figures {
             counts: Counts {
-                triggers,
+                triggers: self.triggers,
                 findings: self.findings,
                 notifications: first_warnings + relapses + escalations,
                 letters,
@@ -147,8 +174,8 @@ impl Tally {
             bounced,
             hours,
             keys: self.keys,
-            most_findings: u64::from(self.most_findings),
-            most_notifications: u64::from(self.most_notifications),
+            most_findings: u64::from(self.findings_of.most),
+            most_notifications: u64::from(self.notifications_of.most),
         }
     }
 }
