@@ -16,16 +16,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
+use nachtwacht::decide::history::History;
 use nachtwacht::ledger::{Holder, Ledger, Settings};
 use nachtwacht::model::company::{Channel, PartyKind};
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::identity::{FindingId, LetterId, PartyRef, Reference, Secret};
 use nachtwacht::model::ledger_record::{
-    Claim, ClaimItem, Evidence, Frozen, Receipt, ReceiptState, Record,
+    Claim, ClaimItem, Evidence, Final, Frozen, Receipt, ReceiptState, Record,
 };
 use nachtwacht::model::night::Night;
 use nachtwacht::model::threat::Urgency;
@@ -66,20 +68,20 @@ fn claim(n: u64, night: Night, secret: &Secret) -> Claim {
         reference: Reference::of(secret, night, letter_id),
         night,
         party_ref: PartyRef(hash(company)),
-        frozen: Frozen {
+        frozen: Arc::new(Frozen {
             party_kind: PartyKind::ALL[company as usize % 4],
             participant: company.is_multiple_of(4),
             sector: ["6201", "85", "01131", "4711"][company as usize % 4].into(),
             sector_scheme: "SBI2008".into(),
             size_class: ["2-9", "10-49", "250+"][company as usize % 3].into(),
             province: ["Utrecht", "Drenthe", "Zeeland"][company as usize / 7 % 3].into(),
-        },
+        }),
         channel: Channel::ALL[n as usize % 2],
         contact_ref: None,
         attempt: 1,
-        items: vec![ClaimItem {
-            threat_id: format!("threat-{}", finding % 26),
-            trigger_id: format!("{}-{}", night.date().year(), finding % 40),
+        items: [ClaimItem {
+            threat_id: format!("threat-{}", finding % 26).into(),
+            trigger_id: format!("{}-{}", night.date().year(), finding % 40).into(),
             finding_id: FindingId::of(&finding.to_string()),
             kind: if is_reminder {
                 ItemKind::Reminder
@@ -92,7 +94,8 @@ fn claim(n: u64, night: Night, secret: &Secret) -> Claim {
             first_observed_at: seen - i64::try_from(mixed(finding) % 259_200_000_000).unwrap(),
             observed_at: seen,
             evidence: Evidence::default(),
-        }],
+        }]
+        .into(),
     }
 }
 
@@ -108,14 +111,14 @@ fn records(first: u64, n: u64, night: Night, secret: &Secret) -> Vec<Record> {
         state: ReceiptState::HandedOver,
         outbox: "files".into(),
     });
-    let receipts: Vec<Record> = receipts.map(Record::Receipt).collect();
-    let mut records: Vec<Record> = claims.into_iter().map(Record::Claim).collect();
+    let receipts: Vec<Record> = receipts.map(Record::from).collect();
+    let mut records: Vec<Record> = claims.into_iter().map(Record::from).collect();
     records.extend(receipts);
-    records.push(Record::Final {
+    records.push(Record::from(Final {
         night,
         revision: 0,
         run_id: "bench".into(),
-    });
+    }));
     records
 }
 
@@ -313,6 +316,28 @@ fn by_lines(n: u64, folder: &Path) {
     rate("reading and taking by lines", n, processor() - start);
 }
 
+/// What a nightly run holds of a ledger: all its records, and what decisions ask of them.
+fn open(folder: &Path, n: u64) {
+    println!("opened as a run opens it: {n} notifications");
+    let (start, clock) = (processor(), Instant::now());
+    let view = Ledger::read_only(&place(folder), &Settings::default()).unwrap();
+    rate("  reading every line", n, processor() - start);
+    println!(
+        "    by the clock {:.2} s, held after it {} MiB",
+        clock.elapsed().as_secs_f64(),
+        memory_mib("VmRSS")
+    );
+    assert_eq!(view.claims().count() as u64, n);
+    let start = processor();
+    assert!(view.unknown().is_empty());
+    rate("  which letters are unknown", n, processor() - start);
+    let start = processor();
+    let history = History::of(&view.as_of(view.last_seq - 1));
+    rate("  what is known of each finding", n, processor() - start);
+    assert!(!history.assets().is_empty());
+    println!("peak memory {} MiB", memory_mib("VmHWM"));
+}
+
 /// In a process of its own each, so that the peak of memory is that of one call.
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -325,6 +350,10 @@ fn main() {
             n,
             span.contains(".."),
         );
+    }
+    let opened = arguments.iter().position(|a| a == "--open");
+    if let Some([folder, n]) = opened.and_then(|at| arguments.get(at + 1..at + 3)) {
+        return open(Path::new(folder), n.parse().unwrap());
     }
     let mut numbers = arguments.iter().filter_map(|a| a.parse::<u64>().ok());
     let n = numbers.next().unwrap_or(1_000) * 1_000 / NIGHTS * NIGHTS;
@@ -360,9 +389,14 @@ fn main() {
         size("*/*")
     );
     let all = format!("{FIRST}..{}", night(NIGHTS - 1));
-    for span in ["2024", &all] {
+    let (n, ledger) = (n.to_string(), ledger.to_str().unwrap());
+    for call in [
+        vec!["--measure", ledger, "2024", &n],
+        vec!["--measure", ledger, &all, &n],
+        vec!["--open", ledger, &n],
+    ] {
         let done = std::process::Command::new(&arguments[0])
-            .args(["--measure", ledger.to_str().unwrap(), span, &n.to_string()])
+            .args(call)
             .status()
             .unwrap();
         assert!(done.success());

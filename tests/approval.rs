@@ -127,7 +127,7 @@ fn an_approval_permits_its_own_plan_by_allowed_keys_and_until_it_expires() {
     ] {
         let records = approvals.into_iter().map(|approval| Numbered {
             seq: 1,
-            record: Record::Approval(approval),
+            record: Record::from(approval),
         });
         let view = LedgerView {
             last_seq: 1,

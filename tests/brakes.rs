@@ -2,6 +2,7 @@
 //! the job; they were set on the nights of seeds 1 to 3, and are held here against others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
@@ -10,7 +11,7 @@ use nachtwacht::model::company::{Channel, PartyKind};
 use nachtwacht::model::hold::{Baseline, Brake};
 use nachtwacht::model::identity::{LetterId, PartyRef, Reference, Secret};
 use nachtwacht::model::ledger_record::{
-    Claim, Frozen, LedgerView, Numbered, PinnedNight, PinnedObject, Record,
+    Claim, Final, Frozen, LedgerView, Numbered, PinnedNight, PinnedObject, Record,
 };
 use nachtwacht::model::night::Night;
 
@@ -213,38 +214,38 @@ impl Service {
             inputs: vec![],
         };
         let figures = tonight.figures(&History::of(&self.view, tonight.night, 14));
-        self.push(Record::Night(pin.clone()));
+        self.push(Record::from(pin.clone()));
         for letter in &tonight.letters {
             let id = LetterId(letter.party.0);
-            self.push(Record::Claim(Claim {
+            self.push(Record::from(Claim {
                 letter_id: id,
                 reference: Reference::of(&Secret::new(b"k"), tonight.night, id),
                 night: tonight.night,
                 party_ref: letter.party,
-                frozen: Frozen {
+                frozen: Arc::new(Frozen {
                     party_kind: PartyKind::Registered,
                     participant: false,
-                    sector: String::new(),
-                    sector_scheme: String::new(),
-                    size_class: String::new(),
-                    province: String::new(),
-                },
+                    sector: "".into(),
+                    sector_scheme: "".into(),
+                    size_class: "".into(),
+                    province: "".into(),
+                }),
                 channel: Channel::Post,
                 contact_ref: None,
                 attempt: 1,
-                items: vec![],
+                items: Box::default(),
             }));
         }
-        self.push(Record::Figures(figures));
-        self.push(Record::Final {
+        self.push(Record::from(figures));
+        self.push(Record::from(Final {
             night: pin.night,
             revision: 0,
             run_id: pin.run_id,
-        });
+        }));
     }
 
     fn baseline(&mut self, feed: Option<&str>) {
-        self.push(Record::Baseline(Baseline {
+        self.push(Record::from(Baseline {
             feed: feed.map(Into::into),
             at: 0,
         }));
@@ -583,7 +584,7 @@ fn a_night_that_did_not_end_is_no_history() {
     add(&mut tonight, 3_000, 0, "botnet");
     let figures = tonight.figures(&History::of(&service.view, tonight.night, 14));
     let before = service.view.clone();
-    service.push(Record::Figures(figures));
+    service.push(Record::from(figures));
     let day = service.next_day();
     let next = service.ordinary(&[day]);
     let settings = Settings::default();

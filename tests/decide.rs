@@ -183,23 +183,23 @@ impl House {
     /// The claims of these letters, on `night`.
     fn claims(&self, decided: &Decided, night: &str) -> Vec<Record> {
         let claims = decided.letters.iter().map(|d| {
-            Record::Claim(Claim {
+            Record::from(Claim {
                 letter_id: d.letter.id,
                 reference: d.letter.reference.clone(),
                 night: night.parse().unwrap(),
                 party_ref: PartyRef([0; 32]),
-                frozen: Frozen {
+                frozen: Arc::new(Frozen {
                     party_kind: PartyKind::Participant,
                     participant: true,
-                    sector: String::new(),
-                    sector_scheme: String::new(),
-                    size_class: String::new(),
-                    province: String::new(),
-                },
+                    sector: "".into(),
+                    sector_scheme: "".into(),
+                    size_class: "".into(),
+                    province: "".into(),
+                }),
                 channel: Channel::Email,
                 contact_ref: None,
                 attempt: 1,
-                items: d.items.clone(),
+                items: d.items.as_slice().into(),
             })
         });
         claims.collect()
@@ -364,7 +364,7 @@ fn the_latest_open_trigger_that_covers_the_feed_is_cited() {
     let mut house = House::new();
     let cited = |house: &House, feed: &str| {
         let decided = house.decide(&[hit(1, 1, "rdp", 1, &[("feed", feed)])]);
-        decided.letters[0].items[0].trigger_id.clone()
+        decided.letters[0].items[0].trigger_id.to_string()
     };
     assert_eq!(cited(&house, "shadowserver"), "t1");
     assert_eq!(cited(&house, "partner"), "t2");

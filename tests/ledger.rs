@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,20 +40,20 @@ pub fn claim(day: u8, n: u32) -> Claim {
         reference: Reference::of(&secret, night, letter_id),
         night,
         party_ref: PartyRef::of(&secret, &company),
-        frozen: Frozen {
+        frozen: Arc::new(Frozen {
             party_kind: PartyKind::Participant,
             participant: true,
             sector: "62".into(),
             sector_scheme: "sbi2008".into(),
             size_class: "10-49".into(),
             province: "Utrecht".into(),
-        },
+        }),
         channel: Channel::Email,
         contact_ref: None,
         attempt: 1,
-        items: vec![ClaimItem {
-            threat_id: item.threat_id,
-            trigger_id: item.trigger_id,
+        items: [ClaimItem {
+            threat_id: item.threat_id.into(),
+            trigger_id: item.trigger_id.into(),
             finding_id,
             kind: ItemKind::First,
             urgency: Urgency::Normal,
@@ -61,7 +62,8 @@ pub fn claim(day: u8, n: u32) -> Claim {
             first_observed_at: 1,
             observed_at: 1,
             evidence: nachtwacht::model::ledger_record::Evidence::default(),
-        }],
+        }]
+        .into(),
     }
 }
 
@@ -91,7 +93,7 @@ fn patient(secs: u64) -> Settings {
 }
 
 fn append(ledger: &mut Ledger, n: u32) -> Result<u64, Failure> {
-    let records = vec![Record::Claim(claim(1, n)), Record::Claim(claim(2, n))];
+    let records = vec![Record::from(claim(1, n)), Record::from(claim(2, n))];
     ledger.append(records, &mut |_, r| r).map(|a| a.seq)
 }
 
@@ -283,7 +285,7 @@ fn a_run_that_was_replaced_cannot_write_and_what_it_wrote_before_stands() {
     append(&mut old, 2).unwrap();
     let mut seen = 0;
     let done = new.append(
-        vec![Record::Claim(claim(1, 2)), Record::Claim(claim(1, 3))],
+        vec![Record::from(claim(1, 2)), Record::from(claim(1, 3))],
         &mut |view, records| {
             seen = view.claims().count();
             let claimed: Vec<_> = view.claims().map(|c| c.letter_id).collect();

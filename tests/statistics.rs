@@ -1,6 +1,7 @@
 //! Statistics from outside: claims and receipts in, tables out. The naive count is the oracle.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
@@ -39,7 +40,7 @@ use naive::naive;
 
 /// The figures of a night of one day on which nothing was read.
 fn figures(night: Night) -> Record {
-    Record::Figures(Figures {
+    Record::from(Figures {
         night,
         revision: 0,
         n_days: 1,
@@ -88,8 +89,8 @@ fn claim(sketch: &Sketch) -> Claim {
         &items
             .iter()
             .map(|i| nachtwacht::model::identity::Item {
-                threat_id: i.threat_id.clone(),
-                trigger_id: i.trigger_id.clone(),
+                threat_id: i.threat_id.to_string(),
+                trigger_id: i.trigger_id.to_string(),
                 finding_id: i.finding_id,
                 kind: i.kind,
             })
@@ -100,25 +101,37 @@ fn claim(sketch: &Sketch) -> Claim {
         reference: Reference::of(&secret(), night, letter_id),
         night,
         party_ref: PartyRef::of(&secret(), &company),
-        frozen: Frozen {
+        frozen: Arc::new(Frozen {
             party_kind: PartyKind::ALL[c % 4],
             participant: c % 4 == 0,
             sector: ["6201", "", "85", "01131"][c % 4].into(),
             sector_scheme: ["SBI2008", "", "SBI2025"][c % 3].into(),
             size_class: ["2-9", "250+", ""][c % 3].into(),
             province: ["Utrecht", "=cmd|' /C calc'!A0", ""][c % 3].into(),
-        },
+        }),
         channel: Channel::ALL[usize::from(sketch.channel) % 3],
         contact_ref: None,
         attempt: u32::from(sketch.attempt),
-        items,
+        items: items.into(),
+    }
+}
+
+/// Changes every claim of a ledger.
+pub fn each_claim(ledger: &mut LedgerView, mut change: impl FnMut(&mut Claim, &mut Frozen)) {
+    for record in &mut ledger.records {
+        if let Record::Claim(claim) = &mut record.record {
+            let claim = Arc::make_mut(claim);
+            let mut frozen = Frozen::clone(&claim.frozen);
+            change(claim, &mut frozen);
+            claim.frozen = Arc::new(frozen);
+        }
     }
 }
 
 fn item(trigger: u8, finding: u8, kind: u8, feed: u8) -> ClaimItem {
     ClaimItem {
-        threat_id: format!("threat-{}", trigger / 2),
-        trigger_id: format!("2022-{trigger:02}"),
+        threat_id: format!("threat-{}", trigger / 2).into(),
+        trigger_id: format!("2022-{trigger:02}").into(),
         finding_id: FindingId::of(&format!("f{finding}")),
         kind: ItemKind::ALL[usize::from(kind) % 5],
         urgency: Urgency::ALL[usize::from(trigger) / 2 % 2],
@@ -152,8 +165,8 @@ fn history(sketches: &[Sketch]) -> (LedgerView, Vec<Claim>) {
             state,
             outbox: "files".into(),
         };
-        records.push(Record::Claim(claim));
-        records.push(Record::Receipt(receipt));
+        records.push(Record::from(claim));
+        records.push(Record::from(receipt));
     }
     let records: Vec<Numbered> = records
         .into_iter()
@@ -283,7 +296,7 @@ proptest! {
                 state: ReceiptState::HandedOver,
                 outbox: "files".into(),
             };
-            for record in [Record::Claim(claim.clone()), Record::Receipt(receipt)] {
+            for record in [Record::from(claim.clone()), Record::from(receipt)] {
                 both.records.push(Numbered { seq: both.last_seq + 1, record });
             }
         }
@@ -344,11 +357,11 @@ fn periods_end_with_the_night_and_begin_where_they_should() {
     };
     ledger.records.push(Numbered {
         seq: 99,
-        record: Record::Claim(later),
+        record: Record::from(later),
     });
     ledger.records.push(Numbered {
         seq: 99,
-        record: Record::Receipt(receipt),
+        record: Record::from(receipt),
     });
     let cells = count(&ledger, &[]);
     let letters = |kind| total(&cells, kind).letters;
@@ -477,9 +490,9 @@ fn no_sign_of_a_registration_begins_a_formula() {
     for sign in ["=", "\t=", "\n=", "＝", "＋", "－", "＠", "  @", "\u{a0}="] {
         let (mut ledger, _) = history(&[one(0, 0, vec![(0, 0, 0, 0)])]);
         let place = format!("{sign}cmd");
-        if let Record::Claim(claim) = &mut ledger.records[0].record {
-            claim.frozen.province.clone_from(&place);
-        }
+        each_claim(&mut ledger, |_, frozen| {
+            frozen.province = place.as_str().into()
+        });
         let text = String::from_utf8(csv(&count(&ledger, &[]), b';').unwrap()).unwrap();
         let marked = format!("'{place}");
         assert_eq!(text.matches(&marked).count(), 6, "{sign:?}: {text}");

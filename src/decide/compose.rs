@@ -155,19 +155,19 @@ fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
 fn item(input: &Input<'_>, d: &Decision) -> Option<ClaimItem> {
     let (threat, trigger) = (d.threat.as_ref()?, d.trigger.as_ref()?);
     Some(ClaimItem {
-        threat_id: threat.id.clone(),
-        trigger_id: trigger.id.clone(),
+        threat_id: threat.id.as_str().into(),
+        trigger_id: trigger.id.as_str().into(),
         finding_id: d.finding?,
         kind: kind(d.reason),
         urgency: d.urgency,
-        feed: d.hit.observation.feed.to_string(),
+        feed: Arc::clone(&d.hit.observation.feed),
         asset_ref: PartyRef::of_asset(input.party_key, &d.hit.asset.canonical),
         first_observed_at: d.first_observed_at,
         observed_at: d.hit.observation.observed_at,
         evidence: Evidence {
             severity: d.hit.observation.severity,
             in_kev: Some(weigh::is_exploited(input, &d.hit)),
-            report: Some(d.hit.observation.report.to_string()),
+            report: Some(Arc::clone(&d.hit.observation.report)),
             port: d.hit.observation.port,
         },
     })

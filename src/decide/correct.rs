@@ -49,7 +49,7 @@ fn correction(
         Some(same) => (Arc::clone(company), same, true),
         None => (chosen.addressee, chosen.recipient, chosen.is_usable),
     };
-    let is_about = |item: &&ClaimItem| item.threat_id == threat.id;
+    let is_about = |item: &&ClaimItem| *item.threat_id == *threat.id;
     let items: Vec<ClaimItem> = wrong
         .claim
         .items
@@ -118,7 +118,7 @@ fn same_mailbox(input: &Input<'_>, wrong: &Wrong<'_>) -> Option<Recipient> {
 
 /// The occasion that the wrong letter cited; one that the catalogue no longer has keeps its id.
 fn trigger(input: &Input<'_>, threat: &Threat, items: &[ClaimItem]) -> Arc<Trigger> {
-    let id = items.first().map_or("", |i| i.trigger_id.as_str());
+    let id = items.first().map_or("", |i| i.trigger_id.as_ref());
     let known = input.triggers.iter().find(|t| t.id == id);
     known.cloned().unwrap_or_else(|| {
         Arc::new(Trigger {

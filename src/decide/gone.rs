@@ -47,9 +47,9 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
     let scans = Scans::of(tonight.coverage);
     let mut assumed = BTreeSet::new();
     for (finding, place) in history.places() {
-        if tonight.seen.contains(finding) {
-            if place.gone.is_some() && !tonight.waiting.contains(finding) {
-                found.back.push(*finding);
+        if tonight.seen.contains(&finding) {
+            if place.gone.is_some() && !tonight.waiting.contains(&finding) {
+                found.back.push(finding);
             }
             continue;
         }
@@ -59,7 +59,7 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
         };
         *found.counts.entry(how).or_insert(0) += 1;
         if place.gone.is_none() && how != Gone::NotScanned {
-            found.gone.push((*finding, how));
+            found.gone.push((finding, how));
         }
     }
     found.assumed = assumed.into_iter().collect();
@@ -82,25 +82,26 @@ impl<'c> Scans<'c> {
     /// Why a place is not seen; notes the scan where the answer rests on an assumption.
     fn why(
         &self,
-        place: &Place,
+        place: Place<'_>,
         register: &BTreeMap<PartyRef, Registered>,
         assumed: &mut BTreeSet<String>,
     ) -> Gone {
-        let registered = register.get(&place.asset);
+        let item = place.item;
+        let registered = register.get(&item.asset_ref);
         let Some(registered) = registered.filter(|r| r.parties.contains(&place.party)) else {
             return Gone::MovedOwner;
         };
-        let Some(report) = &place.evidence.report else {
+        let Some(report) = &item.evidence.report else {
             return Gone::NotScanned;
         };
-        let Some(scans) = self.0.get(&(place.feed.as_str(), report.as_str())) else {
+        let Some(scans) = self.0.get(&(item.feed.as_ref(), report.as_ref())) else {
             return Gone::NotScanned;
         };
         if scans.iter().all(|c| c.is_assumed) {
-            assumed.insert(format!("{}/{report}", place.feed));
+            assumed.insert(format!("{}/{report}", item.feed));
         }
-        let port = place.evidence.port;
-        let covers = |c: &&Coverage| c.covers(&registered.nets, port, place.observed_at);
+        let port = item.evidence.port;
+        let covers = |c: &&Coverage| c.covers(&registered.nets, port, item.observed_at);
         if scans.iter().any(covers) {
             Gone::Fixed
         } else {

@@ -1,6 +1,7 @@
 //! What the ledger says about findings: when each was written about, and since when it is open.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -8,7 +9,7 @@ use super::answers::Answers;
 use crate::model::company::Channel;
 use crate::model::decision::ItemKind;
 use crate::model::identity::{FindingId, PartyRef};
-use crate::model::ledger_record::{Claim, Evidence, LedgerView, ReceiptState, Record};
+use crate::model::ledger_record::{Claim, ClaimItem, LedgerView, ReceiptState, Record};
 use crate::model::night::{Micros, Night};
 use crate::model::sighting::{Gone, Sightings};
 
@@ -26,20 +27,32 @@ pub struct Known {
 }
 
 /// Where a finding was, as far as the ledger knows: nobody's name and no address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'h> {
     /// The company.
     pub party: PartyRef,
-    /// The registered value.
-    pub asset: PartyRef,
-    /// Feed of the row that was claimed last.
-    pub feed: String,
-    /// When it was seen then.
-    pub observed_at: Micros,
-    /// What was known of it then.
-    pub evidence: Evidence,
+    /// What was claimed of it last.
+    pub item: &'h ClaimItem,
     /// Since when it is gone, and how.
     pub gone: Option<(Night, Gone)>,
+}
+
+/// The claim that says where a finding was. There are millions, so it is not copied.
+#[derive(Clone, Debug)]
+struct Placed {
+    claim: Arc<Claim>,
+    item_idx: usize,
+    gone: Option<(Night, Gone)>,
+}
+
+impl Placed {
+    fn place(&self) -> Option<Place<'_>> {
+        Some(Place {
+            party: self.claim.party_ref,
+            item: self.claim.items.get(self.item_idx)?,
+            gone: self.gone,
+        })
+    }
 }
 
 /// Findings and mailboxes, from the claims and receipts of a ledger view.
@@ -49,7 +62,7 @@ pub struct Place {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     findings: BTreeMap<FindingId, Known>,
-    places: BTreeMap<FindingId, Place>,
+    places: BTreeMap<FindingId, Placed>,
     /// Attempts of letters that did not arrive, by finding.
     lost: BTreeMap<FindingId, u32>,
     /// Last night on which an address refused or returned a letter.
@@ -61,10 +74,7 @@ impl History {
     /// Reads the claims; the view must be the one that the night is pinned to.
     #[must_use]
     pub fn of(view: &LedgerView) -> Self {
-        let mut ends = BTreeMap::new();
-        for r in view.receipts() {
-            ends.insert((r.letter_id, r.night, r.attempt), r.state);
-        }
+        let lost = view.lost();
         let mut history = Self::default();
         for numbered in &view.records {
             let claim = match &numbered.record {
@@ -79,23 +89,19 @@ impl History {
                 }
                 _ => continue,
             };
-            let end = ends.get(&(claim.letter_id, claim.night, claim.attempt));
-            match end {
-                Some(state @ (ReceiptState::Failed | ReceiptState::Bounced)) => {
-                    history.lose(claim, *state);
-                }
-                _ => {
-                    history.know(claim);
-                    history.answers.written_again(claim);
-                }
+            if let Some(state) = lost.get(&claim.key()) {
+                history.lose(claim, *state);
+            } else {
+                history.know(claim);
+                history.answers.written_again(claim);
             }
         }
         history
     }
 
-    fn know(&mut self, claim: &Claim) {
+    fn know(&mut self, claim: &Arc<Claim>) {
         let night = claim.night.date();
-        for item in &claim.items {
+        for (item_idx, item) in claim.items.iter().enumerate() {
             let known = self.findings.entry(item.finding_id).or_insert(Known {
                 last_claimed_on: night,
                 first_observed_at: item.first_observed_at,
@@ -104,15 +110,12 @@ impl History {
             });
             if night >= known.last_claimed_on {
                 known.last_channel = claim.channel;
-                let place = Place {
-                    party: claim.party_ref,
-                    asset: item.asset_ref,
-                    feed: item.feed.clone(),
-                    observed_at: item.observed_at,
-                    evidence: item.evidence.clone(),
+                let placed = Placed {
+                    claim: Arc::clone(claim),
+                    item_idx,
                     gone: None,
                 };
-                self.places.insert(item.finding_id, place);
+                self.places.insert(item.finding_id, placed);
             }
             known.last_claimed_on = known.last_claimed_on.max(night);
             known.first_observed_at = known.first_observed_at.min(item.first_observed_at);
@@ -138,23 +141,24 @@ impl History {
     }
 
     /// Where each finding was that a claim that arrived holds.
-    pub(super) fn places(&self) -> impl Iterator<Item = (&FindingId, &Place)> {
-        self.places.iter()
+    pub(super) fn places(&self) -> impl Iterator<Item = (FindingId, Place<'_>)> {
+        let places = self.places.iter();
+        places.filter_map(|(finding, placed)| Some((*finding, placed.place()?)))
     }
 
     /// The registered values of these findings.
     #[must_use]
     pub fn assets(&self) -> BTreeSet<PartyRef> {
-        self.places.values().map(|place| place.asset).collect()
+        self.places().map(|(_, p)| p.item.asset_ref).collect()
     }
 
     /// Where a finding was.
-    pub(super) fn place(&self, finding: FindingId) -> Option<&Place> {
-        self.places.get(&finding)
+    pub(super) fn place(&self, finding: FindingId) -> Option<Place<'_>> {
+        self.places.get(&finding)?.place()
     }
 
     fn lose(&mut self, claim: &Claim, state: ReceiptState) {
-        for item in &claim.items {
+        for item in claim.items.iter() {
             let attempts = self.lost.entry(item.finding_id).or_insert(0);
             *attempts = (*attempts).max(claim.attempt);
         }

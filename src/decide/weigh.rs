@@ -235,7 +235,7 @@ fn is_back(input: &Input<'_>, threat: &Threat, finding: FindingId) -> bool {
 
 /// What is worse than when it was written about is said at once.
 fn breaks_through(input: &Input<'_>, hit: &Hit, finding: FindingId, days: i32) -> Option<Reason> {
-    let then = &input.history.place(finding)?.evidence;
+    let then = &input.history.place(finding)?.item.evidence;
     // A past night never writes again.
     if days <= 0 {
         return None;

@@ -205,10 +205,10 @@ impl FrozenLine {
         Self {
             party_kind: f.party_kind.to_string(),
             participant: f.participant,
-            sector: f.sector.clone(),
-            sector_scheme: f.sector_scheme.clone(),
-            size_class: f.size_class.clone(),
-            province: f.province.clone(),
+            sector: f.sector.to_string(),
+            sector_scheme: f.sector_scheme.to_string(),
+            size_class: f.size_class.to_string(),
+            province: f.province.to_string(),
         }
     }
 
@@ -216,10 +216,10 @@ impl FrozenLine {
         Ok(Frozen {
             party_kind: parsed(&self.party_kind, "`party_kind` cannot be read")?,
             participant: self.participant,
-            sector: self.sector,
-            sector_scheme: self.sector_scheme,
-            size_class: self.size_class,
-            province: self.province,
+            sector: self.sector.into(),
+            sector_scheme: self.sector_scheme.into(),
+            size_class: self.size_class.into(),
+            province: self.province.into(),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! columns that people ask for beside it. The objects stay; the chain is checked over the lines,
 //! so a part needs no trust of its own.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,7 +14,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::Value;
@@ -113,14 +114,30 @@ fn cell(value: &Value, column: &str, line_idx: u32) -> String {
     }
 }
 
-/// The objects of a part, byte for byte; the message says what is wrong with it.
-pub(super) fn read(bytes: Bytes) -> Result<Vec<(u64, Vec<u8>)>, String> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
-        .and_then(|builder| builder.build())
-        .map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
-    let mut objects: Vec<(u64, Vec<u8>)> = Vec::new();
-    for batch in reader {
-        let batch = batch.map_err(|e| format!("it cannot be read to its end: {e}"))?;
+/// The objects of a part, byte for byte and one after the other; messages say what is wrong with it.
+pub(super) struct Objects {
+    batches: ParquetRecordBatchReader,
+    ready: VecDeque<Object>,
+    /// The one whose last line may stand in the next batch.
+    open: Option<Object>,
+}
+
+/// Number and bytes of an object.
+pub(super) type Object = (u64, Vec<u8>);
+
+impl Objects {
+    pub(super) fn of(part: Bytes) -> Result<Self, String> {
+        let batches = ParquetRecordBatchReaderBuilder::try_new(part)
+            .and_then(|builder| builder.build())
+            .map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
+        Ok(Self {
+            batches,
+            ready: VecDeque::new(),
+            open: None,
+        })
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), String> {
         let seq = batch
             .column_by_name("seq")
             .and_then(|c| c.as_primitive_opt::<UInt64Type>());
@@ -134,14 +151,32 @@ pub(super) fn read(bytes: Bytes) -> Result<Vec<(u64, Vec<u8>)>, String> {
             return Err("it holds empty cells".into());
         }
         for (number, line) in seq.values().iter().zip(json.iter().flatten()) {
-            if objects.last().is_none_or(|(last, _)| last != number) {
-                objects.push((*number, Vec::new()));
+            if self.open.as_ref().is_some_and(|(of, _)| of != number) {
+                self.ready.extend(self.open.take());
             }
-            if let Some((_, object)) = objects.last_mut() {
-                object.extend_from_slice(line.as_bytes());
-                object.push(b'\n');
+            let (_, object) = self.open.get_or_insert_with(|| (*number, Vec::new()));
+            object.extend_from_slice(line.as_bytes());
+            object.push(b'\n');
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for Objects {
+    type Item = Result<Object, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(object) = self.ready.pop_front() {
+                return Some(Ok(object));
+            }
+            let Some(batch) = self.batches.next() else {
+                return self.open.take().map(Ok);
+            };
+            let batch = batch.map_err(|e| format!("it cannot be read to its end: {e}"));
+            if let Err(what) = batch.and_then(|batch| self.take(&batch)) {
+                return Some(Err(what));
             }
         }
     }
-    Ok(objects)
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::chain::{Chain, Unlinked};
+use super::compact::{Object, Objects};
 use super::lock::{Lock, Patience};
 use super::stream::{columns_damaged, columns_of};
 use super::{ClaimStore, Holder, Ledger, Settings, compact, name, number, probe, v1};
@@ -125,14 +126,21 @@ impl Ledger {
         let Some(bytes) = self.store.read(&compact::name(span.0, span.1))? else {
             return Ok(());
         };
-        let objects = compact::read(bytes).map_err(|m| self.part_damaged(span, &m))?;
-        for some in objects.chunks(OBJECTS_AT_ONCE) {
+        let damaged = |ledger: &Self, what: String| ledger.part_damaged(span, &what);
+        let mut objects = Objects::of(bytes).map_err(|m| damaged(self, m))?;
+        loop {
+            let some = objects.by_ref().take(OBJECTS_AT_ONCE);
+            let some = some.collect::<Result<Vec<Object>, String>>();
+            let some = some.map_err(|m| damaged(self, m))?;
+            if some.is_empty() {
+                break;
+            }
             let read = some
                 .par_iter()
                 .map(|(seq, object)| (*seq, Unlinked::read(object)));
             for (seq, object) in read.collect::<Vec<_>>() {
                 let linked = object.and_then(|object| self.chain.link(seq, object));
-                linked.map_err(|m| self.part_damaged(span, &m))?;
+                linked.map_err(|m| damaged(self, m))?;
                 after(&mut self.chain.view);
             }
         }
@@ -169,7 +177,7 @@ impl Ledger {
     pub fn verify(place: &Place, settings: &Settings) -> Result<Verified, Failure> {
         // Parts are checked as any reader checks them: by the chain.
         let mut read = Self::unread(place, settings, "");
-        read.refresh()?;
+        read.refresh_with(&mut |view| view.records.clear())?;
         read.check_copy()?;
         // Then the objects themselves, without the parts.
         let mut chain = Chain::default();

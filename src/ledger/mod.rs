@@ -19,6 +19,7 @@ mod holder;
 mod keep;
 mod lock;
 mod probe;
+mod shared;
 mod stream;
 mod v1;
 mod v1_aftermath;

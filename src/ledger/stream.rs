@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::chain::Unlinked;
 use super::columns::{self, Part, Wrong};
+use super::compact::Objects;
 use super::{ClaimStore, Ledger, Settings, compact, name, v1};
 use crate::diag::Failure;
 use crate::model::columns::Columns;
@@ -233,7 +234,8 @@ impl Ledger {
         let part = compact::name(first, last);
         let bytes = self.store.read(&part)?;
         let bytes = bytes.ok_or_else(|| self.gone((first, last)))?;
-        compact::read(bytes).map_err(|what| self.part_damaged((first, last), &what))
+        let objects = Objects::of(bytes).and_then(Iterator::collect);
+        objects.map_err(|what| self.part_damaged((first, last), &what))
     }
 
     /// A new object; where it is there already it must be the same.

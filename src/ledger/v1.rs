@@ -6,11 +6,12 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::shared::Shared;
 use super::v1_aftermath::{AnswerLine, BatchLine, CorrectionLine, ReportLine};
 use super::v1_claim::{ClaimLine, ReceiptLine};
 use super::v1_hold;
 use crate::diag::Failure;
-use crate::model::ledger_record::{Erased, PinnedNight, PinnedObject, Record};
+use crate::model::ledger_record::{Erased, Final, PinnedNight, PinnedObject, Record};
 
 /// First line of an object.
 #[derive(Serialize, Deserialize)]
@@ -119,6 +120,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
     if sha256(body) != header.body_sha256 {
         return Err("its records are not those that were written (flipped bit, or cut)".into());
     }
+    let mut shared = Shared::default();
     let mut records = Vec::with_capacity(header.records.min(1024));
     for (i, text) in body
         .split(|b| *b == b'\n')
@@ -126,7 +128,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
         .enumerate()
     {
         let line = parse(text).map_err(|e| format!("record {i} cannot be read: {e}"))?;
-        records.push(record(line).map_err(|what| format!("record {i}: {what} cannot be read"))?);
+        records.push(
+            record(line, &mut shared)
+                .map_err(|what| format!("record {i}: {what} cannot be read"))?,
+        );
     }
     if records.len() == header.records {
         Ok((header, records))
@@ -165,14 +170,10 @@ fn line(record: &Record) -> Line<'static> {
         },
         Record::Claim(c) => Line::Claim(ClaimLine::of(c)),
         Record::Receipt(r) => Line::Receipt(ReceiptLine::of(r)),
-        Record::Final {
-            night,
-            revision,
-            run_id,
-        } => Line::Final {
-            night: night.to_string(),
-            revision: *revision,
-            run_id: run_id.clone(),
+        Record::Final(f) => Line::Final {
+            night: f.night.to_string(),
+            revision: f.revision,
+            run_id: f.run_id.clone(),
         },
         Record::Erased(e) => Line::Erased {
             party_ref: e.party_ref.map(|p| p.to_string()),
@@ -182,12 +183,12 @@ fn line(record: &Record) -> Line<'static> {
         Record::PrintBatch(b) => Line::PrintBatch(BatchLine::of(b)),
         Record::PrintReport(r) => Line::PrintReport(ReportLine::of(r)),
         Record::Correction(c) => Line::Correction(CorrectionLine::of(c)),
-        Record::Figures(f) => Line::Figures(f.into()),
-        Record::Hold(h) => Line::Hold(h.into()),
-        Record::Superseded(s) => Line::Superseded(s.into()),
-        Record::Approval(a) => Line::Approval(a.into()),
-        Record::Baseline(b) => Line::Baseline(b.into()),
-        Record::Sightings(s) => Line::Sightings(s.into()),
+        Record::Figures(f) => Line::Figures(f.as_ref().into()),
+        Record::Hold(h) => Line::Hold(h.as_ref().into()),
+        Record::Superseded(s) => Line::Superseded(s.as_ref().into()),
+        Record::Approval(a) => Line::Approval(a.as_ref().into()),
+        Record::Baseline(b) => Line::Baseline(b.as_ref().into()),
+        Record::Sightings(s) => Line::Sightings(s.as_ref().into()),
     }
 }
 
@@ -206,7 +207,7 @@ pub(super) fn parsed<T: std::str::FromStr>(
     text.parse().map_err(|_| what)
 }
 
-fn record(line: Line<'_>) -> Result<Record, &'static str> {
+fn record(line: Line<'_>, shared: &mut Shared) -> Result<Record, &'static str> {
     let pinned = |o: Object| PinnedObject {
         path: o.path,
         size: o.size,
@@ -222,7 +223,7 @@ fn record(line: Line<'_>) -> Result<Record, &'static str> {
             max_letters,
             snapshots,
             inputs,
-        } => Record::Night(PinnedNight {
+        } => PinnedNight {
             night: parsed(&night, "night")?,
             revision,
             run_id,
@@ -231,31 +232,34 @@ fn record(line: Line<'_>) -> Result<Record, &'static str> {
             max_letters,
             snapshots: snapshots.into_iter().map(pinned).collect(),
             inputs: inputs.into_iter().map(pinned).collect(),
-        }),
-        Line::Claim(line) => Record::Claim(line.read()?),
-        Line::Receipt(line) => Record::Receipt(line.read()?),
+        }
+        .into(),
+        Line::Claim(line) => line.read(shared)?.into(),
+        Line::Receipt(line) => line.read(shared)?.into(),
         Line::Final {
             night,
             revision,
             run_id,
-        } => Record::Final {
+        } => Final {
             night: parsed(&night, "night")?,
             revision,
             run_id,
-        },
-        Line::Erased { party_ref, objects } => Record::Erased(Erased {
+        }
+        .into(),
+        Line::Erased { party_ref, objects } => Erased {
             party_ref: party_ref.map(|p| parsed(&p, "party_ref")).transpose()?,
             objects,
-        }),
-        Line::Answer(line) => Record::Answer(line.read()?),
-        Line::PrintBatch(line) => Record::PrintBatch(line.read()?),
-        Line::PrintReport(line) => Record::PrintReport(line.read()?),
-        Line::Correction(line) => Record::Correction(line.read()?),
-        Line::Figures(line) => Record::Figures(line.read()?),
-        Line::Hold(line) => Record::Hold(line.read()?),
-        Line::Superseded(line) => Record::Superseded(line.read()?),
-        Line::Approval(line) => Record::Approval(line.read()?),
-        Line::Baseline(line) => Record::Baseline(line.read()),
-        Line::Sightings(line) => Record::Sightings(line.read()?),
+        }
+        .into(),
+        Line::Answer(line) => line.read()?.into(),
+        Line::PrintBatch(line) => line.read()?.into(),
+        Line::PrintReport(line) => line.read()?.into(),
+        Line::Correction(line) => line.read()?.into(),
+        Line::Figures(line) => line.read()?.into(),
+        Line::Hold(line) => line.read()?.into(),
+        Line::Superseded(line) => line.read()?.into(),
+        Line::Approval(line) => line.read()?.into(),
+        Line::Baseline(line) => line.read().into(),
+        Line::Sightings(line) => line.read()?.into(),
     })
 }

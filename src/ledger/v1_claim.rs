@@ -5,30 +5,35 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::shared::Shared;
 use super::v1::parsed;
 use crate::model::ledger_record::{Claim, ClaimItem, Evidence, Frozen, Receipt};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct ClaimLine<'a> {
     #[serde(borrow)]
-    letter_id: Cow<'a, str>,
+    letter_id: Text<'a>,
     #[serde(borrow)]
-    reference: Cow<'a, str>,
+    reference: Text<'a>,
     #[serde(borrow)]
-    night: Cow<'a, str>,
+    night: Text<'a>,
     #[serde(borrow)]
-    party_ref: Cow<'a, str>,
+    party_ref: Text<'a>,
     #[serde(borrow)]
-    party_kind: Cow<'a, str>,
+    party_kind: Text<'a>,
     participant: bool,
-    sector: String,
-    sector_scheme: String,
-    size_class: String,
-    province: String,
     #[serde(borrow)]
-    channel: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    contact_ref: Option<String>,
+    sector: Text<'a>,
+    #[serde(borrow)]
+    sector_scheme: Text<'a>,
+    #[serde(borrow)]
+    size_class: Text<'a>,
+    #[serde(borrow)]
+    province: Text<'a>,
+    #[serde(borrow)]
+    channel: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    contact_ref: Option<Text<'a>>,
     attempt: u32,
     #[serde(borrow)]
     items: Vec<ItemLine<'a>>,
@@ -36,25 +41,28 @@ pub(super) struct ClaimLine<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct ItemLine<'a> {
-    threat_id: String,
-    trigger_id: String,
     #[serde(borrow)]
-    finding_id: Cow<'a, str>,
+    threat_id: Text<'a>,
     #[serde(borrow)]
-    item: Cow<'a, str>,
+    trigger_id: Text<'a>,
     #[serde(borrow)]
-    urgency: Cow<'a, str>,
-    feed: String,
+    finding_id: Text<'a>,
     #[serde(borrow)]
-    asset_ref: Cow<'a, str>,
+    item: Text<'a>,
+    #[serde(borrow)]
+    urgency: Text<'a>,
+    #[serde(borrow)]
+    feed: Text<'a>,
+    #[serde(borrow)]
+    asset_ref: Text<'a>,
     first_observed_at_us: i64,
     observed_at_us: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    severity: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    severity: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_kev: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    report: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    report: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
 }
@@ -62,17 +70,30 @@ struct ItemLine<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct ReceiptLine<'a> {
     #[serde(borrow)]
-    letter_id: Cow<'a, str>,
+    letter_id: Text<'a>,
     #[serde(borrow)]
-    night: Cow<'a, str>,
+    night: Text<'a>,
     attempt: u32,
     #[serde(borrow)]
-    state: Cow<'a, str>,
-    outbox: String,
+    state: Text<'a>,
+    #[serde(borrow)]
+    outbox: Text<'a>,
 }
 
-fn text(value: impl ToString) -> Cow<'static, str> {
-    Cow::Owned(value.to_string())
+/// A text of a line; of its own, so that one that may be absent is borrowed too.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+fn text(value: impl ToString) -> Text<'static> {
+    Text(Cow::Owned(value.to_string()))
 }
 
 impl ClaimLine<'_> {
@@ -84,39 +105,40 @@ impl ClaimLine<'_> {
             party_ref: text(c.party_ref),
             party_kind: text(c.frozen.party_kind),
             participant: c.frozen.participant,
-            sector: c.frozen.sector.clone(),
-            sector_scheme: c.frozen.sector_scheme.clone(),
-            size_class: c.frozen.size_class.clone(),
-            province: c.frozen.province.clone(),
+            sector: text(&c.frozen.sector),
+            sector_scheme: text(&c.frozen.sector_scheme),
+            size_class: text(&c.frozen.size_class),
+            province: text(&c.frozen.province),
             channel: text(c.channel),
-            contact_ref: c.contact_ref.map(|r| r.to_string()),
+            contact_ref: c.contact_ref.map(text),
             attempt: c.attempt,
             items: c.items.iter().map(ItemLine::of).collect(),
         }
     }
 
-    pub(super) fn read(self) -> Result<Claim, &'static str> {
+    pub(super) fn read(self, shared: &mut Shared) -> Result<Claim, &'static str> {
         let contact_ref = self.contact_ref.map(|r| parsed(&r, "contact_ref"));
+        let frozen = Frozen {
+            party_kind: parsed(&self.party_kind, "party_kind")?,
+            participant: self.participant,
+            sector: shared.text(&self.sector),
+            sector_scheme: shared.text(&self.sector_scheme),
+            size_class: shared.text(&self.size_class),
+            province: shared.text(&self.province),
+        };
         Ok(Claim {
             letter_id: parsed(&self.letter_id, "letter_id")?,
             reference: parsed(&self.reference, "reference")?,
             night: parsed(&self.night, "night")?,
             party_ref: parsed(&self.party_ref, "party_ref")?,
-            frozen: Frozen {
-                party_kind: parsed(&self.party_kind, "party_kind")?,
-                participant: self.participant,
-                sector: self.sector,
-                sector_scheme: self.sector_scheme,
-                size_class: self.size_class,
-                province: self.province,
-            },
+            frozen: shared.frozen(frozen),
             channel: parsed(&self.channel, "channel")?,
             contact_ref: contact_ref.transpose()?,
             attempt: self.attempt,
             items: self
                 .items
                 .into_iter()
-                .map(ItemLine::read)
+                .map(|item| item.read(shared))
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -125,38 +147,38 @@ impl ClaimLine<'_> {
 impl ItemLine<'_> {
     fn of(i: &ClaimItem) -> Self {
         Self {
-            threat_id: i.threat_id.clone(),
-            trigger_id: i.trigger_id.clone(),
+            threat_id: text(&i.threat_id),
+            trigger_id: text(&i.trigger_id),
             finding_id: text(i.finding_id),
             item: text(i.kind),
             urgency: text(i.urgency),
-            feed: i.feed.clone(),
+            feed: text(&i.feed),
             asset_ref: text(i.asset_ref),
             first_observed_at_us: i.first_observed_at,
             observed_at_us: i.observed_at,
-            severity: i.evidence.severity.map(|s| s.to_string()),
+            severity: i.evidence.severity.map(text),
             in_kev: i.evidence.in_kev,
-            report: i.evidence.report.clone(),
+            report: i.evidence.report.as_ref().map(text),
             port: i.evidence.port,
         }
     }
 
-    fn read(self) -> Result<ClaimItem, &'static str> {
+    fn read(self, shared: &mut Shared) -> Result<ClaimItem, &'static str> {
         let severity = self.severity.map(|s| parsed(&s, "severity"));
         Ok(ClaimItem {
             finding_id: parsed(&self.finding_id, "finding_id")?,
             kind: parsed(&self.item, "item")?,
             urgency: parsed(&self.urgency, "urgency")?,
             asset_ref: parsed(&self.asset_ref, "asset_ref")?,
-            threat_id: self.threat_id,
-            trigger_id: self.trigger_id,
-            feed: self.feed,
+            threat_id: shared.text(&self.threat_id),
+            trigger_id: shared.text(&self.trigger_id),
+            feed: shared.text(&self.feed),
             first_observed_at: self.first_observed_at_us,
             observed_at: self.observed_at_us,
             evidence: Evidence {
                 severity: severity.transpose()?,
                 in_kev: self.in_kev,
-                report: self.report,
+                report: self.report.map(|report| shared.text(&report)),
                 port: self.port,
             },
         })
@@ -170,17 +192,17 @@ impl ReceiptLine<'_> {
             night: text(r.night),
             attempt: r.attempt,
             state: text(r.state),
-            outbox: r.outbox.clone(),
+            outbox: text(&r.outbox),
         }
     }
 
-    pub(super) fn read(self) -> Result<Receipt, &'static str> {
+    pub(super) fn read(self, shared: &mut Shared) -> Result<Receipt, &'static str> {
         Ok(Receipt {
             letter_id: parsed(&self.letter_id, "letter_id")?,
             night: parsed(&self.night, "night")?,
             attempt: self.attempt,
             state: parsed(&self.state, "state")?,
-            outbox: self.outbox,
+            outbox: shared.text(&self.outbox),
         })
     }
 }

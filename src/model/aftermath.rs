@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::company::text_enum;
 use super::identity::{FindingId, LetterId, PartyRef, Reference};
-use super::ledger_record::{LedgerView, Record};
+use super::ledger_record::{LedgerView, Record, each};
 use super::night::{Micros, Night};
 
 text_enum! {
@@ -100,33 +100,21 @@ pub struct Correction {
 impl LedgerView {
     /// Every answer, in order.
     pub fn answers(&self) -> impl Iterator<Item = &Answer> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Answer(answer) => Some(answer),
-            _ => None,
-        })
+        each!(self, Answer)
     }
 
     /// Every batch for the printer, in order.
     pub fn print_batches(&self) -> impl Iterator<Item = &PrintBatch> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::PrintBatch(batch) => Some(batch),
-            _ => None,
-        })
+        each!(self, PrintBatch)
     }
 
     /// What printers reported, in order.
     pub fn print_reports(&self) -> impl Iterator<Item = &PrintReport> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::PrintReport(report) => Some(report),
-            _ => None,
-        })
+        each!(self, PrintReport)
     }
 
     /// Every correction, in order.
     pub fn corrections(&self) -> impl Iterator<Item = &Correction> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Correction(correction) => Some(correction),
-            _ => None,
-        })
+        each!(self, Correction)
     }
 }

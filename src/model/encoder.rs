@@ -180,7 +180,7 @@ impl Encoder {
                 _ => None,
             })
         };
-        let items = || claims().flat_map(|c| &c.items);
+        let items = || claims().flat_map(|c| c.items.iter());
         let seen = records.iter().filter_map(|r| match &r.record {
             Record::Sightings(s) => Some(s.gone.iter().map(|(f, _)| f).chain(&s.back)),
             _ => None,
@@ -209,15 +209,11 @@ impl Batch<'_> {
                 Some(_) => self.note(What::AllJudged, figures.night),
             },
             Record::Sightings(sightings) => self.sightings(sightings),
-            Record::Final {
-                night,
-                revision,
-                run_id,
-            } => {
-                let run = self.runs.of(run_id);
-                self.note(What::Final, *night);
+            Record::Final(ended) => {
+                let run = self.runs.of(&ended.run_id);
+                self.note(What::Final, ended.night);
                 let notes = &mut self.columns.notes;
-                set_last(&mut notes.attempt, *revision);
+                set_last(&mut notes.attempt, ended.revision);
                 set_last(&mut notes.number, run);
             }
             // Other kinds say nothing about what was warned of.
@@ -241,7 +237,7 @@ impl Batch<'_> {
         let night = self.day(claim.night);
         let key = key(letter, night, claim.attempt);
         let is_new = !self.letters.contains_key(&key);
-        for item in &claim.items {
+        for item in claim.items.iter() {
             let asset = self.encoder.assets.of(short(&item.asset_ref.0));
             let finding = self.encoder.findings.of(short(&item.finding_id.0));
             if is_new {
@@ -252,7 +248,7 @@ impl Batch<'_> {
             return;
         }
         self.letters.insert(key, self.columns.letters.len());
-        let frozen = self.frozen.of(&claim.frozen);
+        let frozen = self.frozen.of(claim.frozen.as_ref());
         let letters = &mut self.columns.letters;
         letters.letter.push(letter);
         letters.night.push(night);
@@ -268,11 +264,13 @@ impl Batch<'_> {
 
     fn item(&mut self, item: &ClaimItem, asset: u32, finding: u32) {
         let items = &mut self.columns.items;
-        items.threat.push(self.threats.of(&item.threat_id));
-        items.trigger.push(self.triggers.of(&item.trigger_id));
+        items.threat.push(self.threats.of(item.threat_id.as_ref()));
+        items
+            .trigger
+            .push(self.triggers.of(item.trigger_id.as_ref()));
         items.finding.push(finding);
         items.asset.push(asset);
-        items.feed.push(self.feeds.of(&item.feed));
+        items.feed.push(self.feeds.of(item.feed.as_ref()));
         items.kind.push(item.kind);
         items.urgency.push(item.urgency);
         items.first_observed_at.push(item.first_observed_at);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::company::text_enum;
-use super::ledger_record::{LedgerView, PinnedNight, Record};
+use super::ledger_record::{LedgerView, PinnedNight, Record, each};
 use super::night::{Micros, Night};
 
 text_enum! {
@@ -192,44 +192,30 @@ pub struct Superseded {
 impl LedgerView {
     /// Figures of nights, in order.
     pub fn figures(&self) -> impl Iterator<Item = &Figures> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Figures(figures) => Some(figures),
-            _ => None,
-        })
+        each!(self, Figures)
     }
 
     /// Every hold, in order; also of nights that went on later.
     pub fn holds(&self) -> impl Iterator<Item = &Hold> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Hold(hold) => Some(hold),
-            _ => None,
-        })
+        each!(self, Hold)
     }
 
     /// Every approval, in order.
     pub fn approvals(&self) -> impl Iterator<Item = &Approval> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Approval(approval) => Some(approval),
-            _ => None,
-        })
+        each!(self, Approval)
     }
 
     /// Every baseline, in order.
     pub fn baselines(&self) -> impl Iterator<Item = &Baseline> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Baseline(baseline) => Some(baseline),
-            _ => None,
-        })
+        each!(self, Baseline)
     }
 
     /// Each plan that was given up, with the night that took over.
     #[must_use]
     pub fn superseded(&self) -> BTreeMap<(Night, u32), Night> {
         let mut by = BTreeMap::new();
-        for r in &self.records {
-            if let Record::Superseded(s) = &r.record {
-                by.entry((s.night, s.revision)).or_insert(s.by);
-            }
+        for s in each!(self, Superseded) {
+            by.entry((s.night, s.revision)).or_insert(s.by);
         }
         by
     }

@@ -2,8 +2,12 @@
 //!
 //! No name, no address, no contact: a party is a keyed hash plus the attributes that
 //! statistics need, frozen when the claim was made.
+//!
+//! A run keeps every record of ten years: a copy of one is a count, not a copy, and texts that
+//! stand in millions of them are shared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -25,22 +29,22 @@ pub struct Frozen {
     /// Took part on that night.
     pub participant: bool,
     /// Industry code.
-    pub sector: String,
+    pub sector: Arc<str>,
     /// Version of the industry code.
-    pub sector_scheme: String,
+    pub sector_scheme: Arc<str>,
     /// Size class.
-    pub size_class: String,
+    pub size_class: Arc<str>,
     /// Province or country.
-    pub province: String,
+    pub province: Arc<str>,
 }
 
 /// One finding inside a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimItem {
     /// Threat.
-    pub threat_id: String,
+    pub threat_id: Arc<str>,
     /// Trigger.
-    pub trigger_id: String,
+    pub trigger_id: Arc<str>,
     /// Finding.
     pub finding_id: FindingId,
     /// First letter, reminder, …
@@ -48,7 +52,7 @@ pub struct ClaimItem {
     /// Urgency of the threat on that night.
     pub urgency: Urgency,
     /// Feed of the observation.
-    pub feed: String,
+    pub feed: Arc<str>,
     /// HMAC of the registered value that carried it: counts assets without naming them.
     pub asset_ref: PartyRef,
     /// When the finding was first seen.
@@ -64,8 +68,8 @@ impl ClaimItem {
     #[must_use]
     pub fn named(&self) -> Item {
         Item {
-            threat_id: self.threat_id.clone(),
-            trigger_id: self.trigger_id.clone(),
+            threat_id: self.threat_id.to_string(),
+            trigger_id: self.trigger_id.to_string(),
             finding_id: self.finding_id,
             kind: self.kind,
         }
@@ -80,7 +84,7 @@ pub struct Evidence {
     /// Was one of its CVEs known to be exploited?
     pub in_kev: Option<bool>,
     /// Report type.
-    pub report: Option<String>,
+    pub report: Option<Arc<str>>,
     /// Port, where the row has one.
     pub port: Option<u16>,
 }
@@ -97,7 +101,7 @@ pub struct Claim {
     /// Company, as keyed hash.
     pub party_ref: PartyRef,
     /// Attributes of the company.
-    pub frozen: Frozen,
+    pub frozen: Arc<Frozen>,
     /// How it travels.
     pub channel: Channel,
     /// The mail address or the postal address, as keyed hash; older claims name no postal one.
@@ -105,10 +109,32 @@ pub struct Claim {
     /// 1 at first.
     pub attempt: u32,
     /// What it is about.
-    pub items: Vec<ClaimItem>,
+    pub items: Box<[ClaimItem]>,
 }
 
+/// What names an attempt to send a letter.
+pub type AttemptKey = (LetterId, Night, u32);
+
 impl Claim {
+    /// The attempt that it claims.
+    #[must_use]
+    pub const fn key(&self) -> AttemptKey {
+        (self.letter_id, self.night, self.attempt)
+    }
+
+    /// What became of it, as a record; `outbox` is where it went or who says so, no address.
+    #[must_use]
+    pub fn receipt(&self, state: ReceiptState, outbox: &str) -> Record {
+        let receipt = Receipt {
+            letter_id: self.letter_id,
+            night: self.night,
+            attempt: self.attempt,
+            state,
+            outbox: outbox.into(),
+        };
+        receipt.into()
+    }
+
     /// Does this letter only take an earlier one back?
     #[must_use]
     pub fn is_correction(&self) -> bool {
@@ -128,7 +154,15 @@ pub struct Receipt {
     /// What became of it.
     pub state: ReceiptState,
     /// Where it went, such as `files`; no address.
-    pub outbox: String,
+    pub outbox: Arc<str>,
+}
+
+impl Receipt {
+    /// The attempt that it is about.
+    #[must_use]
+    pub const fn key(&self) -> AttemptKey {
+        (self.letter_id, self.night, self.attempt)
+    }
 }
 
 super::company::text_enum! {
@@ -199,9 +233,31 @@ impl Erased {
     }
 }
 
-/// One record of the ledger.
+/// A night's run that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Record {
+pub struct Final {
+    /// Night.
+    pub night: Night,
+    /// Revision.
+    pub revision: u32,
+    /// Run.
+    pub run_id: String,
+}
+
+macro_rules! records {
+    ($($(#[$doc:meta])* $kind:ident($of:ident),)*) => {
+        /// One record of the ledger; a clone shares it.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Record {
+            $($(#[$doc])* $kind(Arc<$of>),)*
+        }
+        $(impl From<$of> for Record {
+            fn from(record: $of) -> Self { Self::$kind(Arc::new(record)) }
+        })*
+    };
+}
+
+records! {
     /// A night was pinned.
     Night(PinnedNight),
     /// A letter was claimed.
@@ -209,14 +265,7 @@ pub enum Record {
     /// A letter was handed over, refused, …
     Receipt(Receipt),
     /// A night's run ended; its manifest is final.
-    Final {
-        /// Night.
-        night: Night,
-        /// Revision.
-        revision: u32,
-        /// Run.
-        run_id: String,
-    },
+    Final(Final),
     /// Personal data was taken away; counts stay.
     Erased(Erased),
     /// A recipient answered.
@@ -240,6 +289,17 @@ pub enum Record {
     /// Findings that are gone, or back.
     Sightings(Sightings),
 }
+
+/// The records of one kind, in order.
+macro_rules! each {
+    ($view:expr, $kind:ident) => {
+        $view.records.iter().filter_map(|r| match &r.record {
+            Record::$kind(record) => Some(record.as_ref()),
+            _ => None,
+        })
+    };
+}
+pub(super) use each;
 
 /// A record with the number of the object that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -283,18 +343,12 @@ impl LedgerView {
 
     /// Every claim, in order.
     pub fn claims(&self) -> impl Iterator<Item = &Claim> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Claim(claim) => Some(claim),
-            _ => None,
-        })
+        each!(self, Claim)
     }
 
     /// Every receipt, in order.
     pub fn receipts(&self) -> impl Iterator<Item = &Receipt> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Receipt(receipt) => Some(receipt),
-            _ => None,
-        })
+        each!(self, Receipt)
     }
 
     /// The pin of a night, if it was planned.
@@ -306,54 +360,68 @@ impl LedgerView {
 
     /// Every pinned night, in order.
     pub fn nights(&self) -> impl Iterator<Item = &PinnedNight> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Night(pin) => Some(pin),
-            _ => None,
-        })
+        each!(self, Night)
     }
 
     /// Everything that was taken away, in order.
     pub fn erased(&self) -> impl Iterator<Item = &Erased> {
-        self.records.iter().filter_map(|r| match &r.record {
-            Record::Erased(erased) => Some(erased),
-            _ => None,
-        })
+        each!(self, Erased)
     }
 
     /// Did this run of a night end with a final manifest?
     #[must_use]
     pub fn is_final(&self, pin: &PinnedNight) -> bool {
-        self.records.iter().any(|r| {
-            matches!(&r.record, Record::Final { night, revision, run_id }
-                if (*night, *revision) == (pin.night, pin.revision) && *run_id == pin.run_id)
-        })
+        let run = (pin.night, pin.revision, &pin.run_id);
+        each!(self, Final).any(|f| (f.night, f.revision, &f.run_id) == run)
     }
 
     /// Night, revision and run of every final manifest, in one pass: for whoever asks about many
     /// nights.
     #[must_use]
     pub fn ended(&self) -> BTreeSet<(Night, u32, &str)> {
-        let ends = self.records.iter().filter_map(|r| match &r.record {
-            Record::Final {
-                night,
-                revision,
-                run_id,
-            } => Some((*night, *revision, run_id.as_str())),
-            _ => None,
-        });
-        ends.collect()
+        let ends = each!(self, Final);
+        ends.map(|f| (f.night, f.revision, f.run_id.as_str()))
+            .collect()
+    }
+
+    /// Attempts that certainly did not arrive, with the last that is known of them: their findings
+    /// are new again.
+    #[must_use]
+    pub fn lost(&self) -> BTreeMap<AttemptKey, ReceiptState> {
+        let mut lost = BTreeMap::new();
+        for receipt in self.receipts() {
+            match receipt.state {
+                state @ (ReceiptState::Failed | ReceiptState::Bounced) => {
+                    lost.insert(receipt.key(), state);
+                }
+                _ => {
+                    lost.remove(&receipt.key());
+                }
+            }
+        }
+        lost
     }
 
     /// The claims without a receipt, in order: nobody knows whether those letters left.
     #[must_use]
     pub fn unknown(&self) -> Vec<&Claim> {
-        let told: BTreeSet<(LetterId, Night, u32)> = self
-            .receipts()
-            .map(|r| (r.letter_id, r.night, r.attempt))
-            .collect();
-        self.claims()
-            .filter(|c| !told.contains(&(c.letter_id, c.night, c.attempt)))
-            .collect()
+        // Nearly every receipt follows its claim, so what waits for the other is always little.
+        let mut open: BTreeMap<AttemptKey, Vec<(usize, &Claim)>> = BTreeMap::new();
+        let mut told = BTreeSet::new();
+        for (place, numbered) in self.records.iter().enumerate() {
+            match &numbered.record {
+                Record::Claim(claim) if !told.contains(&claim.key()) => {
+                    open.entry(claim.key()).or_default().push((place, claim));
+                }
+                Record::Receipt(receipt) if open.remove(&receipt.key()).is_none() => {
+                    told.insert(receipt.key());
+                }
+                _ => {}
+            }
+        }
+        let mut open: Vec<_> = open.into_values().flatten().collect();
+        open.sort_unstable_by_key(|(place, _)| *place);
+        open.into_iter().map(|(_, claim)| claim).collect()
     }
 
     /// The latest night that was pinned.

@@ -1,6 +1,7 @@
 //! Hashing of what is a hash already: keys of maps that hold millions; and small numbers in place
 //! of values.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
@@ -54,12 +55,16 @@ impl<K: Eq + Hash + Clone, S: BuildHasher + Default> Numbers<K, S> {
     }
 
     /// The value's number; a new one where it is unknown.
-    pub fn of(&mut self, value: &K) -> u32 {
+    pub fn of<Q>(&mut self, value: &Q) -> u32
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Eq + Hash + ToOwned<Owned = K>,
+    {
         if let Some(number) = self.known.get(value) {
             return *number;
         }
         let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-        self.known.insert(value.clone(), next);
+        self.known.insert(value.to_owned(), next);
         next
     }
 

@@ -224,7 +224,7 @@ pub fn dated(listing: &[Listed], night: Night) -> Option<(&Listed, Date)> {
 mod tests {
     use super::*;
     use crate::model::ledger_record::PinnedNight;
-    use crate::model::ledger_record::{Numbered, PinnedObject, Record};
+    use crate::model::ledger_record::{Numbered, PinnedObject};
 
     fn listed(path: &str) -> Listed {
         Listed {
@@ -286,7 +286,7 @@ mod tests {
             last_seq: 1,
             records: vec![Numbered {
                 seq: 1,
-                record: Record::Night(pin),
+                record: pin.into(),
             }],
         };
         let none = BTreeSet::new();

@@ -36,9 +36,7 @@ pub(super) fn told(view: &LedgerView, reference: &Reference) -> String {
                 claim.items.len()
             ),
         );
-        let of_claim = view.receipts().filter(|r| {
-            (r.letter_id, r.night, r.attempt) == (claim.letter_id, claim.night, claim.attempt)
-        });
+        let of_claim = view.receipts().filter(|r| r.key() == claim.key());
         let mut n = 0;
         for receipt in of_claim {
             n += 1;
@@ -75,7 +73,7 @@ pub(super) fn told(view: &LedgerView, reference: &Reference) -> String {
         line("printed in", batch.batch_id.clone());
     }
     let corrected = view.corrections().filter(|c| {
-        c.night == first.night && first.items.iter().any(|i| i.threat_id == c.threat_id)
+        c.night == first.night && first.items.iter().any(|i| *i.threat_id == *c.threat_id)
     });
     for correction in corrected.filter(|_| !first.is_correction()) {
         line(

@@ -36,7 +36,7 @@ pub(super) fn rendered(
     let mut refused: BTreeMap<LetterId, BTreeSet<u32>> = BTreeMap::new();
     let is_refused = |r: &&Receipt| {
         // What a printer spoiled comes back in a later night: this night's lists stand.
-        r.night == outputs.pin.night && r.state == ReceiptState::Failed && r.outbox != PRINTER
+        r.night == outputs.pin.night && r.state == ReceiptState::Failed && *r.outbox != *PRINTER
     };
     for receipt in ledger.receipts().filter(is_refused) {
         let attempts = refused.entry(receipt.letter_id).or_default();

@@ -14,7 +14,7 @@ use crate::matching::Question as Asked;
 use crate::model::aftermath::{Answer, AnswerKind};
 use crate::model::asset::{Asset, AssetValue};
 use crate::model::identity::{FindingId, PartyRef, Reference};
-use crate::model::ledger_record::{Claim, ClaimItem, LedgerView, Record};
+use crate::model::ledger_record::{Claim, ClaimItem, LedgerView};
 use crate::model::night::{Night, local_midnight};
 use crate::store::Place;
 
@@ -66,7 +66,7 @@ pub fn answer(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failure
     let claim = claim_of(ledger.view(), &ask.reference)?.clone();
     let items = items(&claim, ask)?;
     let said = said(&loaded, ask, &claim, &items, moment);
-    ledger.append(vec![Record::Answer(said.clone())], &mut |_, r| r)?;
+    ledger.append(vec![said.clone().into()], &mut |_, r| r)?;
     let mut text = format!(
         "{}: {} is noted for {} of {} findings\n{}\n",
         ask.reference,
@@ -107,13 +107,13 @@ fn items<'c>(claim: &'c Claim, ask: &Ask) -> Result<Vec<&'c ClaimItem>, Failure>
     }
     let is_meant = |item: &&ClaimItem| {
         let by_id = ask.findings.contains(&item.finding_id);
-        let by_threat = ask.threat.as_ref().is_some_and(|t| *t == item.threat_id);
+        let by_threat = ask.threat.as_ref().is_some_and(|t| **t == *item.threat_id);
         by_id || by_threat || (ask.findings.is_empty() && ask.threat.is_none())
     };
     let items: Vec<&ClaimItem> = claim.items.iter().filter(is_meant).collect();
     if items.is_empty() {
         let threats: std::collections::BTreeSet<&str> =
-            claim.items.iter().map(|i| i.threat_id.as_str()).collect();
+            claim.items.iter().map(|i| i.threat_id.as_ref()).collect();
         let threats: Vec<&str> = threats.into_iter().collect();
         return Err(Failure::fix_job("the letter is not about that threat")
             .at("", "--threat")

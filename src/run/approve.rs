@@ -58,7 +58,7 @@ pub fn approve(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failur
     let now = moment.now.as_microsecond();
     let approval = checked(&loaded, &hold, signed, now)?;
     let is_new = |view: &LedgerView| view.approvals().all(|a| *a != approval);
-    let mut records = vec![Record::Approval(approval.clone())];
+    let mut records = vec![Record::from(approval.clone())];
     records.retain(|_| is_new(ledger.view()));
     ledger.append(records, &mut |view, mut records| {
         records.retain(|_| is_new(view) && held(view, ask).is_ok());

@@ -32,7 +32,7 @@ pub fn baseline(call: &Call, feed: Option<&str>, moment: &Moment) -> Result<Stri
     let at = moment.now.as_microsecond();
     let records = meant
         .into_iter()
-        .map(|feed| Record::Baseline(Baseline { feed, at }))
+        .map(|feed| Baseline { feed, at }.into())
         .collect();
     let who = Holder::this_process(&moment.run_id);
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;

@@ -3,7 +3,7 @@
 //! A notification counts only if it names a letter that the ledger knows. The reference holds 50
 //! secret bits that stand in the returned mail alone, so nobody else can make a letter bounce.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
@@ -17,9 +17,8 @@ use super::load::{Call, load};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger};
 use crate::model::company::text_enum;
-use crate::model::identity::{LetterId, Reference};
-use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState, Record};
-use crate::model::night::Night;
+use crate::model::identity::Reference;
+use crate::model::ledger_record::{AttemptKey, Claim, LedgerView, Receipt, ReceiptState, Record};
 
 text_enum! {
     /// What a mail of the mailbox was.
@@ -56,14 +55,14 @@ pub fn bounces(call: &Call, mailbox: &Path, moment: &Moment) -> Result<String, F
         &Holder::this_process(&moment.run_id),
     )?;
     let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
-    let mut receipts: BTreeMap<(LetterId, Night, u32), Record> = BTreeMap::new();
+    let mut receipts: BTreeMap<AttemptKey, Record> = BTreeMap::new();
     let mut said = String::new();
-    for mail in &mails {
-        let (kind, claim) = judge(mail, ledger.view());
-        let mut kind = kind;
+    let notices: Vec<Option<Notice>> = mails.iter().map(|mail| notice(mail)).collect();
+    let known = Known::of(ledger.view(), notices.iter().flatten());
+    for notice in &notices {
+        let (mut kind, claim) = known.judge(notice.as_ref());
         if let (Kind::Bounced, Some(claim)) = (kind, claim) {
-            let key = (claim.letter_id, claim.night, claim.attempt);
-            if receipts.insert(key, bounced(claim)).is_some() {
+            if receipts.insert(claim.key(), bounced(claim)).is_some() {
                 kind = Kind::Known;
             } else {
                 let _ = writeln!(said, "bounced: {}", claim.reference);
@@ -73,9 +72,7 @@ pub fn bounces(call: &Call, mailbox: &Path, moment: &Moment) -> Result<String, F
     }
     let records: Vec<Record> = receipts.into_values().collect();
     if !records.is_empty() {
-        ledger.append(records, &mut |view, records| {
-            records.into_iter().filter(|r| !is_known(view, r)).collect()
-        })?;
+        ledger.append(records, &mut |view, records| view.missing(records))?;
     }
     let _ = writeln!(said, "{} mails", mails.len());
     for kind in Kind::ALL {
@@ -86,45 +83,83 @@ pub fn bounces(call: &Call, mailbox: &Path, moment: &Moment) -> Result<String, F
     Ok(said)
 }
 
+/// Who says so in the receipt.
+const BY: &str = "bounces";
+
 fn bounced(claim: &Claim) -> Record {
-    Record::Receipt(Receipt {
-        letter_id: claim.letter_id,
-        night: claim.night,
-        attempt: claim.attempt,
-        state: ReceiptState::Bounced,
-        outbox: "bounces".into(),
-    })
+    claim.receipt(ReceiptState::Bounced, BY)
 }
 
-fn is_known(view: &LedgerView, record: &Record) -> bool {
-    matches!(record, Record::Receipt(new) if view.receipts().any(|r| r == new))
+/// A delivery status notification.
+struct Notice {
+    /// The letters and attempts that it names.
+    names: Vec<(Reference, u32)>,
+    is_final: bool,
 }
 
-/// What a mail is, and which claim it is about.
-fn judge<'v>(mail: &[u8], view: &'v LedgerView) -> (Kind, Option<&'v Claim>) {
-    let Some(message) = MessageParser::default().parse(mail) else {
-        return (Kind::Other, None);
-    };
-    let Some(status) = status(&message) else {
-        return (Kind::Other, None);
-    };
-    let names = names(&message, &status);
-    let claim = view
-        .claims()
-        .find(|c| names.contains(&(c.reference.clone(), c.attempt)));
-    let Some(claim) = claim else {
-        return (Kind::Foreign, None);
-    };
+/// `None` where the mail is something else.
+fn notice(mail: &[u8]) -> Option<Notice> {
+    let message = MessageParser::default().parse(mail)?;
+    let status = status(&message)?;
     // RFC 3464, section 2.3.3: only `failed` is final and bad.
     let is_final = fields(&status, "action").any(|a| a.eq_ignore_ascii_case("failed"))
         && fields(&status, "status").all(|s| s.starts_with('5'));
-    if !is_final {
-        return (Kind::NotFinal, Some(claim));
+    Some(Notice {
+        names: names(&message, &status),
+        is_final,
+    })
+}
+
+/// What the ledger holds of the letters that a mailbox names.
+struct Known<'v> {
+    /// The first claim of each name, with its place in the ledger.
+    claims: BTreeMap<(&'v Reference, u32), (usize, &'v Claim)>,
+    bounced: BTreeSet<AttemptKey>,
+}
+
+impl<'v> Known<'v> {
+    fn of<'n>(view: &'v LedgerView, notices: impl Iterator<Item = &'n Notice>) -> Self {
+        let named: BTreeSet<(&Reference, u32)> = notices
+            .flat_map(|n| {
+                n.names
+                    .iter()
+                    .map(|(reference, attempt)| (reference, *attempt))
+            })
+            .collect();
+        let mut claims = BTreeMap::new();
+        for (at, claim) in view.claims().enumerate() {
+            let name = (&claim.reference, claim.attempt);
+            if named.contains(&name) {
+                claims.entry(name).or_insert((at, claim));
+            }
+        }
+        let ours = |r: &&Receipt| r.state == ReceiptState::Bounced && *r.outbox == *BY;
+        Self {
+            claims,
+            bounced: view.receipts().filter(ours).map(Receipt::key).collect(),
+        }
     }
-    if is_known(view, &bounced(claim)) {
-        return (Kind::Known, Some(claim));
+
+    /// What a mail is, and which claim it is about.
+    fn judge(&self, notice: Option<&Notice>) -> (Kind, Option<&'v Claim>) {
+        let Some(notice) = notice else {
+            return (Kind::Other, None);
+        };
+        let names = notice.names.iter();
+        let claims =
+            names.filter_map(|(reference, attempt)| self.claims.get(&(reference, *attempt)));
+        let Some((_, claim)) = claims.min_by_key(|(at, _)| *at).copied() else {
+            return (Kind::Foreign, None);
+        };
+        let kind = if !notice.is_final {
+            Kind::NotFinal
+        } else if self.bounced.contains(&claim.key()) {
+            Kind::Known
+        } else {
+            Kind::Bounced
+        };
+        (kind, Some(claim))
     }
-    (Kind::Bounced, Some(claim))
 }
 
 /// The machine-readable part.

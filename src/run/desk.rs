@@ -7,7 +7,7 @@ use super::load::{Call, Loaded, load};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger, Verified};
 use crate::model::identity::Reference;
-use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState, Record};
+use crate::model::ledger_record::{Claim, LedgerView, ReceiptState};
 use crate::store::Place;
 
 /// What a person found out about a letter that nobody knew the fate of.
@@ -83,13 +83,7 @@ pub fn settle(
         Found::HandedOver => ReceiptState::HandedOver,
         Found::NotSent => ReceiptState::NotSent,
     };
-    let receipt = Record::Receipt(Receipt {
-        letter_id: claim.letter_id,
-        night: claim.night,
-        attempt: claim.attempt,
-        state,
-        outbox: "person".into(),
-    });
+    let receipt = claim.receipt(state, "person");
     ledger.append(vec![receipt], &mut |view, records| {
         if unsettled(view, reference).is_ok() {
             records

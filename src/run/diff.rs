@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -128,7 +129,7 @@ fn as_if_planned_with(view: &LedgerView, night: Night, job_sha256: &str) -> Ledg
         if let Record::Night(pin) = &mut numbered.record
             && pin.night == night
         {
-            job_sha256.clone_into(&mut pin.job_sha256);
+            job_sha256.clone_into(&mut Arc::make_mut(pin).job_sha256);
         }
     }
     view
@@ -161,7 +162,7 @@ fn of_claim(claim: &Claim, names: &Names) -> Entry {
     let spots = claim.items.iter().map(|i| {
         let spot = Spot {
             finding_id: i.finding_id.to_string(),
-            threat_id: i.threat_id.clone(),
+            threat_id: i.threat_id.to_string(),
             kind: i.kind.to_string(),
             place: String::new(),
         };

@@ -210,18 +210,17 @@ fn ended<'v>(view: &'v LedgerView, prefix: &str) -> BTreeSet<&'v str> {
     let last_final = view
         .records
         .iter()
-        .rfind(|r| matches!(r.record, Record::Final { .. }))
+        .rfind(|r| matches!(r.record, Record::Final(_)))
         .map_or(0, |r| r.seq);
     let mut nights = BTreeSet::new();
     for numbered in view.records.iter().filter(|r| r.seq < last_final) {
-        let Record::Erased(Erased {
-            party_ref: None,
-            objects,
-        }) = &numbered.record
-        else {
+        let Record::Erased(erased) = &numbered.record else {
             continue;
         };
-        let below = objects.iter().filter_map(|o| o.strip_prefix(prefix));
+        if erased.party_ref.is_some() {
+            continue;
+        }
+        let below = erased.objects.iter().filter_map(|o| o.strip_prefix(prefix));
         nights.extend(below.filter_map(|rest| rest.split('/').next()));
     }
     nights
@@ -238,9 +237,7 @@ fn take_away(place: &Place, ledger: &mut Ledger, erased: Erased) -> Result<(), F
         .erased()
         .any(|e| erased.objects.iter().all(|o| e.objects.contains(o)));
     if !is_said {
-        ledger.append(vec![Record::Erased(erased.clone())], &mut |_, records| {
-            records
-        })?;
+        ledger.append(vec![erased.clone().into()], &mut |_, records| records)?;
         crash::point("erasure_noted");
     }
     for object in &erased.objects {

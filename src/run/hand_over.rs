@@ -14,7 +14,9 @@ use crate::ledger::crash;
 use crate::model::aftermath::PrintBatch;
 use crate::model::company::CompanyKey;
 use crate::model::identity::LetterId;
-use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState, Record};
+use crate::model::ledger_record::{
+    AttemptKey, Claim, Final, LedgerView, Receipt, ReceiptState, Record,
+};
 use crate::model::night::Night;
 
 /// What was handed over.
@@ -213,7 +215,7 @@ fn claim_all<'c>(
 ) -> Result<Vec<&'c Claim>, Failure> {
     let missing: Vec<Record> = unclaimed(
         ledger.view(),
-        chunk.iter().cloned().map(Record::Claim).collect(),
+        chunk.iter().cloned().map(Record::from).collect(),
     );
     let n_missing = missing.len();
     if n_missing > 0 {
@@ -237,24 +239,14 @@ fn claim_all<'c>(
 }
 
 fn is_all_settled(view: &LedgerView, claims: &[Claim]) -> bool {
-    let settled: BTreeSet<_> = view.receipts().map(key).collect();
-    claims
-        .iter()
-        .all(|c| settled.contains(&(c.letter_id, c.night, c.attempt)))
+    let due: BTreeSet<AttemptKey> = claims.iter().map(Claim::key).collect();
+    told(view, &due).len() == due.len()
 }
 
-const fn key(receipt: &Receipt) -> (LetterId, Night, u32) {
-    (receipt.letter_id, receipt.night, receipt.attempt)
-}
-
-/// Claims whose letter certainly did not arrive: its findings are free again.
-fn lost(view: &LedgerView) -> BTreeSet<(LetterId, Night, u32)> {
-    let mut ends = BTreeMap::new();
-    for receipt in view.receipts() {
-        ends.insert(key(receipt), receipt.state);
-    }
-    ends.retain(|_, state| matches!(state, ReceiptState::Failed | ReceiptState::Bounced));
-    ends.into_keys().collect()
+/// Those of these attempts that have a receipt.
+fn told(view: &LedgerView, of: &BTreeSet<AttemptKey>) -> BTreeSet<AttemptKey> {
+    let receipts = view.receipts().map(Receipt::key);
+    receipts.filter(|key| of.contains(key)).collect()
 }
 
 fn of_night(view: &LedgerView, chunk: &[Claim]) -> BTreeSet<ClaimKey> {
@@ -268,7 +260,7 @@ fn of_night(view: &LedgerView, chunk: &[Claim]) -> BTreeSet<ClaimKey> {
 /// Leaves out claims that stand in the ledger, and those with a finding that stands in another
 /// letter of the same or a later night.
 fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
-    let lost = lost(view);
+    let lost = view.lost();
     let mut claimed = BTreeSet::new();
     let mut letter_of = BTreeMap::new();
     let night = records.iter().find_map(|r| match r {
@@ -279,10 +271,10 @@ fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
         .claims()
         .filter(|c| night.is_some_and(|n| c.night >= n))
     {
-        claimed.insert((claim.letter_id, claim.night, claim.attempt));
+        claimed.insert(claim.key());
         let letter = (claim.letter_id, claim.night);
         // A correction is about findings of another letter: that is its purpose.
-        let is_lost = lost.contains(&(claim.letter_id, claim.night, claim.attempt));
+        let is_lost = lost.contains_key(&claim.key());
         if is_lost || claim.is_correction() {
             continue;
         }
@@ -292,8 +284,7 @@ fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
         Record::Claim(c) => {
             let is_elsewhere = |letter: &(LetterId, Night)| *letter != (c.letter_id, c.night);
             let mut letters = c.items.iter().filter_map(|i| letter_of.get(&i.finding_id));
-            !claimed.contains(&(c.letter_id, c.night, c.attempt))
-                && (c.is_correction() || !letters.any(is_elsewhere))
+            !claimed.contains(&c.key()) && (c.is_correction() || !letters.any(is_elsewhere))
         }
         _ => true,
     };
@@ -302,12 +293,13 @@ fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
 
 /// Leaves out receipts that another run wrote meanwhile.
 fn unreceipted(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
-    let told: BTreeSet<_> = view
-        .receipts()
-        .map(|r| (r.letter_id, r.night, r.attempt))
-        .collect();
+    let of = records.iter().filter_map(|record| match record {
+        Record::Receipt(r) => Some(r.key()),
+        _ => None,
+    });
+    let told = told(view, &of.collect());
     let is_new = |record: &Record| match record {
-        Record::Receipt(r) => !told.contains(&(r.letter_id, r.night, r.attempt)),
+        Record::Receipt(r) => !told.contains(&r.key()),
         _ => true,
     };
     records.into_iter().filter(is_new).collect()
@@ -344,13 +336,7 @@ fn receipt(
             return None;
         }
     };
-    Some(Record::Receipt(Receipt {
-        letter_id: claim.letter_id,
-        night: claim.night,
-        attempt: claim.attempt,
-        state,
-        outbox: outbox.name(claim.channel).to_owned(),
-    }))
+    Some(claim.receipt(state, outbox.name(claim.channel)))
 }
 
 /// Does something with every item, some at the same time; the answers are in the items' order.
@@ -387,19 +373,20 @@ pub(super) fn finish(
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
     let pin = outputs.pin;
-    let done = Record::Final {
+    let done = Final {
         night: pin.night,
         revision: pin.revision,
         run_id: pin.run_id.clone(),
     };
+    let done = Record::from(done);
     if ledger.view().records.iter().any(|r| r.record == done) {
         return Ok(());
     }
-    let mut records: Vec<Record> = batches.into_iter().map(Record::PrintBatch).collect();
-    records.extend([done, Record::Figures(night.figures.clone())]);
+    let mut records: Vec<Record> = batches.into_iter().map(Record::from).collect();
+    records.extend([done, night.figures.clone().into()]);
     let seen = &night.sightings;
     if !(seen.counts.is_empty() && seen.back.is_empty()) {
-        records.push(Record::Sightings(seen.clone()));
+        records.push(seen.clone().into());
     }
     ledger.append_missing(records)?;
     crash::point("final");

@@ -75,7 +75,7 @@ pub(super) fn tonight(
         letters: letters
             .map(|d| PlannedLetter {
                 party: party(d),
-                threats: d.items.iter().map(|i| i.threat_id.clone()).collect(),
+                threats: d.items.iter().map(|i| i.threat_id.to_string()).collect(),
             })
             .collect(),
         left_over: u64::try_from(over.len()).unwrap_or(u64::MAX),
@@ -181,7 +181,7 @@ fn mark(decided: &mut Decided) {
 
 /// Was a letter of this plan claimed already? Then it was let go, and is only resumed.
 fn has_begun(ledger: &LedgerView, pin: &PinnedNight) -> bool {
-    let is_pin = |r: &Record| matches!(r, Record::Night(p) if p == pin);
+    let is_pin = |r: &Record| matches!(r, Record::Night(p) if **p == *pin);
     let after = ledger.records.iter().skip_while(|r| !is_pin(&r.record));
     after
         .into_iter()
@@ -194,8 +194,8 @@ pub(super) fn write_down(
     figures: &Figures,
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
-    let hold = Record::Hold(held.hold.clone());
-    ledger.append_missing(vec![hold, Record::Figures(figures.clone())])?;
+    let hold = Record::from(held.hold.clone());
+    ledger.append_missing(vec![hold, figures.clone().into()])?;
     Ok(())
 }
 

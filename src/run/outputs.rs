@@ -2,6 +2,7 @@
 //! own bytes again, or stops.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -400,18 +401,18 @@ impl Outputs<'_> {
             reference: letter.reference.clone(),
             night: letter.night,
             party_ref: PartyRef::of(&self.loaded.secrets.party, &company.key),
-            frozen: Frozen {
+            frozen: Arc::new(Frozen {
                 party_kind: company.party_kind,
                 participant: company.is_participant_on(letter.night.date()),
-                sector: company.sector.clone(),
-                sector_scheme: company.sector_scheme.clone(),
-                size_class: company.size_class.clone(),
-                province: company.province.clone(),
-            },
+                sector: company.sector.as_str().into(),
+                sector_scheme: company.sector_scheme.as_str().into(),
+                size_class: company.size_class.as_str().into(),
+                province: company.province.as_str().into(),
+            }),
             channel: letter.recipient.channel,
             contact_ref: self.contact_ref(letter),
             attempt: letter.attempt,
-            items: drafted.items.clone(),
+            items: drafted.items.as_slice().into(),
         }
     }
 

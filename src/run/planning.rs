@@ -258,8 +258,8 @@ pub(super) fn pin(
         inputs: found.world.inputs.clone(),
     };
     let mut was_overtaken = false;
-    let mut records: Vec<Record> = given_up.iter().copied().map(Record::Superseded).collect();
-    records.push(Record::Night(pinned.clone()));
+    let mut records: Vec<Record> = given_up.iter().copied().map(Record::from).collect();
+    records.push(pinned.clone().into());
     ledger.append(records, &mut |_, _| {
         was_overtaken = true;
         Vec::new()

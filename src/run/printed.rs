@@ -13,7 +13,7 @@ use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::{Holder, Ledger};
 use crate::model::aftermath::{PrintBatch, PrintReport, PrintState};
 use crate::model::identity::Reference;
-use crate::model::ledger_record::{LedgerView, Receipt, ReceiptState, Record};
+use crate::model::ledger_record::{LedgerView, ReceiptState, Record};
 use crate::report::status;
 
 /// The outbox of receipts that come out of a printer's report.
@@ -177,10 +177,11 @@ fn records(
         .collect();
     records.insert(
         0,
-        Record::PrintReport(PrintReport {
+        PrintReport {
             batch_id: batch.batch_id.clone(),
             letters: new,
-        }),
+        }
+        .into(),
     );
     records
 }
@@ -200,13 +201,7 @@ fn receipt(
         .claims()
         .filter(|c| c.reference == *reference && c.night == batch.night)
         .max_by_key(|c| c.attempt)?;
-    Some(Record::Receipt(Receipt {
-        letter_id: claim.letter_id,
-        night: claim.night,
-        attempt: claim.attempt,
-        state,
-        outbox: PRINTER.into(),
-    }))
+    Some(claim.receipt(state, PRINTER))
 }
 
 fn said(batch: &PrintBatch, view: &LedgerView) -> String {

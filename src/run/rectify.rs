@@ -28,7 +28,9 @@ use crate::ledger::{Holder, Ledger};
 use crate::model::aftermath::Correction;
 use crate::model::company::Channel;
 use crate::model::identity::{LetterId, Reference};
-use crate::model::ledger_record::{Claim, LedgerView, PinnedNight, Receipt, ReceiptState, Record};
+use crate::model::ledger_record::{
+    AttemptKey, Claim, LedgerView, PinnedNight, ReceiptState, Record,
+};
 use crate::model::night::Night;
 use crate::model::threat::Threat;
 use crate::render::merge;
@@ -160,7 +162,7 @@ fn stated(view: &LedgerView, ask: &Ask) -> Stated {
     let mut unknown = Vec::new();
     let of_night = view.claims().filter(|c| c.night == ask.night);
     let is_wrong =
-        |c: &&Claim| !c.is_correction() && c.items.iter().any(|i| i.threat_id == ask.threat);
+        |c: &&Claim| !c.is_correction() && c.items.iter().any(|i| *i.threat_id == *ask.threat);
     for claim in of_night.filter(is_wrong) {
         let Some(states) = ends.get(&(claim.letter_id, claim.attempt)) else {
             unknown.push(claim.reference.clone());
@@ -198,7 +200,7 @@ fn would_correct(ask: &Ask, stated: &Stated, round: &Round) -> String {
         round.done.len()
     );
     for claim in &due {
-        let n = claim.items.iter().filter(|i| i.threat_id == ask.threat);
+        let n = claim.items.iter().filter(|i| *i.threat_id == *ask.threat);
         let n = n.count();
         let part = if n < claim.items.len() {
             ", the rest of it stands"
@@ -221,7 +223,7 @@ fn would_correct(ask: &Ask, stated: &Stated, round: &Round) -> String {
 fn nothing(view: &LedgerView, ask: &Ask) -> Failure {
     let of_night = view.claims().filter(|c| c.night == ask.night);
     let items = of_night.flat_map(|c| &c.items);
-    let threats: BTreeSet<&str> = items.map(|i| i.threat_id.as_str()).collect();
+    let threats: BTreeSet<&str> = items.map(|i| i.threat_id.as_ref()).collect();
     let threats: Vec<&str> = threats.into_iter().collect();
     let hint = if threats.is_empty() {
         "no letter of that night was claimed".to_owned()
@@ -272,29 +274,23 @@ fn pinned(
         dated,
         reason_sha256,
     };
-    ledger.append(vec![Record::Correction(pin.clone())], &mut |_, r| r)?;
+    ledger.append(vec![pin.clone().into()], &mut |_, r| r)?;
     Ok(pin)
 }
 
 /// From now on `verify` says so.
 fn withdraw(letters: &[Claim], ledger: &mut Ledger) -> Result<(), Failure> {
-    let receipts = letters.iter().map(|claim| {
-        Record::Receipt(Receipt {
-            letter_id: claim.letter_id,
-            night: claim.night,
-            attempt: claim.attempt,
-            state: ReceiptState::Withdrawn,
-            outbox: "correction".into(),
-        })
-    });
-    let known: BTreeSet<(LetterId, Night, u32)> = ledger
+    let receipts = letters
+        .iter()
+        .map(|claim| claim.receipt(ReceiptState::Withdrawn, "correction"));
+    let known: BTreeSet<AttemptKey> = ledger
         .view()
         .receipts()
         .filter(|r| r.state == ReceiptState::Withdrawn)
-        .map(|r| (r.letter_id, r.night, r.attempt))
+        .map(|r| r.key())
         .collect();
     let receipts = receipts.filter(|r| match r {
-        Record::Receipt(r) => !known.contains(&(r.letter_id, r.night, r.attempt)),
+        Record::Receipt(r) => !known.contains(&r.key()),
         _ => true,
     });
     let receipts: Vec<Record> = receipts.collect();
@@ -541,7 +537,7 @@ fn finish(
         verification::list(pin.dated, key, &references)?,
     ));
     outputs.write_all(files)?;
-    ledger.append_missing(batches.into_iter().map(Record::PrintBatch).collect())?;
+    ledger.append_missing(batches.into_iter().map(Record::from).collect())?;
     let told: Vec<Value> = letters
         .iter()
         .filter_map(|a| {

@@ -79,7 +79,7 @@ fn withdrawn(view: &LedgerView, claim: &Claim) -> String {
     let corrections = view.corrections().filter(|c| c.night == night);
     let threats: BTreeSet<&str> = corrections.map(|c| c.threat_id.as_str()).collect();
     let stands = |threat: &str| !threats.contains(threat);
-    let items = claim.items.iter().map(|i| i.threat_id.as_str());
+    let items = claim.items.iter().map(|i| i.threat_id.as_ref());
     let (standing, back): (BTreeSet<&str>, BTreeSet<&str>) = items.partition(|t| stands(t));
     if standing.is_empty() || back.is_empty() {
         return format!("withdrawn: sent on {night}, and taken back since");

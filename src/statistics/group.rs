@@ -47,8 +47,8 @@ impl Frame {
             }),
             numbered("finding", items, |i| i.item.finding_id),
             numbered("asset", items, |i| i.item.asset_ref),
-            numbered("trigger_id", items, |i| i.item.trigger_id.as_str()),
-            numbered("pair", items, |i| (i.letter, i.item.trigger_id.as_str())),
+            numbered("trigger_id", items, |i| i.item.trigger_id.as_ref()),
+            numbered("pair", items, |i| (i.letter, i.item.trigger_id.as_ref())),
             numbers(
                 "takes_part",
                 items.iter().map(|i| u32::from(i.claim.frozen.participant)),
@@ -61,7 +61,7 @@ impl Frame {
             columns.push(Series::new(dimension.as_str().into(), codes).into_column());
             values.insert(dimension, names.into_iter().cloned().collect());
         }
-        let pair = |i: &Item<'_>| (i.item.trigger_id.clone(), i.item.threat_id.clone());
+        let pair = |i: &Item<'_>| (i.item.trigger_id.to_string(), i.item.threat_id.to_string());
         Ok(Self {
             frame: DataFrame::new(items.len(), columns)?,
             n_periods: periods.len(),
@@ -181,12 +181,12 @@ fn value_of(dimension: Dimension, item: &Item<'_>) -> String {
     let frozen = &item.claim.frozen;
     match dimension {
         Dimension::Total => String::new(),
-        Dimension::Threat => item.item.threat_id.clone(),
-        Dimension::Trigger => item.item.trigger_id.clone(),
+        Dimension::Threat => item.item.threat_id.to_string(),
+        Dimension::Trigger => item.item.trigger_id.to_string(),
         Dimension::Sector => sector::section(&frozen.sector, &frozen.sector_scheme),
         Dimension::SectorCode => sector::code(&frozen.sector, &frozen.sector_scheme),
-        Dimension::Province => frozen.province.clone(),
-        Dimension::SizeClass => frozen.size_class.clone(),
+        Dimension::Province => frozen.province.to_string(),
+        Dimension::SizeClass => frozen.size_class.to_string(),
         Dimension::PartyKind => frozen.party_kind.to_string(),
         Dimension::Participation => {
             if frozen.participant {
@@ -197,7 +197,7 @@ fn value_of(dimension: Dimension, item: &Item<'_>) -> String {
         }
         Dimension::Urgency => item.item.urgency.to_string(),
         Dimension::Channel => item.claim.channel.to_string(),
-        Dimension::Feed => item.item.feed.clone(),
+        Dimension::Feed => item.item.feed.to_string(),
     }
 }
 

@@ -26,23 +26,23 @@ fn numbered(records: Vec<Record>) -> LedgerView {
 
 fn claims(decided: &Decided, night: &str) -> Vec<Record> {
     let of = |d: &nachtwacht::decide::Drafted| {
-        Record::Claim(Claim {
+        Record::from(Claim {
             letter_id: d.letter.id,
             reference: d.letter.reference.clone(),
             night: night.parse().unwrap(),
             party_ref: PartyRef::of(&Secret::new(b"p"), &d.letter.company.key),
-            frozen: Frozen {
+            frozen: Arc::new(Frozen {
                 party_kind: PartyKind::Participant,
                 participant: true,
-                sector: String::new(),
-                sector_scheme: String::new(),
-                size_class: String::new(),
-                province: String::new(),
-            },
+                sector: "".into(),
+                sector_scheme: "".into(),
+                size_class: "".into(),
+                province: "".into(),
+            }),
             channel: Channel::Email,
             contact_ref: None,
             attempt: 1,
-            items: d.items.clone(),
+            items: d.items.as_slice().into(),
         })
     };
     decided.letters.iter().map(of).collect()
@@ -51,7 +51,7 @@ fn claims(decided: &Decided, night: &str) -> Vec<Record> {
 /// Company 1 answers about its first letter, on 2026-03-12 at 00:00 UTC.
 fn said(decided: &Decided, kind: AnswerKind, until: Option<&str>) -> Record {
     let letter = &decided.letters[0];
-    Record::Answer(Answer {
+    Record::from(Answer {
         letter_id: letter.letter.id,
         night: letter.letter.night,
         party_ref: PartyRef::of(&Secret::new(b"p"), &letter.letter.company.key),
@@ -201,12 +201,13 @@ fn what_was_taken_back_is_no_reminder_later() {
     let taken_back = claims(&first, "2026-03-15")
         .into_iter()
         .map(|record| match record {
-            Record::Claim(mut claim) => {
+            Record::Claim(claim) => {
+                let mut claim = Arc::unwrap_or_clone(claim);
                 for item in &mut claim.items {
                     item.kind = ItemKind::Correction;
                 }
                 assert!(claim.is_correction());
-                Record::Claim(claim)
+                Record::from(claim)
             }
             other => other,
         });

@@ -137,7 +137,7 @@ fn send(
             lost.insert(claim.letter_id);
         }
         push(view, record);
-        push(view, Record::Receipt(receipt));
+        push(view, Record::from(receipt));
     }
     for d in decided
         .decisions
@@ -232,7 +232,7 @@ fn ten_thousand_random_nights_agree_with_a_naive_reading_of_the_whole_history() 
                 },
             );
             assert!(changes.gone.iter().all(|(_, how)| *how == Gone::Fixed));
-            push(&mut view, Record::Sightings(changes));
+            push(&mut view, Record::from(changes));
             past.push(Past {
                 night: house.night,
                 seen,

@@ -337,7 +337,7 @@ fn gone_for_the_relapse_days_and_back_is_a_relapse() {
     let finding = decided.letters[0].items[0].finding_id;
     let claims = house.claims(&decided, "2026-03-10");
     let change = |at: &str, gone: Option<Gone>| {
-        Record::Sightings(Sightings {
+        Record::from(Sightings {
             night: night(at),
             gone: gone.map(|how| (finding, how)).into_iter().collect(),
             back: if gone.is_none() {

@@ -31,21 +31,21 @@ fn after(house: &House, state: ReceiptState, outbox: &str) -> LedgerView {
         reference: d.letter.reference.clone(),
         night: "2026-03-10".parse().unwrap(),
         party_ref: PartyRef::of(&Secret::new(b"p"), &d.letter.company.key),
-        frozen: Frozen {
+        frozen: Arc::new(Frozen {
             party_kind: PartyKind::Participant,
             participant: true,
-            sector: String::new(),
-            sector_scheme: String::new(),
-            size_class: String::new(),
-            province: String::new(),
-        },
+            sector: "".into(),
+            sector_scheme: "".into(),
+            size_class: "".into(),
+            province: "".into(),
+        }),
         channel: Channel::Post,
         contact_ref: Some(PartyRef::of_postal(&Secret::new(b"p"), address)),
         attempt: 1,
-        items: d.items.clone(),
+        items: d.items.as_slice().into(),
     };
     let receipt = |state, outbox: &str| {
-        Record::Receipt(Receipt {
+        Record::from(Receipt {
             letter_id: claim.letter_id,
             night: claim.night,
             attempt: 1,
@@ -57,7 +57,7 @@ fn after(house: &House, state: ReceiptState, outbox: &str) -> LedgerView {
         receipt(ReceiptState::HandedOver, "files"),
         receipt(state, outbox),
     ];
-    let records = [Record::Claim(claim.clone())].into_iter().chain(records);
+    let records = [Record::from(claim.clone())].into_iter().chain(records);
     LedgerView {
         last_seq: 1,
         records: records.map(|record| Numbered { seq: 1, record }).collect(),

@@ -14,7 +14,9 @@ use nachtwacht::model::counts::FeedCounts;
 use nachtwacht::model::decision::Hit;
 use nachtwacht::model::hold::{Brake, Hold, Superseded};
 use nachtwacht::model::identity::{FindingId, PartyRef};
-use nachtwacht::model::ledger_record::{LedgerView, Numbered, PinnedNight, PinnedObject, Record};
+use nachtwacht::model::ledger_record::{
+    Final, LedgerView, Numbered, PinnedNight, PinnedObject, Record,
+};
 use nachtwacht::model::night::Night;
 use nachtwacht::plan::{self, Listed, Plan};
 use nachtwacht::report;
@@ -113,7 +115,7 @@ impl Year {
             .zip(0u8..)
             .map(|(d, n)| PlannedLetter {
                 party: party(n),
-                threats: d.items.iter().map(|i| i.threat_id.clone()).collect(),
+                threats: d.items.iter().map(|i| i.threat_id.to_string()).collect(),
             });
         Tonight {
             night: plan.night,
@@ -165,9 +167,9 @@ impl Year {
         let plan = plan::plan(&snapshots, vec![], &ages, night, 0, &self.view, &given_up).unwrap();
         let pin = self.pin(&plan);
         for s in open {
-            self.push(Record::Superseded(s));
+            self.push(Record::from(s));
         }
-        self.push(Record::Night(pin.clone()));
+        self.push(Record::from(pin.clone()));
         let decided = self.decide(&plan, &pin);
         // Some nights are held; some of them are approved, on the same day or never.
         let settings = brakes::Settings {
@@ -182,7 +184,7 @@ impl Year {
         );
         if !pulled.is_empty() {
             self.n_held += 1;
-            self.push(Record::Hold(Hold {
+            self.push(Record::from(Hold {
                 night,
                 revision: 0,
                 plan_sha256: String::new(),
@@ -204,12 +206,12 @@ impl Year {
         }
         let history = brakes::History::of(&self.view, night, settings.history_nights);
         let figures = tonight.figures(&history);
-        self.push(Record::Figures(figures));
-        self.push(Record::Final {
+        self.push(Record::from(figures));
+        self.push(Record::from(Final {
             night,
             revision: 0,
             run_id: pin.run_id,
-        });
+        }));
     }
 
     fn decide(&mut self, plan: &Plan, pin: &PinnedNight) -> Decided {

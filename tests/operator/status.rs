@@ -313,7 +313,7 @@ fn the_open_metrics_text_can_be_read_by_its_readers() {
 fn ten_years_of_nights_are_read_in_seconds() {
     use nachtwacht::model::aftermath::{PrintBatch, PrintReport, PrintState};
     use nachtwacht::model::ledger_record::{
-        LedgerView, Numbered, PinnedNight, Receipt, ReceiptState, Record,
+        Final, LedgerView, Numbered, PinnedNight, Receipt, ReceiptState, Record,
     };
     use nachtwacht::model::night::Night;
     use nachtwacht::report::status::{Input, status};
@@ -326,7 +326,7 @@ fn ten_years_of_nights_are_read_in_seconds() {
         let date = first.checked_add(jiff::ToSpan::days(n)).unwrap();
         let night = Night::new(date);
         due.push(night);
-        records.push(Record::Night(PinnedNight {
+        records.push(Record::from(PinnedNight {
             night,
             revision: 0,
             run_id: format!("{n}"),
@@ -353,11 +353,11 @@ fn ten_years_of_nights_are_read_in_seconds() {
                 state: ReceiptState::HandedOver,
                 outbox: "files".into(),
             };
-            records.push(Record::Claim(claim));
-            records.push(Record::Receipt(receipt));
+            records.push(Record::from(claim));
+            records.push(Record::from(receipt));
         }
         let batch_id = format!("{date}-001");
-        records.push(Record::PrintBatch(PrintBatch {
+        records.push(Record::from(PrintBatch {
             batch_id: batch_id.clone(),
             night,
             sha256: String::new(),
@@ -365,17 +365,17 @@ fn ten_years_of_nights_are_read_in_seconds() {
             letters: vec![model.reference.clone()],
         }));
         if n != 3000 {
-            records.push(Record::PrintReport(PrintReport {
+            records.push(Record::from(PrintReport {
                 batch_id,
                 letters: vec![(model.reference.clone(), PrintState::Posted)],
             }));
         }
         if n != 2000 {
-            records.push(Record::Final {
+            records.push(Record::from(Final {
                 night,
                 revision: 0,
                 run_id: format!("{n}"),
-            });
+            }));
         }
     }
     let view = LedgerView {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::date;
 use nachtwacht::diag::{Failure, Kind};
@@ -13,7 +14,9 @@ use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::hold::Baseline;
 use nachtwacht::model::identity::{FindingId, PartyRef, Secret};
-use nachtwacht::model::ledger_record::{Claim, Erased, Numbered, Receipt, ReceiptState, Record};
+use nachtwacht::model::ledger_record::{
+    Claim, Erased, Final, Numbered, Receipt, ReceiptState, Record,
+};
 use nachtwacht::model::night::Night;
 use nachtwacht::model::sighting::{Gone, Sightings};
 use nachtwacht::statistics::period::{Axis, Follow, Gather, Span, count, delivery};
@@ -68,27 +71,29 @@ fn letter(
 ) {
     let company = dice.below(40);
     let mut claim = claim(&one(u8::try_from(company).unwrap(), 0, vec![]));
+    let mut items = Vec::new();
     let sketch = one(0, 0, vec![(0, 0, 0, 0)]);
     for _ in 0..=dice.below(4) {
         let (n, trigger) = (dice.below(12), dice.below(6));
-        let mut item = super::claim(&sketch).items.remove(0);
+        let mut item = super::claim(&sketch).items[0].clone();
         item.finding_id = finding(company * 100 + n);
-        item.threat_id = format!("threat-{}", n % 4);
-        item.trigger_id = format!("2021-{trigger:02}");
+        item.threat_id = format!("threat-{}", n % 4).into();
+        item.trigger_id = format!("2021-{trigger:02}").into();
         item.asset_ref = PartyRef([u8::try_from(company * 3 + n / 5).unwrap(); 32]);
         item.kind = ItemKind::ALL[usize::try_from(dice.below(5)).unwrap()];
         item.feed = ["shadowserver", "partner"][usize::try_from(n % 2).unwrap()].into();
         let at = i64::try_from(18_871 + day).unwrap() * DAY_US;
         item.observed_at = at + i64::try_from(dice.below(90_000_000_000)).unwrap();
         item.first_observed_at = at - i64::try_from(dice.below(30)).unwrap() * DAY_US / 3;
-        claim.items.push(item);
+        items.push(item);
     }
+    claim.items = items.into();
     claim.night = tonight;
     claim.letter_id.0[..8].copy_from_slice(&dice.below(u64::MAX).to_be_bytes());
-    claim.frozen.province =
+    Arc::make_mut(&mut claim.frozen).province =
         ["Utrecht", "Drenthe", ""][usize::try_from(dice.below(3)).unwrap()].into();
     let receipt = |claim: &Claim, state| {
-        Record::Receipt(Receipt {
+        Record::from(Receipt {
             letter_id: claim.letter_id,
             night: claim.night,
             attempt: claim.attempt,
@@ -101,9 +106,9 @@ fn letter(
         // Never written by a run; a reader passes it over.
         records.push(told.clone());
     }
-    records.push(Record::Claim(claim.clone()));
+    records.push(Record::from(claim.clone()));
     if dice.below(15) == 0 {
-        records.push(Record::Claim(claim.clone()));
+        records.push(Record::from(claim.clone()));
     }
     match dice.below(10) {
         0 => waiting.push((day + dice.below(30), told)),
@@ -116,7 +121,7 @@ fn letter(
                 night: tonight,
                 ..claim
             };
-            waiting.push((day + 40, Record::Claim(again.clone())));
+            waiting.push((day + 40, Record::from(again.clone())));
             waiting.push((day + 40, receipt(&again, ReceiptState::HandedOver)));
         }
         2 => {
@@ -125,7 +130,7 @@ fn letter(
                 attempt: 2,
                 ..claim
             };
-            records.push(Record::Claim(again.clone()));
+            records.push(Record::from(again.clone()));
             records.push(receipt(&again, ReceiptState::HandedOver));
             if dice.below(2) == 0 {
                 records.push(receipt(&again, ReceiptState::Bounced));
@@ -140,20 +145,20 @@ fn letter(
 
 /// The end of a night: figures, mostly with sightings at once; now and then other records.
 fn end(dice: &mut Dice, tonight: Night, records: &mut Vec<Record>) {
-    records.push(Record::Final {
+    records.push(Record::from(Final {
         night: tonight,
         revision: u32::try_from(dice.below(2)).unwrap(),
         run_id: format!("run-{}", dice.below(1000)),
-    });
+    }));
     if dice.below(10) > 0 {
         records.push(figures(tonight));
     }
     if dice.below(4) == 0 {
-        records.push(Record::Baseline(Baseline { feed: None, at: 0 }));
+        records.push(Record::from(Baseline { feed: None, at: 0 }));
     }
     if dice.below(6) == 0 {
         // Counts stay: what is erased is the map from the keyed hash to the company.
-        records.push(Record::Erased(Erased {
+        records.push(Record::from(Erased {
             party_ref: None,
             objects: vec!["runs/x/".into()],
         }));
@@ -177,7 +182,7 @@ fn end(dice: &mut Dice, tonight: Night, records: &mut Vec<Record>) {
         0 => BTreeMap::from([(Gone::NotScanned, 3)]),
         _ => BTreeMap::new(),
     };
-    records.push(Record::Sightings(Sightings {
+    records.push(Record::from(Sightings {
         night: tonight,
         gone,
         back,
@@ -413,7 +418,7 @@ fn columns_of_another_ledger_and_those_that_lie_are_found() {
                 feed: Some(feed.into()),
                 at: n,
             };
-            append(&mut ledger, &[vec![Record::Baseline(at)]]);
+            append(&mut ledger, &[vec![Record::from(at)]]);
         }
         append(&mut ledger, &objects(5, 4)[..3]);
         compact(&mut ledger);

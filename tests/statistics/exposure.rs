@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::FindingId;
-use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
+use nachtwacht::model::ledger_record::{
+    Final, LedgerView, Numbered, Receipt, ReceiptState, Record,
+};
 use nachtwacht::model::night::Night;
 use nachtwacht::model::sighting::{Gone, Sightings};
 use nachtwacht::statistics::period::{Exposures, Follow, Outcomes, Week, survival};
@@ -96,15 +98,15 @@ impl Ledger {
         let noon = on(day).date().at(12, 0, 0, 0).in_tz("UTC").unwrap();
         let at = noon.timestamp().as_microsecond();
         claim.items[0].kind = kind;
-        claim.items[0].threat_id = format!("threat-{}", n % 2);
+        claim.items[0].threat_id = format!("threat-{}", n % 2).into();
         claim.items[0].first_observed_at = at - DAY_US;
         claim.items[0].observed_at = at;
         claim.letter_id.0[0] = n;
         for &state in states {
             if state == states[0] {
-                self.push(Record::Claim(claim.clone()));
+                self.push(Record::from(claim.clone()));
             }
-            self.push(Record::Receipt(Receipt {
+            self.push(Record::from(Receipt {
                 letter_id: claim.letter_id,
                 night: claim.night,
                 attempt: claim.attempt,
@@ -116,11 +118,11 @@ impl Ledger {
 
     /// Ends a night: who is gone, who is back, and how many nobody scanned.
     fn end(&mut self, day: i8, gone: &[(u8, Gone)], back: &[u8], not_scanned: u64) {
-        self.push(Record::Final {
+        self.push(Record::from(Final {
             night: on(day),
             revision: 0,
             run_id: "r".into(),
-        });
+        }));
         self.push(figures(on(day)));
         let mut counts = BTreeMap::new();
         if not_scanned > 0 {
@@ -130,7 +132,7 @@ impl Ledger {
             *counts.entry(*how).or_insert(0) += 1;
         }
         if !counts.is_empty() || !back.is_empty() {
-            self.push(Record::Sightings(Sightings {
+            self.push(Record::from(Sightings {
                 night: on(day),
                 gone: gone.iter().map(|(n, how)| (finding(*n), *how)).collect(),
                 back: back.iter().map(|n| finding(*n)).collect(),

@@ -103,10 +103,10 @@ fn has_value(claim: &Claim, item: &ClaimItem, dimension: Dimension, value: &str)
     let frozen = &claim.frozen;
     match dimension {
         Dimension::Total => true,
-        Dimension::Threat => item.threat_id == value,
-        Dimension::Trigger => item.trigger_id == value,
+        Dimension::Threat => *item.threat_id == *value,
+        Dimension::Trigger => *item.trigger_id == *value,
         Dimension::Sector => {
-            let section = match (frozen.sector.as_str(), frozen.sector_scheme.as_str()) {
+            let section = match (frozen.sector.as_ref(), frozen.sector_scheme.as_ref()) {
                 ("", _) => "",
                 ("6201", "SBI2025") => "SBI2025:K",
                 ("6201", _) => "J",
@@ -120,14 +120,14 @@ fn has_value(claim: &Claim, item: &ClaimItem, dimension: Dimension, value: &str)
         Dimension::SectorCode => {
             value.rsplit(':').next() == Some(&frozen.sector)
                 && value.contains(':')
-                    == (frozen.sector_scheme == "SBI2025" && !frozen.sector.is_empty())
+                    == (&*frozen.sector_scheme == "SBI2025" && !frozen.sector.is_empty())
         }
-        Dimension::Province => frozen.province == value,
-        Dimension::SizeClass => frozen.size_class == value,
+        Dimension::Province => *frozen.province == *value,
+        Dimension::SizeClass => *frozen.size_class == *value,
         Dimension::PartyKind => frozen.party_kind.as_str() == value,
         Dimension::Participation => frozen.participant == (value == "participant"),
         Dimension::Urgency => item.urgency.as_str() == value,
         Dimension::Channel => claim.channel.as_str() == value,
-        Dimension::Feed => item.feed == value,
+        Dimension::Feed => *item.feed == *value,
     }
 }

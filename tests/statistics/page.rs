@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nachtwacht::model::ledger_record::{LedgerView, Record};
+use nachtwacht::model::ledger_record::LedgerView;
 use nachtwacht::statistics::{Input, html, tables};
 
-use super::{Sketch, history, night, one};
+use super::{Sketch, each_claim, history, night, one};
 
 /// Titles of threats by id: Dutch, English.
 type Titles = BTreeMap<String, (String, String)>;
@@ -48,15 +48,13 @@ pub fn winter() -> (LedgerView, Titles) {
         "6201", "2511", "4711", "4941", "8610", "3511", "69101", "01131", "", "5610", "85", "43",
     ];
     let sizes = ["1", "2-9", "10-49", "50-249", "250+", ""];
-    for record in &mut ledger.records {
-        if let Record::Claim(claim) = &mut record.record {
-            let p = usize::from(claim.party_ref.0[0]);
-            claim.frozen.province = provinces[p * p % 97 % 14].into();
-            claim.frozen.sector = sectors[p * 3 % 31 % 12].into();
-            claim.frozen.sector_scheme = "SBI2008".into();
-            claim.frozen.size_class = sizes[p % 11 % 6].into();
-        }
-    }
+    each_claim(&mut ledger, |claim, frozen| {
+        let p = usize::from(claim.party_ref.0[0]);
+        frozen.province = provinces[p * p % 97 % 14].into();
+        frozen.sector = sectors[p * 3 % 31 % 12].into();
+        frozen.sector_scheme = "SBI2008".into();
+        frozen.size_class = sizes[p % 11 % 6].into();
+    });
     let names = [
         "Lek in de mailserver (Exchange)",
         "Extern bureaublad open op internet (RDP)",

@@ -1,6 +1,7 @@
 //! A period's tables: polars' tables of a night are the oracle, the real binary the proof.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::FindingId;
@@ -12,7 +13,7 @@ use nachtwacht::statistics::period::{
 use nachtwacht::statistics::{Counts, Dimension, PeriodKind};
 use proptest::prelude::*;
 
-use super::{Sketch, claim, count as of_night, history, night, one, sketches};
+use super::{Sketch, claim, count as of_night, each_claim, history, night, one, sketches};
 use crate::sandbox::Sandbox;
 
 pub fn facts(records: &[Numbered], span: &str) -> Facts {
@@ -49,14 +50,12 @@ fn in_ledger_order(sketches: &[Sketch]) -> Vec<Sketch> {
 
 /// A finding is of one company and one threat: both are in its identity.
 pub fn own_findings(ledger: &mut LedgerView) {
-    for record in &mut ledger.records {
-        if let Record::Claim(claim) = &mut record.record {
-            for item in &mut claim.items {
-                let form = format!("{}|{}|{}", claim.party_ref, item.threat_id, item.finding_id);
-                item.finding_id = FindingId::of(&form);
-            }
+    each_claim(ledger, |claim, _| {
+        for item in &mut claim.items {
+            let form = format!("{}|{}|{}", claim.party_ref, item.threat_id, item.finding_id);
+            item.finding_id = FindingId::of(&form);
         }
-    }
+    });
 }
 
 proptest! {
@@ -198,7 +197,7 @@ fn a_company_stands_in_the_row_of_its_newest_letter() {
     ];
     let (mut ledger, _) = history(&sketches);
     if let Record::Claim(claim) = &mut ledger.records[0].record {
-        claim.frozen.province = "Drenthe".into();
+        Arc::make_mut(&mut Arc::make_mut(claim).frozen).province = "Drenthe".into();
     }
     let facts = facts(&ledger.records, "2022-Q1");
     let rows = count(&facts, &[Axis::Province]);
@@ -214,11 +213,9 @@ fn a_company_stands_in_the_row_of_its_newest_letter() {
 fn hours_run_to_the_end_of_the_letters_day() {
     let (mut ledger, _) = history(&[one(1, 0, vec![(0, 0, 0, 0)]), one(2, 0, vec![(0, 1, 0, 0)])]);
     let noon: jiff::Timestamp = "2022-03-11T11:00:00Z".parse().unwrap(); // 12:00 in Amsterdam
-    for record in &mut ledger.records {
-        if let Record::Claim(claim) = &mut record.record {
-            claim.items[0].first_observed_at = noon.as_microsecond();
-        }
-    }
+    each_claim(&mut ledger, |claim, _| {
+        claim.items[0].first_observed_at = noon.as_microsecond();
+    });
     let figures = count(&facts(&ledger.records, "2022-03"), &[])
         .remove(0)
         .figures;
@@ -237,7 +234,7 @@ fn what_became_of_letters_is_counted_beside_them() {
     let back = claim(&sketches[0]);
     ledger.records.push(Numbered {
         seq: 99,
-        record: Record::Receipt(Receipt {
+        record: Record::from(Receipt {
             letter_id: back.letter_id,
             night: back.night,
             attempt: 1,

@@ -11,7 +11,7 @@ use nachtwacht::statistics::period::{Axis, Span};
 
 use super::guard::Dice;
 use super::period::{facts, own_findings};
-use super::{claim, one};
+use super::{claim, each_claim, one};
 
 /// Letters on nights of 2022, in the order of the ledger.
 pub fn ledger(seed: u64, n_letters: u64) -> LedgerView {
@@ -46,7 +46,7 @@ fn push(view: &mut LedgerView, claim: nachtwacht::model::ledger_record::Claim) {
         state: ReceiptState::HandedOver,
         outbox: "files".into(),
     };
-    for record in [Record::Claim(claim), Record::Receipt(receipt)] {
+    for record in [Record::from(claim), Record::from(receipt)] {
         view.last_seq += 1;
         view.records.push(Numbered {
             seq: view.last_seq,
@@ -217,14 +217,11 @@ fn a_later_version_does_not_tell_the_letter_between_them() {
 
 /// Companies grow in spring: half of them are of another size class from April on.
 fn growing(view: &mut LedgerView) {
-    for record in &mut view.records {
-        if let Record::Claim(claim) = &mut record.record
-            && claim.night.date().month() > 3
-            && claim.party_ref.0[0].is_multiple_of(2)
-        {
-            claim.frozen.size_class = "50-249".into();
+    each_claim(view, |claim, frozen| {
+        if claim.night.date().month() > 3 && claim.party_ref.0[0].is_multiple_of(2) {
+            frozen.size_class = "50-249".into();
         }
-    }
+    });
 }
 
 #[test]

@@ -221,8 +221,8 @@ fn by_company(axis: Axis, facts: &Facts, companies: &Companies) -> Column {
     let text = |frozen: &Frozen| match axis {
         Axis::Sector => sector::section(&frozen.sector, &frozen.sector_scheme),
         Axis::SectorCode => sector::code(&frozen.sector, &frozen.sector_scheme),
-        Axis::SizeClass => frozen.size_class.clone(),
-        Axis::Province => frozen.province.clone(),
+        Axis::SizeClass => frozen.size_class.to_string(),
+        Axis::Province => frozen.province.to_string(),
         Axis::PartyKind => frozen.party_kind.to_string(),
         _ if frozen.participant => "participant".to_owned(),
         _ => "other".to_owned(),
