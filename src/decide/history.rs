@@ -37,6 +37,14 @@ pub struct Place<'h> {
     pub gone: Option<(Night, Gone)>,
 }
 
+/// A finding that a claim holds that arrived.
+#[derive(Clone, Debug)]
+struct Finding {
+    known: Known,
+    /// Nowhere after it was taken back.
+    placed: Option<Placed>,
+}
+
 /// The claim that says where a finding was. There are millions, so it is not copied.
 #[derive(Clone, Debug)]
 struct Placed {
@@ -61,8 +69,7 @@ impl Placed {
 /// counts on, and its mailbox is passed over.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    findings: BTreeMap<FindingId, Known>,
-    places: BTreeMap<FindingId, Placed>,
+    findings: BTreeMap<FindingId, Finding>,
     /// Attempts of letters that did not arrive, by finding.
     lost: BTreeMap<FindingId, u32>,
     /// Last night on which an address refused or returned a letter.
@@ -102,48 +109,51 @@ impl History {
     fn know(&mut self, claim: &Arc<Claim>) {
         let night = claim.night.date();
         for (item_idx, item) in claim.items.iter().enumerate() {
-            let known = self.findings.entry(item.finding_id).or_insert(Known {
-                last_claimed_on: night,
-                first_observed_at: item.first_observed_at,
-                is_taken_back: false,
-                last_channel: claim.channel,
-            });
+            let first = || Finding {
+                known: Known {
+                    last_claimed_on: night,
+                    first_observed_at: item.first_observed_at,
+                    is_taken_back: false,
+                    last_channel: claim.channel,
+                },
+                placed: None,
+            };
+            let finding = self.findings.entry(item.finding_id);
+            let Finding { known, placed } = finding.or_insert_with(first);
             if night >= known.last_claimed_on {
                 known.last_channel = claim.channel;
-                let placed = Placed {
+                *placed = Some(Placed {
                     claim: Arc::clone(claim),
                     item_idx,
                     gone: None,
-                };
-                self.places.insert(item.finding_id, placed);
+                });
             }
             known.last_claimed_on = known.last_claimed_on.max(night);
             known.first_observed_at = known.first_observed_at.min(item.first_observed_at);
             known.is_taken_back = item.kind == ItemKind::Correction;
-            if item.kind == ItemKind::Correction {
-                self.places.remove(&item.finding_id);
+            if known.is_taken_back {
+                *placed = None;
             }
             self.lost.remove(&item.finding_id);
         }
     }
 
     fn see(&mut self, sightings: &Sightings) {
-        for (finding, how) in &sightings.gone {
-            if let Some(place) = self.places.get_mut(finding) {
-                place.gone = Some((sightings.night, *how));
-            }
-        }
-        for finding in &sightings.back {
-            if let Some(place) = self.places.get_mut(finding) {
-                place.gone = None;
+        let gone = sightings.gone.iter();
+        let gone = gone.map(|(finding, how)| (finding, Some((sightings.night, *how))));
+        let back = sightings.back.iter().map(|finding| (finding, None));
+        for (finding, gone) in gone.chain(back) {
+            let finding = self.findings.get_mut(finding);
+            if let Some(placed) = finding.and_then(|f| f.placed.as_mut()) {
+                placed.gone = gone;
             }
         }
     }
 
     /// Where each finding was that a claim that arrived holds.
     pub(super) fn places(&self) -> impl Iterator<Item = (FindingId, Place<'_>)> {
-        let places = self.places.iter();
-        places.filter_map(|(finding, placed)| Some((*finding, placed.place()?)))
+        let findings = self.findings.iter();
+        findings.filter_map(|(id, finding)| Some((*id, finding.placed.as_ref()?.place()?)))
     }
 
     /// The registered values of these findings.
@@ -154,7 +164,7 @@ impl History {
 
     /// Where a finding was.
     pub(super) fn place(&self, finding: FindingId) -> Option<Place<'_>> {
-        self.places.get(&finding)?.place()
+        self.findings.get(&finding)?.placed.as_ref()?.place()
     }
 
     fn lose(&mut self, claim: &Claim, state: ReceiptState) {
@@ -174,7 +184,7 @@ impl History {
     /// What is known of a finding; `None` where no claim that arrived holds it.
     #[must_use]
     pub fn get(&self, finding: FindingId) -> Option<Known> {
-        self.findings.get(&finding).copied()
+        self.findings.get(&finding).map(|finding| finding.known)
     }
 
     /// What recipients answered.

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::chain::{Chain, Unlinked};
-use super::compact::{Object, Objects};
 use super::lock::{Lock, Patience};
 use super::stream::{columns_damaged, columns_of};
 use super::{ClaimStore, Holder, Ledger, Settings, compact, name, number, probe, v1};
@@ -31,8 +30,8 @@ pub struct Verified {
     pub n_as_columns: u64,
 }
 
-/// Objects of a part that are read at once, one a core; then they are linked in order.
-const OBJECTS_AT_ONCE: usize = 32;
+/// Objects of a part, with their numbers.
+type Objects = Vec<(u64, Unlinked)>;
 
 /// Numbers of the objects that a listing shows.
 pub(super) fn numbers(store: &dyn ClaimStore) -> Result<BTreeSet<u64>, Failure> {
@@ -117,35 +116,60 @@ impl Ledger {
         failure.hint("nothing was sent; move this part away: the single objects that it was made from are read instead")
     }
 
-    /// Reads a part that continues the chain; what stands in none is read object by object.
-    pub(super) fn read_part(
+    /// Reads the parts that continue the chain, a few at once; what stands in none is read object
+    /// by object.
+    pub(super) fn read_parts(
         &mut self,
-        span: (u64, u64),
+        spans: &[(u64, u64)],
         after: &mut dyn FnMut(&mut LedgerView),
     ) -> Result<(), Failure> {
-        let Some(bytes) = self.store.read(&compact::name(span.0, span.1))? else {
-            return Ok(());
-        };
-        let damaged = |ledger: &Self, what: String| ledger.part_damaged(span, &what);
-        let mut objects = Objects::of(bytes).map_err(|m| damaged(self, m))?;
-        loop {
-            let some = objects.by_ref().take(OBJECTS_AT_ONCE);
-            let some = some.collect::<Result<Vec<Object>, String>>();
-            let some = some.map_err(|m| damaged(self, m))?;
-            if some.is_empty() {
-                break;
-            }
-            let read = some
-                .par_iter()
-                .map(|(seq, object)| (*seq, Unlinked::read(object)));
-            for (seq, object) in read.collect::<Vec<_>>() {
-                let linked = object.and_then(|object| self.chain.link(seq, object));
-                linked.map_err(|m| damaged(self, m))?;
-                after(&mut self.chain.view);
+        for some in spans.chunks(rayon::current_num_threads().clamp(1, 4)) {
+            let read = some.par_iter().map(|span| self.read_part(*span));
+            let read: Vec<Result<Option<Objects>, Failure>> = read.collect();
+            for (span, objects) in some.iter().zip(read) {
+                if span.0 != self.chain.next() {
+                    return Ok(());
+                }
+                if let Some(objects) = objects? {
+                    self.link_part(*span, objects, after)?;
+                }
             }
         }
-        self.n_compacted = span.1;
         Ok(())
+    }
+
+    fn link_part(
+        &mut self,
+        span: (u64, u64),
+        objects: Objects,
+        after: &mut dyn FnMut(&mut LedgerView),
+    ) -> Result<(), Failure> {
+        for (seq, object) in objects {
+            let linked = self.chain.link(seq, object);
+            linked.map_err(|what| self.part_damaged(span, &what))?;
+            after(&mut self.chain.view);
+        }
+        let last = self.chain.view.last_seq;
+        if last != span.1 {
+            return Err(self.part_damaged(span, &format!("it ends with object {last}")));
+        }
+        self.n_compacted = last;
+        Ok(())
+    }
+
+    /// The objects of a part, each checked within itself; `None` where it is gone.
+    fn read_part(&self, span: (u64, u64)) -> Result<Option<Objects>, Failure> {
+        let Some(bytes) = self.store.read(&compact::name(span.0, span.1))? else {
+            return Ok(None);
+        };
+        let objects = compact::Objects::of(bytes).and_then(|objects| {
+            let read =
+                objects.map(|object| object.and_then(|(seq, b)| Ok((seq, Unlinked::read(&b)?))));
+            read.collect()
+        });
+        objects
+            .map(Some)
+            .map_err(|what| self.part_damaged(span, &what))
     }
 
     /// Writes the objects that stand in no part as one more; its columns are for

@@ -120,18 +120,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
     if sha256(body) != header.body_sha256 {
         return Err("its records are not those that were written (flipped bit, or cut)".into());
     }
-    let mut shared = Shared::default();
-    let mut records = Vec::with_capacity(header.records.min(1024));
-    for (i, text) in body
-        .split(|b| *b == b'\n')
-        .filter(|l| !l.is_empty())
+    // All lines first: what is kept of them then lies together, without holes between.
+    let texts = body.split(|b| *b == b'\n').filter(|l| !l.is_empty());
+    let lines = texts
         .enumerate()
-    {
-        let line = parse(text).map_err(|e| format!("record {i} cannot be read: {e}"))?;
-        records.push(
-            record(line, &mut shared)
-                .map_err(|what| format!("record {i}: {what} cannot be read"))?,
-        );
+        .map(|(i, text)| parse(text).map_err(|e| format!("record {i} cannot be read: {e}")));
+    let lines: Vec<Line<'_>> = lines.collect::<Result<_, _>>()?;
+    let mut shared = Shared::default();
+    let mut records = Vec::with_capacity(lines.len());
+    for (i, line) in lines.into_iter().enumerate() {
+        let record = record(line, &mut shared);
+        records.push(record.map_err(|what| format!("record {i}: {what} cannot be read"))?);
     }
     if records.len() == header.records {
         Ok((header, records))

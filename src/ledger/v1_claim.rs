@@ -126,6 +126,10 @@ impl ClaimLine<'_> {
             size_class: shared.text(&self.size_class),
             province: shared.text(&self.province),
         };
+        let mut items = Vec::with_capacity(self.items.len());
+        for item in self.items {
+            items.push(item.read(shared)?);
+        }
         Ok(Claim {
             letter_id: parsed(&self.letter_id, "letter_id")?,
             reference: parsed(&self.reference, "reference")?,
@@ -135,11 +139,7 @@ impl ClaimLine<'_> {
             channel: parsed(&self.channel, "channel")?,
             contact_ref: contact_ref.transpose()?,
             attempt: self.attempt,
-            items: self
-                .items
-                .into_iter()
-                .map(|item| item.read(shared))
-                .collect::<Result<_, _>>()?,
+            items: items.into(),
         })
     }
 }

@@ -236,7 +236,7 @@ impl Reference {
             .collect();
         let day = night.yymmdd();
         let (first, second) = digits.split_at(5);
-        let check = check_character(&format!("{day}{digits}")).unwrap_or('?');
+        let check = check_character(day.chars().chain(digits.chars())).unwrap_or('?');
         Self(format!("NW-{day}-{first}-{second}-{check}").into())
     }
 
@@ -260,44 +260,43 @@ impl FromStr for Reference {
     /// with or without hyphens and blanks. The check character must fit.
     fn from_str(text: &str) -> Result<Self, String> {
         let mistyped = || format!("`{text}` is not a reference: mistyped, or cut short");
-        let plain: String = text
-            .chars()
-            .filter(|c| !matches!(c, '-' | ' '))
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
+        let mut plain = String::with_capacity(24);
+        let typed = text.chars().filter(|c| !matches!(c, '-' | ' '));
+        plain.extend(typed.map(|c| c.to_ascii_uppercase()).take(20));
         let body = plain.strip_prefix("NW").ok_or_else(mistyped)?;
         if body.len() != 17 || !body.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(mistyped());
         }
-        let (payload, check) = body.split_at(16);
-        let payload: String = payload
-            .chars()
-            .map(|c| match c {
-                'O' => '0',
-                'I' | 'L' => '1',
-                c => c,
-            })
-            .collect();
-        let expected = check_character(&payload).ok_or_else(mistyped)?;
-        // The check character may be any of 36; people read `O` as `0`, and `I` and `L` as `1`.
         let read = |c: char| match c {
             'O' => '0',
             'I' | 'L' => '1',
             c => c,
         };
+        let (payload, check) = body.split_at(16);
+        let payload = payload.chars().map(read);
+        let expected = check_character(payload.clone()).ok_or_else(mistyped)?;
+        // The check character may be any of 36; people read `O` as `0`, and `I` and `L` as `1`.
         if check.chars().next().map(read) != Some(read(expected)) {
             return Err(mistyped());
         }
-        let (day, digits) = payload.split_at(6);
-        let (first, second) = digits.split_at(5);
-        Ok(Self(format!("NW-{day}-{first}-{second}-{expected}").into()))
+        let mut whole = String::with_capacity(23);
+        whole.push_str("NW-");
+        for (place, c) in payload.enumerate() {
+            if matches!(place, 6 | 11) {
+                whole.push('-');
+            }
+            whole.push(c);
+        }
+        whole.push('-');
+        whole.push(expected);
+        Ok(Self(whole.into()))
     }
 }
 
 /// ISO 7064 MOD 37,36 over digits and capital letters; `None` for anything else.
-fn check_character(text: &str) -> Option<char> {
+fn check_character(text: impl Iterator<Item = char>) -> Option<char> {
     let mut product = 36u32;
-    for c in text.chars() {
+    for c in text {
         let value = c.to_digit(36)?;
         let sum = (product + value) % 36;
         product = (if sum == 0 { 36 } else { sum }) * 2 % 37;
@@ -363,6 +362,6 @@ mod tests {
     #[test]
     fn the_check_character_is_that_of_iso_7064() {
         // The known example of MOD 37,36: GRid A12425GABC1234002 has check character M.
-        assert_eq!(check_character("A12425GABC1234002"), Some('M'));
+        assert_eq!(check_character("A12425GABC1234002".chars()), Some('M'));
     }
 }

@@ -6,7 +6,7 @@
 //! A run keeps every record of ten years: a copy of one is a count, not a copy, and texts that
 //! stand in millions of them are shared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -402,16 +402,17 @@ impl LedgerView {
         lost
     }
 
-    /// The claims without a receipt, in order: nobody knows whether those letters left.
+    /// The claims without a receipt, in order: nobody knows whether those letters left. An attempt is
+    /// claimed once.
     #[must_use]
     pub fn unknown(&self) -> Vec<&Claim> {
         // Nearly every receipt follows its claim, so what waits for the other is always little.
-        let mut open: BTreeMap<AttemptKey, Vec<(usize, &Claim)>> = BTreeMap::new();
-        let mut told = BTreeSet::new();
+        let mut open: HashMap<AttemptKey, (usize, &Claim)> = HashMap::new();
+        let mut told: HashSet<AttemptKey> = HashSet::new();
         for (place, numbered) in self.records.iter().enumerate() {
             match &numbered.record {
                 Record::Claim(claim) if !told.contains(&claim.key()) => {
-                    open.entry(claim.key()).or_default().push((place, claim));
+                    open.entry(claim.key()).or_insert((place, claim));
                 }
                 Record::Receipt(receipt) if open.remove(&receipt.key()).is_none() => {
                     told.insert(receipt.key());
@@ -419,7 +420,7 @@ impl LedgerView {
                 _ => {}
             }
         }
-        let mut open: Vec<_> = open.into_values().flatten().collect();
+        let mut open: Vec<(usize, &Claim)> = open.into_values().collect();
         open.sort_unstable_by_key(|(place, _)| *place);
         open.into_iter().map(|(_, claim)| claim).collect()
     }
