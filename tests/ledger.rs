@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -13,11 +14,14 @@ use nachtwacht::ledger::{Holder, Ledger, Settings, Verified};
 use nachtwacht::model::company::{Channel, CompanyKey, PartyKind};
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::identity::{Item, LetterId, PartyRef, Reference, Secret};
-use nachtwacht::model::ledger_record::{Claim, ClaimItem, Frozen, Record};
+use nachtwacht::model::ledger_record::{
+    AttemptKey, Claim, ClaimItem, Frozen, LedgerView, Numbered, ReceiptState, Record,
+};
 use nachtwacht::model::night::Night;
 use nachtwacht::model::threat::Urgency;
 use nachtwacht::store::{self, Place};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::prelude::*;
 use url::Url;
 
 /// A claim of the night of that day in March 2026; `n` tells letters apart.
@@ -219,6 +223,12 @@ fn a_part_holds_the_same_bytes_and_its_damage_is_found() {
         "{failure}"
     );
     fs::remove_file(&part).unwrap();
+    // The part's own bytes below the name of a longer one.
+    let longer = part.with_file_name("000000000001-000000000007.parquet");
+    fs::write(&longer, &bytes).unwrap();
+    let failure = refused(folder.path(), &settings).to_string();
+    assert!(failure.contains("it ends with object 6"), "{failure}");
+    fs::remove_file(&longer).unwrap();
     // Names that only look like a part's, and one that ends where numbers do, are passed over.
     for stray in ["1-6", "+1-6", "000000000008-18446744073709551615"] {
         fs::write(part.with_file_name(format!("{stray}.parquet")), b"no part").unwrap();
@@ -228,6 +238,38 @@ fn a_part_holds_the_same_bytes_and_its_damage_is_found() {
     let whole = "000000000001-18446744073709551615.parquet";
     fs::write(part.with_file_name(whole), b"no part").unwrap();
     refused(folder.path(), &settings);
+}
+
+proptest! {
+    /// Against a table of all receipts: in any order, several of one attempt, some without a claim.
+    #[test]
+    fn unknown_and_lost_letters_are_those_of_a_table_of_all_receipts(
+        claimed in prop::collection::btree_set((1u8..7, 1u32..3), 0..12),
+        told in prop::collection::vec((1u8..8, 1u32..3, 0usize..ReceiptState::ALL.len()), 0..20),
+        seed in any::<u64>(),
+    ) {
+        let at_attempt = |n: u8, attempt| Claim { attempt, ..claim(n, n.into()) };
+        let claims = claimed.iter().map(|&(n, attempt)| Record::from(at_attempt(n, attempt)));
+        let receipts = told.iter().map(|&(n, attempt, state)| {
+            at_attempt(n, attempt).receipt(ReceiptState::ALL[state], "files")
+        });
+        let mut records: Vec<Record> = claims.chain(receipts).collect();
+        records.sort_by_cached_key(|r| {
+            let mut hash = std::hash::DefaultHasher::new();
+            (seed, format!("{r:?}")).hash(&mut hash);
+            hash.finish()
+        });
+        let numbered = (1..).zip(records).map(|(seq, record)| Numbered { seq, record });
+        let view = LedgerView { last_seq: 99, records: numbered.collect() };
+        let last: BTreeMap<AttemptKey, ReceiptState> =
+            view.receipts().map(|r| (r.key(), r.state)).collect();
+        let unknown: Vec<&Claim> =
+            view.claims().filter(|c| !last.contains_key(&c.key())).collect();
+        prop_assert_eq!(view.unknown(), unknown);
+        let is_lost = |s: &ReceiptState| matches!(s, ReceiptState::Failed | ReceiptState::Bounced);
+        let lost = last.into_iter().filter(|(_, state)| is_lost(state));
+        prop_assert_eq!(view.lost(), lost.collect());
+    }
 }
 
 #[test]
