@@ -1,37 +1,32 @@
 //! The table's columns while they grow.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use arrow::array::{
-    ArrayBuilder, ArrayRef, FixedSizeBinaryArray, ListBuilder, StringBuilder, UInt32Array,
-    new_null_array,
-};
-use arrow::datatypes::{
-    DataType, Date32Type, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type,
-};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{FieldRef, Schema, UInt16Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 
 use super::cell;
+use super::column::{Column, Cves, Moments, OneDate, V6Addresses};
 use super::layout::Layout;
 use super::line::Line;
-use super::number_column::{NumberColumn, any};
+use super::number_column::NumberColumn;
 use super::row::{Checked, tags};
 use super::text_column::TextColumn;
+use crate::model::observation::{OBSERVATIONS, column as c};
 
-/// The columns that grow row by row, in the order of the files.
+/// The columns that grow row by row.
 #[derive(Default)]
 pub(super) struct Columns {
     /// Rows so far.
     n_rows: usize,
-    observed_at: NumberColumn<TimestampMicrosecondType>,
+    observed_at: Moments,
     pub feed: TextColumn,
     pub report: TextColumn,
     /// Addresses that are written in another way than their number would be.
     ip: TextColumn,
     ip_v4: NumberColumn<UInt32Type>,
-    /// Empty while no row has one.
-    ip_v6: Vec<Option<u128>>,
+    ip_v6: V6Addresses,
     port: NumberColumn<UInt16Type>,
     pub protocol: TextColumn,
     pub hostname: TextColumn,
@@ -40,9 +35,7 @@ pub(super) struct Columns {
     pub account_domain: TextColumn,
     asn: NumberColumn<UInt32Type>,
     tag: TextColumn,
-    cve: ListBuilder<StringBuilder>,
-    /// The CVEs of the run, once it has ended; `None` where it has none.
-    cves_of_run: Option<ArrayRef>,
+    cve: Cves,
     vendor: TextColumn,
     product: TextColumn,
     version: TextColumn,
@@ -53,8 +46,7 @@ pub(super) struct Columns {
     pub trigger_id: TextColumn,
     pub source_object: TextColumn,
     source_row: NumberColumn<UInt64Type>,
-    /// Days since 1970.
-    pub snapshot_date: i32,
+    pub snapshot_date: OneDate,
     pub extra: TextColumn,
     scratch: String,
     cves: Vec<String>,
@@ -72,7 +64,7 @@ impl Columns {
     pub fn begin_row(&mut self, row: &Checked<'_>, source_row: u64) -> usize {
         let position = self.n_rows;
         self.n_rows += 1;
-        self.observed_at.push(Some(row.observed_at));
+        self.observed_at.0.push(Some(row.observed_at));
         self.port.push(row.port);
         self.asn.push(row.asn);
         self.source_row.push(Some(source_row));
@@ -86,8 +78,7 @@ impl Columns {
             _ => None,
         });
         if let Some(IpAddr::V6(v6)) = ip {
-            self.ip_v6.resize(position, None);
-            self.ip_v6.push(Some(v6.to_bits()));
+            self.ip_v6.set(position, v6.to_bits());
         }
         position
     }
@@ -147,13 +138,7 @@ impl Columns {
         }
         cves.sort_unstable();
         cves.dedup();
-        for _ in self.cve.len()..row {
-            self.cve.append(false);
-        }
-        for cve in cves.iter() {
-            self.cve.values().append_value(cve);
-        }
-        self.cve.append(true);
+        self.cve.set(row, cves);
     }
 
     pub fn set_product(&mut self, row: usize, line: Line<'_>, layout: &Layout) {
@@ -210,130 +195,75 @@ impl Columns {
     pub fn end_run(&mut self) {
         let n_rows = self.n_rows;
         self.each_text(|column| column.end_run(n_rows));
-        if !self.ip_v6.is_empty() {
-            self.ip_v6.resize(n_rows, None);
-        }
-        if !self.cve.is_empty() {
-            for _ in self.cve.len()..n_rows {
-                self.cve.append(false);
-            }
-            self.cves_of_run = Some(Arc::new(self.cve.finish()));
-        }
+        self.ip_v6.end_run(n_rows);
+        self.cve.end_run(n_rows);
     }
 
-    /// For each column of the table the value that all rows hold, if there is one. Numbers of
-    /// rows are never left out.
+    /// A column of the table, by its name.
+    fn named(&self, name: &str) -> Option<&dyn Column> {
+        Some(match name {
+            c::OBSERVED_AT => &self.observed_at,
+            c::FEED => &self.feed,
+            c::REPORT => &self.report,
+            c::IP => &self.ip,
+            c::IP_V4 => &self.ip_v4,
+            c::IP_V6 => &self.ip_v6,
+            c::PORT => &self.port,
+            c::PROTOCOL => &self.protocol,
+            c::HOSTNAME => &self.hostname,
+            c::HOSTNAME_SOURCE => &self.hostname_source,
+            c::ACCOUNT_HASH => &self.account_hash,
+            c::ACCOUNT_DOMAIN => &self.account_domain,
+            c::ASN => &self.asn,
+            c::TAG => &self.tag,
+            c::CVE => &self.cve,
+            c::VENDOR => &self.vendor,
+            c::PRODUCT => &self.product,
+            c::VERSION => &self.version,
+            c::SEVERITY => &self.severity,
+            c::TLP => &self.tlp,
+            c::CLASSIFICATION_TAXONOMY => &self.taxonomy,
+            c::CLASSIFICATION_TYPE => &self.kind,
+            c::TRIGGER_ID => &self.trigger_id,
+            c::SOURCE_OBJECT => &self.source_object,
+            c::SOURCE_ROW => &self.source_row,
+            c::SNAPSHOT_DATE => &self.snapshot_date,
+            c::EXTRA => &self.extra,
+            _ => return None,
+        })
+    }
+
+    /// For each column of [`OBSERVATIONS`] the value that all rows hold, if there is one. Numbers
+    /// of rows are never left out.
     pub fn ones(&self) -> Vec<Option<ArrayRef>> {
-        let is_v4_only = self.ip_v6.is_empty();
-        let v6 = is_v4_only.then(|| new_null_array(&DataType::FixedSizeBinary(16), 1));
-        let cve = Arc::new(arrow::datatypes::Field::new("item", DataType::Utf8, true));
-        let no_cve = || new_null_array(&DataType::List(cve), 1);
-        let date = arrow::array::PrimitiveArray::<Date32Type>::from_value(self.snapshot_date, 1);
-        let observed_at = self.observed_at.only();
-        vec![
-            observed_at.map(|one| any(one.with_timezone("UTC"))),
-            self.feed.only(),
-            self.report.only(),
-            self.ip.only(),
-            self.ip_v4.only().map(any),
-            v6,
-            self.port.only().map(any),
-            self.protocol.only(),
-            self.hostname.only(),
-            self.hostname_source.only(),
-            self.account_hash.only(),
-            self.account_domain.only(),
-            self.asn.only().map(any),
-            self.tag.only(),
-            self.cves_of_run.is_none().then(no_cve),
-            self.vendor.only(),
-            self.product.only(),
-            self.version.only(),
-            self.severity.only(),
-            self.tlp.only(),
-            self.taxonomy.only(),
-            self.kind.only(),
-            self.trigger_id.only(),
-            self.source_object.only(),
-            None,
-            Some(any(date)),
-            self.extra.only(),
-        ]
+        let names = OBSERVATIONS.fields().iter().map(|field| field.name());
+        let one = |name: &String| self.named(name).filter(|_| name != c::SOURCE_ROW)?.only();
+        names.map(one).collect()
     }
 
-    /// Some rows in another order, of the columns that are wanted.
+    /// Some rows in another order, of the columns of a table of ours.
     ///
     /// # Errors
-    /// Where a row is not there.
-    pub fn gather(
-        &self,
-        order: &[u32],
-        mut is_wanted: impl Iterator<Item = bool>,
-    ) -> Result<Vec<ArrayRef>, ArrowError> {
-        let mut arrays = Vec::new();
-        let mut add = |gather: &dyn Fn() -> Result<ArrayRef, ArrowError>| {
-            if is_wanted.next().unwrap_or(false) {
-                arrays.push(gather()?);
-            }
-            Ok::<(), ArrowError>(())
+    /// Where a row is not there, or a column is not one of ours.
+    pub fn gather(&self, order: &[u32], of: &Schema) -> Result<Vec<ArrayRef>, ArrowError> {
+        let gather = |field: &FieldRef| {
+            let column = self.named(field.name());
+            let missing = || ArrowError::SchemaError(format!("no column `{}`", field.name()));
+            column.ok_or_else(missing)?.gather(order)
         };
-        let date = || Err(ArrowError::ComputeError("one date a run".into()));
-        add(&|| Ok(any(self.observed_at.gather(order)?.with_timezone("UTC"))))?;
-        add(&|| self.feed.gather(order))?;
-        add(&|| self.report.gather(order))?;
-        add(&|| self.ip.gather(order))?;
-        add(&|| self.ip_v4.gather(order).map(any))?;
-        add(&|| self.gather_v6(order))?;
-        add(&|| self.port.gather(order).map(any))?;
-        add(&|| self.protocol.gather(order))?;
-        add(&|| self.hostname.gather(order))?;
-        add(&|| self.hostname_source.gather(order))?;
-        add(&|| self.account_hash.gather(order))?;
-        add(&|| self.account_domain.gather(order))?;
-        add(&|| self.asn.gather(order).map(any))?;
-        add(&|| self.tag.gather(order))?;
-        add(&|| self.gather_cves(order))?;
-        add(&|| self.vendor.gather(order))?;
-        add(&|| self.product.gather(order))?;
-        add(&|| self.version.gather(order))?;
-        add(&|| self.severity.gather(order))?;
-        add(&|| self.tlp.gather(order))?;
-        add(&|| self.taxonomy.gather(order))?;
-        add(&|| self.kind.gather(order))?;
-        add(&|| self.trigger_id.gather(order))?;
-        add(&|| self.source_object.gather(order))?;
-        add(&|| self.source_row.gather(order).map(any))?;
-        add(&date)?;
-        add(&|| self.extra.gather(order))?;
-        Ok(arrays)
-    }
-
-    fn gather_v6(&self, order: &[u32]) -> Result<ArrayRef, ArrowError> {
-        let v6 = order.iter().map(|row| {
-            let number = self.ip_v6.get(*row as usize).copied().flatten();
-            number.map(u128::to_be_bytes)
-        });
-        FixedSizeBinaryArray::try_from_sparse_iter_with_size(v6, 16)
-            .map(|array| Arc::new(array) as ArrayRef)
-    }
-
-    fn gather_cves(&self, order: &[u32]) -> Result<ArrayRef, ArrowError> {
-        match &self.cves_of_run {
-            Some(cves) => arrow::compute::take(cves, &UInt32Array::from(order.to_vec()), None),
-            None => Err(ArrowError::ComputeError("the run has no CVEs".into())),
-        }
+        of.fields().iter().map(gather).collect()
     }
 
     /// Empties them for the next run.
     pub fn clear(&mut self) {
         self.each_text(TextColumn::clear);
         self.n_rows = 0;
-        self.observed_at.clear();
+        self.observed_at.0.clear();
         self.ip_v4.clear();
         self.ip_v6.clear();
         self.port.clear();
         self.asn.clear();
         self.source_row.clear();
-        self.cves_of_run = None;
+        self.cve.clear();
     }
 }

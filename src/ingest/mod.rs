@@ -16,6 +16,7 @@
 //! secrets of a leaked account, which are dropped at this door and never written.
 
 mod cell;
+mod column;
 mod columns;
 mod events;
 mod format;

@@ -6,6 +6,8 @@ use arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::error::ArrowError;
 
+use super::column::Column;
+
 /// Numbers, or nulls. Its memory is kept from run to run.
 pub(super) struct NumberColumn<T: ArrowPrimitiveType> {
     values: Vec<T::Native>,
@@ -36,8 +38,8 @@ impl<T: ArrowPrimitiveType> NumberColumn<T> {
         self.valid.get(row).copied().unwrap_or(true)
     }
 
-    /// The value that all rows hold, if there is one.
-    pub fn only(&self) -> Option<PrimitiveArray<T>> {
+    /// As [`Column::only`].
+    pub fn one(&self) -> Option<PrimitiveArray<T>> {
         let first = self.values.first().copied().unwrap_or_default();
         let n_rows = self.values.len();
         let n_null = self.valid.iter().filter(|valid| !**valid).count();
@@ -48,11 +50,8 @@ impl<T: ArrowPrimitiveType> NumberColumn<T> {
         is_one.then(|| PrimitiveArray::from_value(first, 1))
     }
 
-    /// Some rows in another order.
-    ///
-    /// # Errors
-    /// Where a row is not there.
-    pub fn gather(&self, order: &[u32]) -> Result<PrimitiveArray<T>, ArrowError> {
+    /// As [`Column::gather`].
+    pub fn some(&self, order: &[u32]) -> Result<PrimitiveArray<T>, ArrowError> {
         let values: Option<Vec<T::Native>> = order
             .iter()
             .map(|row| self.values.get(*row as usize).copied())
@@ -72,7 +71,13 @@ impl<T: ArrowPrimitiveType> NumberColumn<T> {
     }
 }
 
-/// As an array of any kind.
-pub(super) fn any<T: ArrowPrimitiveType>(array: PrimitiveArray<T>) -> ArrayRef {
-    Arc::new(array)
+impl<T: ArrowPrimitiveType> Column for NumberColumn<T> {
+    fn only(&self) -> Option<ArrayRef> {
+        let one = self.one()?;
+        Some(Arc::new(one))
+    }
+
+    fn gather(&self, order: &[u32]) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(self.some(order)?))
+    }
 }

@@ -208,8 +208,7 @@ impl Iterator for Run<'_> {
             return None;
         }
         self.order = later;
-        let each = self.ones.iter().map(Option::is_none);
-        let arrays = self.columns.gather(now, each);
+        let arrays = self.columns.gather(now, &self.schema);
         let batch = arrays.and_then(|arrays| RecordBatch::try_new(self.schema(), arrays));
         Some(batch.map_err(|e| bug(&e)))
     }

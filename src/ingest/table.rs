@@ -85,7 +85,7 @@ impl<'a> Table<'a> {
         let days = cell::days_since_1970(identified.snapshot_date);
         let midnight = days * 86_400_000_000;
         let mut columns = Columns::default();
-        columns.snapshot_date =
+        columns.snapshot_date.0 =
             i32::try_from(days).map_err(|_| Failure::our_bug("a date outside the calendar"))?;
         columns.feed.fill(0, Some(&settings.feed));
         columns.report.fill(0, Some(&kind.name));

@@ -7,6 +7,8 @@ use arrow::array::{ArrayRef, StringArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 
+use super::column::Column;
+
 /// Set in the end of a text that is null.
 const NULL: u32 = 1 << 31;
 
@@ -85,17 +87,22 @@ impl TextColumn {
         }
     }
 
-    /// The value that all rows hold, if there is one.
-    pub fn only(&self) -> Option<ArrayRef> {
+    /// Empties it for the next run.
+    pub fn clear(&mut self) {
+        self.ends.clear();
+        self.text.clear();
+        self.has_other = false;
+        self.filler.clone_from(&self.by_default);
+    }
+}
+
+impl Column for TextColumn {
+    fn only(&self) -> Option<ArrayRef> {
         let filler = self.filler.as_deref();
         (!self.has_other).then(|| Arc::new(StringArray::from(vec![filler])) as ArrayRef)
     }
 
-    /// Some rows in another order.
-    ///
-    /// # Errors
-    /// Where a row is not there; where the texts of the run are longer than 31 bits address.
-    pub fn gather(&self, order: &[u32]) -> Result<ArrayRef, ArrowError> {
+    fn gather(&self, order: &[u32]) -> Result<ArrayRef, ArrowError> {
         // Beyond that, ends would say that texts are null. It only grows, so one look is enough.
         if self.text.len() >= NULL as usize {
             return Err(ArrowError::OffsetOverflowError(self.text.len()));
@@ -127,13 +134,5 @@ impl TextColumn {
         });
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         Ok(Arc::new(StringArray::try_new(offsets, text.into(), nulls)?))
-    }
-
-    /// Empties it for the next run.
-    pub fn clear(&mut self) {
-        self.ends.clear();
-        self.text.clear();
-        self.has_other = false;
-        self.filler.clone_from(&self.by_default);
     }
 }

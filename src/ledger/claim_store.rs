@@ -32,6 +32,31 @@ pub trait ClaimStore: Send + Sync {
     fn display(&self, name: &str) -> String;
 }
 
+/// Writes an object where none is, and gives what stands there now: these bytes, or what another
+/// wrote. "It exists", or an error that may hide a success: only the object itself tells.
+///
+/// # Errors
+/// The store is not there, or says that the object exists and does not show it.
+pub(super) fn create_or_read(
+    store: &dyn ClaimStore,
+    name: &str,
+    bytes: &Bytes,
+) -> Result<Bytes, Failure> {
+    let created = store.create(name, bytes);
+    if created == Ok(Created::Ours) {
+        return Ok(bytes.clone());
+    }
+    match (store.read(name)?, created) {
+        (Some(there), _) => Ok(there),
+        (None, Err(failure)) => Err(failure),
+        (None, Ok(_)) => Err(Failure::try_later(
+            "the store says that the object exists, and does not show it",
+        )
+        .at(store.display(name), "")
+        .hint("run the same command again")),
+    }
+}
+
 /// A ledger below a prefix of the job's base. A folder and a remote store differ inside
 /// [`Place::create`]: hard link and fsync there, a conditional put here.
 pub(super) struct InPlace {

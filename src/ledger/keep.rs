@@ -6,13 +6,14 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::chain::{Chain, Unlinked};
+use super::claim_store::create_or_read;
 use super::lock::{Lock, Patience};
 use super::stream::{columns_damaged, columns_of};
 use super::{ClaimStore, Holder, Ledger, Settings, compact, name, number, probe, v1};
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::encoder::Encoder;
 use crate::model::ledger_record::LedgerView;
-use crate::store::{Created, Place};
+use crate::store::Place;
 
 /// What `ledger verify` found in order.
 #[derive(Clone, Debug)]
@@ -78,15 +79,9 @@ impl Ledger {
             ))
     }
 
-    pub(super) fn write_copy(&mut self, seq: u64, bytes: &[u8]) -> Result<(), Failure> {
-        let created = self.copy.create(&name(seq), bytes);
-        if created != Ok(Created::Ours) {
-            match (self.copy.read(&name(seq))?, created) {
-                (Some(there), _) if there == bytes => {}
-                (None, Err(failure)) => return Err(failure),
-                (Some(_), _) => return Err(self.differs(seq)),
-                (None, Ok(_)) => return Err(self.hidden(seq)),
-            }
+    pub(super) fn write_copy(&mut self, seq: u64, bytes: &Bytes) -> Result<(), Failure> {
+        if create_or_read(self.copy.as_ref(), &name(seq), bytes)? != bytes {
+            return Err(self.differs(seq));
         }
         self.n_copied = seq;
         Ok(())
@@ -298,10 +293,7 @@ impl Ledger {
         };
         ledger.lock = Some(Lock::take(&ledger.store, who, patience)?);
         for (seq, bytes) in &missing {
-            let created = ledger.store.create(&name(*seq), bytes);
-            let there = ledger.store.read(&name(*seq))?;
-            if there.is_none_or(|t| t != *bytes) {
-                created?;
+            if create_or_read(ledger.store.as_ref(), &name(*seq), bytes)? != bytes {
                 return Err(ledger.differs(*seq));
             }
         }

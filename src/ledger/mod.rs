@@ -35,10 +35,10 @@ use crate::model::company::CompanyKey;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{LedgerView, Record};
 use crate::model::night::Micros;
-use crate::store::{Created, Place};
+use crate::store::Place;
 use chain::Chain;
 pub use claim_store::ClaimStore;
-use claim_store::InPlace;
+use claim_store::{InPlace, create_or_read};
 pub use holder::Holder;
 pub use keep::Verified;
 use lock::{Lock, Patience};
@@ -282,18 +282,8 @@ impl Ledger {
             let seq = self.chain.next();
             let bytes = v1::write(seq, epoch, &write_id, &self.chain.last_sha256, &records)?;
             crash::point("before_append");
-            let created = self.store.create(&name(seq), &bytes);
+            let there = create_or_read(self.store.as_ref(), &name(seq), &bytes.into())?;
             crash::point("after_append");
-            // Exists, or an error that may hide a success: only the object itself tells.
-            let there = if created == Ok(Created::Ours) {
-                Bytes::from(bytes)
-            } else {
-                match (self.store.read(&name(seq))?, created) {
-                    (Some(there), _) => there,
-                    (None, Err(failure)) => return Err(failure),
-                    (None, Ok(_)) => return Err(self.hidden(seq)),
-                }
-            };
             let header = self.take(seq, &there)?;
             self.write_copy(seq, &there)?;
             crash::point("after_copy");
@@ -312,16 +302,6 @@ impl Ledger {
             seq: self.chain.view.last_seq,
             n_records: 0,
         })
-    }
-
-    fn hidden(&self, seq: u64) -> Failure {
-        self.hidden_name(&name(seq))
-    }
-
-    fn hidden_name(&self, name: &str) -> Failure {
-        Failure::try_later("the store says that the object exists, and does not show it")
-            .at(self.store.display(name), "")
-            .hint("run the same command again")
     }
 
     /// Keeps which company a keyed hash means: one erasable object a company, written once.

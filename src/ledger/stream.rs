@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::chain::Unlinked;
+use super::claim_store::create_or_read;
 use super::columns::{self, Part, Wrong};
 use super::compact::Objects;
 use super::{ClaimStore, Ledger, Settings, compact, name, v1};
@@ -205,7 +207,8 @@ impl Ledger {
             let part = self.columns_from_lines((first, last), &mut encoder)?;
             before.clone_from(&part.link.last_sha256);
             for (name, bytes) in columns::write(&part)? {
-                self.create_same(&format!("{}{name}", columns::folder(first, last)), &bytes)?;
+                let name = format!("{}{name}", columns::folder(first, last));
+                self.create_same(&name, &bytes.into())?;
             }
             n_made += 1;
         }
@@ -239,19 +242,13 @@ impl Ledger {
     }
 
     /// A new object; where it is there already it must be the same.
-    fn create_same(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let created = self.store.create(name, bytes);
-        if created == Ok(crate::store::Created::Ours) {
+    fn create_same(&self, name: &str, bytes: &Bytes) -> Result<(), Failure> {
+        if create_or_read(self.store.as_ref(), name, bytes)? == bytes {
             return Ok(());
         }
-        match (self.store.read(name)?, created) {
-            (Some(there), _) if there == bytes => Ok(()),
-            (Some(_), _) => Err(Failure::fix_data("unfinished columns of other bytes are in the way")
-                .at(self.store.display(name), "")
-                .hint("the folder has no `columns.jsonl`, so nobody reads it: move it away, then `nachtwacht ledger compact` makes it anew")),
-            (None, Err(failure)) => Err(failure),
-            (None, Ok(_)) => Err(self.hidden_name(name)),
-        }
+        Err(Failure::fix_data("unfinished columns of other bytes are in the way")
+            .at(self.store.display(name), "")
+            .hint("the folder has no `columns.jsonl`, so nobody reads it: move it away, then `nachtwacht ledger compact` makes it anew"))
     }
 }
 
