@@ -13,8 +13,8 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::Value;
@@ -117,9 +117,8 @@ fn cell(value: &Value, column: &str, line_idx: u32) -> String {
 /// The objects of a part, byte for byte and one after the other; messages say what is wrong with it.
 pub(super) struct Objects {
     batches: ParquetRecordBatchReader,
+    /// Those that were read; more of the last one may stand in the next batch.
     ready: VecDeque<Object>,
-    /// The one whose last line may stand in the next batch.
-    open: Option<Object>,
 }
 
 /// Number and bytes of an object.
@@ -127,13 +126,14 @@ pub(super) type Object = (u64, Vec<u8>);
 
 impl Objects {
     pub(super) fn of(part: Bytes) -> Result<Self, String> {
-        let batches = ParquetRecordBatchReaderBuilder::try_new(part)
-            .and_then(|builder| builder.build())
-            .map_err(|e| format!("it is not a readable Parquet file: {e}"))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(part);
+        let batches = builder.and_then(|builder| {
+            let needed = ProjectionMask::columns(builder.parquet_schema(), ["seq", "json"]);
+            builder.with_projection(needed).build()
+        });
         Ok(Self {
-            batches,
+            batches: batches.map_err(|e| format!("it is not a readable Parquet file: {e}"))?,
             ready: VecDeque::new(),
-            open: None,
         })
     }
 
@@ -151,12 +151,13 @@ impl Objects {
             return Err("it holds empty cells".into());
         }
         for (number, line) in seq.values().iter().zip(json.iter().flatten()) {
-            if self.open.as_ref().is_some_and(|(of, _)| of != number) {
-                self.ready.extend(self.open.take());
+            if self.ready.back().is_none_or(|(last, _)| last != number) {
+                self.ready.push_back((*number, Vec::new()));
             }
-            let (_, object) = self.open.get_or_insert_with(|| (*number, Vec::new()));
-            object.extend_from_slice(line.as_bytes());
-            object.push(b'\n');
+            if let Some((_, object)) = self.ready.back_mut() {
+                object.extend_from_slice(line.as_bytes());
+                object.push(b'\n');
+            }
         }
         Ok(())
     }
@@ -166,17 +167,15 @@ impl Iterator for Objects {
     type Item = Result<Object, String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(object) = self.ready.pop_front() {
-                return Some(Ok(object));
-            }
+        while self.ready.len() < 2 {
             let Some(batch) = self.batches.next() else {
-                return self.open.take().map(Ok);
+                break;
             };
             let batch = batch.map_err(|e| format!("it cannot be read to its end: {e}"));
             if let Err(what) = batch.and_then(|batch| self.take(&batch)) {
                 return Some(Err(what));
             }
         }
+        self.ready.pop_front().map(Ok)
     }
 }

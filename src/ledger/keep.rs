@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::chain::{Chain, Unlinked};
 use super::claim_store::create_or_read;
+use super::compact::{Object, Objects};
 use super::lock::{Lock, Patience};
 use super::stream::{columns_damaged, columns_of};
 use super::{ClaimStore, Holder, Ledger, Settings, compact, name, number, probe, v1};
@@ -31,8 +32,21 @@ pub struct Verified {
     pub n_as_columns: u64,
 }
 
-/// Objects of a part, with their numbers.
-type Objects = Vec<(u64, Unlinked)>;
+/// Objects of a part that are read at once, one a core; then they are linked in order.
+const OBJECTS_AT_ONCE: usize = 32;
+
+/// The next objects of a part; none at its end.
+fn piece(objects: &mut Objects) -> Result<Vec<Object>, String> {
+    objects.take(OBJECTS_AT_ONCE).collect()
+}
+
+/// Objects, each checked within itself.
+fn checked(objects: &[Object]) -> Vec<(u64, Result<Unlinked, String>)> {
+    let read = objects
+        .par_iter()
+        .map(|(seq, object)| (*seq, Unlinked::read(object)));
+    read.collect()
+}
 
 /// Numbers of the objects that a listing shows.
 pub(super) fn numbers(store: &dyn ClaimStore) -> Result<BTreeSet<u64>, Failure> {
@@ -111,60 +125,39 @@ impl Ledger {
         failure.hint("nothing was sent; move this part away: the single objects that it was made from are read instead")
     }
 
-    /// Reads the parts that continue the chain, a few at once; what stands in none is read object
-    /// by object.
-    pub(super) fn read_parts(
-        &mut self,
-        spans: &[(u64, u64)],
-        after: &mut dyn FnMut(&mut LedgerView),
-    ) -> Result<(), Failure> {
-        for some in spans.chunks(rayon::current_num_threads().clamp(1, 4)) {
-            let read = some.par_iter().map(|span| self.read_part(*span));
-            let read: Vec<Result<Option<Objects>, Failure>> = read.collect();
-            for (span, objects) in some.iter().zip(read) {
-                if span.0 != self.chain.next() {
-                    return Ok(());
-                }
-                if let Some(objects) = objects? {
-                    self.link_part(*span, objects, after)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn link_part(
+    /// Reads a part that continues the chain; what stands in none is read object by object.
+    pub(super) fn read_part(
         &mut self,
         span: (u64, u64),
-        objects: Objects,
         after: &mut dyn FnMut(&mut LedgerView),
     ) -> Result<(), Failure> {
-        for (seq, object) in objects {
-            let linked = self.chain.link(seq, object);
-            linked.map_err(|what| self.part_damaged(span, &what))?;
-            after(&mut self.chain.view);
+        let Some(bytes) = self.store.read(&compact::name(span.0, span.1))? else {
+            return Ok(());
+        };
+        let damaged = |ledger: &Self, what: String| ledger.part_damaged(span, &what);
+        let mut objects = Objects::of(bytes).map_err(|what| damaged(self, what))?;
+        let mut next = piece(&mut objects);
+        loop {
+            let now = next.map_err(|what| damaged(self, what))?;
+            if now.is_empty() {
+                break;
+            }
+            // What comes after it is unpacked meanwhile.
+            let (read, later) = rayon::join(|| checked(&now), || piece(&mut objects));
+            next = later;
+            for (seq, object) in read {
+                let linked = object.and_then(|object| self.chain.link(seq, object));
+                linked.map_err(|what| damaged(self, format!("object {seq}: {what}")))?;
+                after(&mut self.chain.view);
+            }
         }
         let last = self.chain.view.last_seq;
         if last != span.1 {
-            return Err(self.part_damaged(span, &format!("it ends with object {last}")));
+            let what = format!("it ends with object {last}, and its name says {}", span.1);
+            return Err(damaged(self, what));
         }
         self.n_compacted = last;
         Ok(())
-    }
-
-    /// The objects of a part, each checked within itself; `None` where it is gone.
-    fn read_part(&self, span: (u64, u64)) -> Result<Option<Objects>, Failure> {
-        let Some(bytes) = self.store.read(&compact::name(span.0, span.1))? else {
-            return Ok(None);
-        };
-        let objects = compact::Objects::of(bytes).and_then(|objects| {
-            let read =
-                objects.map(|object| object.and_then(|(seq, b)| Ok((seq, Unlinked::read(&b)?))));
-            read.collect()
-        });
-        objects
-            .map(Some)
-            .map_err(|what| self.part_damaged(span, &what))
     }
 
     /// Writes the objects that stand in no part as one more; its columns are for

@@ -191,9 +191,11 @@ impl Ledger {
     /// As [`Ledger::refresh`]; `after` sees the view after each object, and may empty it.
     fn refresh_with(&mut self, after: &mut dyn FnMut(&mut LedgerView)) -> Result<(), Failure> {
         let end = self.check_listing()?;
-        let mut spans = self.parts()?;
-        spans.retain(|(first, _)| *first >= self.chain.next());
-        self.read_parts(&spans, after)?;
+        for span in self.parts()? {
+            if span.0 == self.chain.next() {
+                self.read_part(span, after)?;
+            }
+        }
         self.read_objects(end, after)
     }
 

@@ -105,7 +105,7 @@ impl Ledger {
         each: Each<'_>,
     ) -> Result<(), Failure> {
         let mut waiting: Vec<Numbered> = Vec::new();
-        self.read_parts(&[span], &mut |view: &mut LedgerView| {
+        self.read_part(span, &mut |view: &mut LedgerView| {
             waiting.append(&mut view.records);
             if waiting.len() >= RECORDS_AT_ONCE {
                 each(&encoder.encode(&std::mem::take(&mut waiting)));

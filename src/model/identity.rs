@@ -260,9 +260,9 @@ impl FromStr for Reference {
     /// with or without hyphens and blanks. The check character must fit.
     fn from_str(text: &str) -> Result<Self, String> {
         let mistyped = || format!("`{text}` is not a reference: mistyped, or cut short");
-        let mut plain = String::with_capacity(24);
+        let mut plain = String::with_capacity(text.len());
         let typed = text.chars().filter(|c| !matches!(c, '-' | ' '));
-        plain.extend(typed.map(|c| c.to_ascii_uppercase()).take(20));
+        plain.extend(typed.map(|c| c.to_ascii_uppercase()));
         let body = plain.strip_prefix("NW").ok_or_else(mistyped)?;
         if body.len() != 17 || !body.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(mistyped());

@@ -6,7 +6,7 @@
 //! A run keeps every record of ten years: a copy of one is a count, not a copy, and texts that
 //! stand in millions of them are shared.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -153,7 +153,7 @@ pub struct Receipt {
     pub attempt: u32,
     /// What became of it.
     pub state: ReceiptState,
-    /// Where it went, such as `files`; no address.
+    /// Where it went, such as `files`, or who says so; no address.
     pub outbox: Arc<str>,
 }
 
@@ -315,7 +315,7 @@ pub struct Numbered {
 pub struct LedgerView {
     /// Last object number; 0 for an empty ledger.
     pub last_seq: u64,
-    /// Records, in order.
+    /// Records, in order; so are the numbers of their objects.
     pub records: Vec<Numbered>,
 }
 
@@ -330,14 +330,10 @@ impl LedgerView {
     /// The same ledger as it stood after object `seq`.
     #[must_use]
     pub fn as_of(&self, seq: u64) -> Self {
+        let n_records = self.records.partition_point(|r| r.seq <= seq);
         Self {
             last_seq: self.last_seq.min(seq),
-            records: self
-                .records
-                .iter()
-                .filter(|r| r.seq <= seq)
-                .cloned()
-                .collect(),
+            records: self.records.get(..n_records).unwrap_or_default().to_vec(),
         }
     }
 
@@ -402,22 +398,26 @@ impl LedgerView {
         lost
     }
 
-    /// The claims without a receipt, in order: nobody knows whether those letters left. An attempt is
-    /// claimed once.
+    /// The claims without a receipt, in order: nobody knows whether those letters left.
     #[must_use]
     pub fn unknown(&self) -> Vec<&Claim> {
-        // Nearly every receipt follows its claim, so what waits for the other is always little.
         let mut open: HashMap<AttemptKey, (usize, &Claim)> = HashMap::new();
-        let mut told: HashSet<AttemptKey> = HashSet::new();
+        // Nearly every receipt follows its claim, so few are open at any time.
         for (place, numbered) in self.records.iter().enumerate() {
             match &numbered.record {
-                Record::Claim(claim) if !told.contains(&claim.key()) => {
+                Record::Claim(claim) => {
                     open.entry(claim.key()).or_insert((place, claim));
                 }
-                Record::Receipt(receipt) if open.remove(&receipt.key()).is_none() => {
-                    told.insert(receipt.key());
+                Record::Receipt(receipt) => {
+                    open.remove(&receipt.key());
                 }
                 _ => {}
+            }
+        }
+        // A receipt that stands before a claim tells what became of it as well.
+        if !open.is_empty() {
+            for receipt in self.receipts() {
+                open.remove(&receipt.key());
             }
         }
         let mut open: Vec<(usize, &Claim)> = open.into_values().collect();

@@ -45,7 +45,7 @@ pub struct Numbers<K, S = RandomState> {
     known: HashMap<K, u32, S>,
 }
 
-impl<K: Eq + Hash + Clone, S: BuildHasher + Default> Numbers<K, S> {
+impl<K: Eq + Hash, S: BuildHasher + Default> Numbers<K, S> {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
@@ -77,7 +77,7 @@ impl<K: Eq + Hash + Clone, S: BuildHasher + Default> Numbers<K, S> {
     }
 }
 
-impl<K: Eq + Hash + Clone, S: BuildHasher + Default> Default for Numbers<K, S> {
+impl<K: Eq + Hash, S: BuildHasher + Default> Default for Numbers<K, S> {
     fn default() -> Self {
         Self::new()
     }
