@@ -1,6 +1,6 @@
 //! The last nights, as far as they ended: what tonight is compared with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::SnapshotFacts;
 use crate::model::hold::{Figures, ObjectFigures};
@@ -16,7 +16,7 @@ pub struct History<'v> {
     rows: BTreeMap<(&'v str, &'v str), Vec<u64>>,
     /// Feeds of every night that ended, or for which a baseline was set.
     feeds: BTreeSet<&'v str>,
-    written_to: BTreeSet<PartyRef>,
+    written_to: HashSet<PartyRef>,
     is_new: bool,
 }
 

@@ -7,7 +7,7 @@ use super::printed::PRINTER;
 use crate::decide;
 use crate::diag::Failure;
 use crate::model::identity::LetterId;
-use crate::model::ledger_record::{LedgerView, Receipt, ReceiptState};
+use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState};
 
 /// A company with more contacts that all refuse needs a person.
 pub(super) const MAX_ROUNDS: usize = 4;
@@ -53,6 +53,10 @@ pub(super) fn rendered(
             .world
             .input(outputs.loaded, of_night, &night.history, &facts)
     };
+    let mut earlier: BTreeMap<LetterId, Vec<&Claim>> = BTreeMap::new();
+    for claim in ledger.claims().filter(|c| c.night == of_night) {
+        earlier.entry(claim.letter_id).or_default().push(claim);
+    }
     let mut due = Vec::new();
     for drafted in night.decided.letters.iter().filter(|d| d.is_sendable) {
         let letter = &drafted.letter;
@@ -60,9 +64,8 @@ pub(super) fn rendered(
         let Some(attempt) = attempts.and_then(|all| all.iter().nth(round)) else {
             continue;
         };
-        let earlier = ledger.claims().filter(|c| {
-            c.letter_id == letter.id && c.night == letter.night && c.attempt <= *attempt
-        });
+        let earlier = earlier.get(&letter.id).into_iter().flatten();
+        let earlier = earlier.filter(|c| c.attempt <= *attempt);
         due.push(decide::Refused {
             drafted,
             passed: earlier.filter_map(|c| c.contact_ref).collect(),

@@ -3,7 +3,7 @@
 //! A spoiled letter was never posted and a returned one came back: both get a receipt that says
 //! so, and the next night writes their findings again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::{Holder, Ledger};
 use crate::model::aftermath::{PrintBatch, PrintReport, PrintState};
 use crate::model::identity::Reference;
-use crate::model::ledger_record::{LedgerView, ReceiptState, Record};
+use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record};
 use crate::report::status;
 
 /// The outbox of receipts that come out of a printer's report.
@@ -108,12 +108,17 @@ fn rows(
         column(["reference", "kenmerk"])?,
         column(["state", "status"])?,
     );
+    let ours: BTreeSet<&Reference> = batch.letters.iter().collect();
     let mut told = BTreeMap::new();
     let mut problems = Vec::new();
     for (n, row) in reader.records().enumerate() {
         let row = row.map_err(wrong)?;
         let cell = |at: usize| row.get(at).unwrap_or_default();
-        match letter(cell(at_reference), cell(at_state), batch) {
+        match letter(cell(at_reference), cell(at_state)) {
+            Ok((reference, _)) if !ours.contains(&reference) => {
+                let message = format!("`{reference}` is no letter of batch {}", batch.batch_id);
+                problems.push(Problem::new(file, format!("row {}", n + 1), message));
+            }
             Ok((reference, state)) => {
                 if told.insert(reference, state).is_some_and(|s| s != state) {
                     let message = "the letter stands twice in the report, with two states";
@@ -126,18 +131,8 @@ fn rows(
     Failure::from_problems(Kind::FixData, problems).map_or(Ok(told), Err)
 }
 
-fn letter(
-    reference: &str,
-    state: &str,
-    batch: &PrintBatch,
-) -> Result<(Reference, PrintState), String> {
+fn letter(reference: &str, state: &str) -> Result<(Reference, PrintState), String> {
     let reference: Reference = reference.parse()?;
-    if !batch.letters.contains(&reference) {
-        return Err(format!(
-            "`{reference}` is no letter of batch {}",
-            batch.batch_id
-        ));
-    }
     let state = state.to_lowercase();
     let state = state
         .parse()
@@ -171,9 +166,10 @@ fn records(
     if new.is_empty() {
         return Vec::new();
     }
+    let claims = claims(view, batch);
     let mut records: Vec<Record> = new
         .iter()
-        .filter_map(|(reference, state)| receipt(view, batch, reference, *state))
+        .filter_map(|(reference, state)| receipt(claims.get(reference)?, *state))
         .collect();
     records.insert(
         0,
@@ -186,21 +182,24 @@ fn records(
     records
 }
 
-fn receipt(
-    view: &LedgerView,
-    batch: &PrintBatch,
-    reference: &Reference,
-    state: PrintState,
-) -> Option<Record> {
+/// The latest attempt of each letter of the batch's night.
+fn claims<'v>(view: &'v LedgerView, batch: &PrintBatch) -> BTreeMap<&'v Reference, &'v Claim> {
+    let mut latest: BTreeMap<&Reference, &Claim> = BTreeMap::new();
+    for claim in view.claims().filter(|c| c.night == batch.night) {
+        let kept = latest.entry(&claim.reference).or_insert(claim);
+        if claim.attempt >= kept.attempt {
+            *kept = claim;
+        }
+    }
+    latest
+}
+
+fn receipt(claim: &Claim, state: PrintState) -> Option<Record> {
     let state = match state {
         PrintState::Posted => return None,
         PrintState::Spoiled => ReceiptState::Failed,
         PrintState::Returned => ReceiptState::Bounced,
     };
-    let claim = view
-        .claims()
-        .filter(|c| c.reference == *reference && c.night == batch.night)
-        .max_by_key(|c| c.attempt)?;
     Some(claim.receipt(state, PRINTER))
 }
 
