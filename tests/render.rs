@@ -84,6 +84,26 @@ fn letters_read_as_the_golden_ones() {
     }
 }
 
+/// Its steps say that time and port lead to the machine, so the letter must have both.
+#[test]
+fn a_letter_about_an_infected_machine_says_from_which_port_and_with_what() {
+    let (look, _) = house();
+    let all = threats();
+    let threat = all.iter().find(|t| t.id == "botnet-infection").unwrap();
+    for (language, place) in [(Language::Nl, "vanaf poort"), (Language::En, "from port")] {
+        let letter = render::sample_letter(threat, language, ItemKind::First, &look).unwrap();
+        for form_of in [Form::Text, Form::Html] {
+            let text = form(&letter, &look, form_of);
+            assert!(
+                text.contains(&format!("192.0.2.10, {place} 3389")),
+                "{text}"
+            );
+            assert!(text.contains("avalanche-andromeda"), "{text}");
+            assert!(!text.contains("Remote Desktop"), "{text}");
+        }
+    }
+}
+
 #[test]
 fn text_stays_within_72_columns() {
     let (look, threat) = house();
@@ -187,6 +207,11 @@ pub fn poisoned(letter: &Letter, text: &str) -> Vec<Letter> {
         one(&|l| l.sections[0].findings[0].product = some()),
         one(&|l| l.sections[0].findings[0].version = some()),
         one(&|l| l.sections[0].findings[0].protocol = some()),
+        one(&|l| {
+            let place = &mut l.sections[0].findings[0];
+            (place.product, place.version) = (None, None);
+            place.tags = vec![text.to_owned()];
+        }),
         one(&|l| l.sections[0].findings[0].feed = text.to_owned()),
         one(&|l| {
             l.sections[0].findings[0].ip = None;

@@ -61,6 +61,13 @@ pub struct LetterFinding {
     pub port: Option<u16>,
     /// Transport protocol. Hostile.
     pub protocol: Option<String>,
+    /// Of a machine that connects outwards ([`FindingUnit::Address`]): the port that it did so from
+    /// when it was seen last. With the time it leads to the machine.
+    ///
+    /// [`FindingUnit::Address`]: super::threat::FindingUnit::Address
+    pub source_port: Option<u16>,
+    /// Of such a machine: the feed's tags, as a rule the malware's name. Hostile.
+    pub tags: Vec<String>,
     /// Product. Hostile.
     pub product: Option<String>,
     /// Version. Hostile.

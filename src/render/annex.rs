@@ -58,6 +58,8 @@ struct Place {
     hostname: String,
     port: String,
     protocol: String,
+    source_port: String,
+    tag: String,
     product: String,
     version: String,
     cve: String,
@@ -121,6 +123,7 @@ fn place(letter: &Letter, section: &LetterSection, f: &LetterFinding) -> Place {
             .unwrap_or_default()
     };
     let cves: Vec<String> = f.cves.iter().map(|c| visible(c, Limit::Field)).collect();
+    let tags: Vec<String> = f.tags.iter().map(|t| visible(t, Limit::Field)).collect();
     Place {
         reference: letter.reference.to_string(),
         threat: section.threat.id.clone(),
@@ -133,6 +136,8 @@ fn place(letter: &Letter, section: &LetterSection, f: &LetterFinding) -> Place {
         },
         port: f.port.map(|p| p.to_string()).unwrap_or_default(),
         protocol: text(&f.protocol),
+        source_port: f.source_port.map(|p| p.to_string()).unwrap_or_default(),
+        tag: tags.join(" "),
         product: text(&f.product),
         version: text(&f.version),
         cve: cves.join(" "),
@@ -156,6 +161,8 @@ fn safe(p: &Place) -> Place {
         hostname: formula_safe(&p.hostname),
         port: p.port.clone(),
         protocol: formula_safe(&p.protocol),
+        source_port: p.source_port.clone(),
+        tag: formula_safe(&p.tag),
         product: formula_safe(&p.product),
         version: formula_safe(&p.version),
         cve: formula_safe(&p.cve),

@@ -455,6 +455,9 @@ fn row(f: &LetterFinding, is_to_owner: bool, voice: &Voice<'_>) -> RowText {
             .unwrap_or_default();
         place = format!("{place}, {} {port}{protocol}", voice.word("port"));
     }
+    if let Some(port) = f.source_port {
+        place = format!("{place}, {} {port}", voice.word("source_port"));
+    }
     if let Some(name) = f.hostname.as_deref().filter(|_| f.ip.is_some()) {
         place = format!("{place} ({})", host(name));
     }
@@ -496,6 +499,10 @@ fn product(f: &LetterFinding) -> String {
         .flatten()
         .map(|p| value(p));
     let mut text = parts.collect::<Vec<_>>().join(" ");
+    if text.is_empty() {
+        let tags: Vec<String> = f.tags.iter().map(|t| value(t)).collect();
+        text = tags.join(", ");
+    }
     if !f.cves.is_empty() {
         let cves: Vec<String> = f.cves.iter().map(|c| value(c)).collect();
         text = format!("{text} ({})", cves.join(", ")).trim().to_owned();

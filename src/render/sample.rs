@@ -49,6 +49,8 @@ struct FindingText {
     port: u16,
     protocol: String,
     hostname: Option<String>,
+    /// Of a machine that connects outwards, in place of product and version.
+    tag: Option<String>,
     product: Option<String>,
     version: Option<String>,
     #[serde(default)]
@@ -203,7 +205,14 @@ fn finding(
     };
     let (seen, first) = (moment(&f.observed_at)?, moment(&file.first_observed_at)?);
     let target = f.ip.to_string();
-    let form = finding_form(key, &threat.id, &target, Some(&f.protocol), Some(f.port));
+    let (port, protocol) = (Some(f.port), Some(f.protocol.clone()));
+    let is_machine = threat.finding == FindingUnit::Address;
+    let (port, protocol, source_port) = if is_machine {
+        (None, None, port)
+    } else {
+        (port, protocol, None)
+    };
+    let form = finding_form(key, &threat.id, &target, protocol.as_deref(), port);
     let observed_at = seen.as_microsecond();
     let is_first = kind == ItemKind::First;
     Ok(LetterFinding {
@@ -211,11 +220,13 @@ fn finding(
         target: target.clone(),
         ip: Some(f.ip),
         hostname: f.hostname.clone(),
-        port: Some(f.port),
-        protocol: Some(f.protocol.clone()),
-        product: f.product.clone(),
-        version: f.version.clone().filter(|v| !v.is_empty()),
-        cves: f.cve.clone(),
+        port,
+        protocol,
+        source_port,
+        tags: f.tag.iter().filter(|_| is_machine).cloned().collect(),
+        product: f.product.clone().filter(|_| !is_machine),
+        version: (f.version.clone()).filter(|v| !v.is_empty() && !is_machine),
+        cves: f.cve.iter().filter(|_| !is_machine).cloned().collect(),
         severity: Some(Severity::High),
         observed_at,
         first_observed_at: if is_first {
