@@ -104,6 +104,40 @@ fn a_letter_about_an_infected_machine_says_from_which_port_and_with_what() {
     }
 }
 
+/// An owner knows no feed by its id.
+#[test]
+fn letters_call_a_feed_by_its_title_and_several_subjects_several_problems() {
+    let (look, threat) = house();
+    let titles = ["de stichting Voorbeeld", "the Example Foundation"].map(str::to_owned);
+    let look = look.with_feed_titles([("shadowserver".to_owned(), titles)].into());
+    for (language, says, one, several) in [
+        (
+            Language::Nl,
+            "van de stichting Voorbeeld,",
+            "een ernstig",
+            "zagen wij ernstige",
+        ),
+        (
+            Language::En,
+            "of the Example Foundation,",
+            "a serious",
+            "we saw serious",
+        ),
+    ] {
+        let mut letter = render::sample_letter(&threat, language, ItemKind::First, &look).unwrap();
+        let flat = |letter: &Letter| {
+            let text = form(letter, &look, Form::Text);
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let text = flat(&letter);
+        assert!(text.contains(says) && text.contains(one), "{text}");
+        letter.sections[0].findings[0].feed = "other".into();
+        letter.sections.push(letter.sections[0].clone());
+        let text = flat(&letter);
+        assert!(text.contains(several) && text.contains("other, "), "{text}");
+    }
+}
+
 #[test]
 fn text_stays_within_72_columns() {
     let (look, threat) = house();
@@ -307,6 +341,13 @@ fn a_misspelt_field_in_a_template_is_refused_with_its_file() {
         ("letter/form.typ", "l.salutation", "l.salutaton"),
         ("letter/strings.nl.toml", "{{ company }}", "{{ compny }}"),
         ("letter/strings.en.toml", "salutation = ", "salutaton = "),
+        ("letter/strings.en.toml", "\nport = ", "\nprt = "),
+        ("letter/strings.nl.toml", "source_port = ", "source_prt = "),
+        (
+            "letter/strings.nl.toml",
+            "intro_several = ",
+            "intro_severl = ",
+        ),
     ] {
         let mut files = templates();
         let file = files.iter_mut().find(|(n, _)| n == name).unwrap();

@@ -10,6 +10,8 @@ use crate::plan::{Band, Contract};
 /// What the job says about a feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Feed {
+    /// What letters call it, in Dutch and English; its id where the job does not say.
+    pub titles: [String; 2],
     /// The newest snapshot may be this many days older than the night.
     pub max_age_days: u32,
     /// What its deliveries must be like.
@@ -31,8 +33,10 @@ pub(super) fn feeds(section: Section<'_, '_>) -> BTreeMap<String, Feed> {
             .into_iter()
             .map(assumption);
         let assumed = assumed.collect();
+        let titles = ["title_nl", "title_en"].map(|key| feed.text_or(key, &name));
         feed.finish();
         let feed = Feed {
+            titles,
             max_age_days: max_age_days.unwrap_or(0),
             contract,
             columns: columns.unwrap_or_default().into_iter().collect(),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::look::Look;
@@ -103,7 +102,8 @@ pub(super) struct RowText {
 /// as the key in brackets rather than stopping a night.
 pub(super) struct Voice<'a> {
     pub(super) words: &'a Words,
-    pub(super) zone: &'a TimeZone,
+    pub(super) look: &'a Look,
+    pub(super) language: Language,
 }
 
 impl Voice<'_> {
@@ -126,14 +126,14 @@ impl Voice<'_> {
     }
 
     pub(super) fn day(&self, at: Micros) -> String {
-        crate::model::night::local_date(at, self.zone)
+        crate::model::night::local_date(at, self.look.zone())
             .map(|date| self.words.date(date))
             .unwrap_or_default()
     }
 
     fn moment(&self, at: Micros) -> String {
         let time = jiff::Timestamp::from_microsecond(at)
-            .map(|t| t.to_zoned_datetime(self.zone.clone()))
+            .map(|t| t.to_zoned_datetime(self.look.zone().clone()))
             .map(|z| format!("{:02}:{:02}", z.hour(), z.minute()))
             .unwrap_or_default();
         format!("{}, {time}", self.day(at))
@@ -322,7 +322,11 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     };
     let company = visible(&letter.company.name, Limit::Line);
     let is_bulk = annex::is_bulk(letter);
-    let opening = if is_bulk { "intro_owner" } else { "intro" };
+    let opening = match (is_bulk, letter.sections.len()) {
+        (true, _) => "intro_owner",
+        (false, 0 | 1) => "intro",
+        (false, _) => "intro_several",
+    };
     let mut intro = vec![voice.say(opening, &[("company", &company), ("spots", &spots)])];
     if letter.sections.len() > 1 {
         intro.push(voice.say("several", &[("count", &letter.sections.len().to_string())]));
@@ -406,7 +410,8 @@ fn what(s: &LetterSection, text: &str, voice: &Voice<'_>) -> Vec<String> {
 }
 
 fn notes(s: &LetterSection, n_shown: usize, is_to_owner: bool, voice: &Voice<'_>) -> Vec<String> {
-    let mut feeds: Vec<String> = s.findings.iter().map(|f| value(&f.feed)).collect();
+    let title = |f: &LetterFinding| value(voice.look.feed_title(&f.feed, voice.language));
+    let mut feeds: Vec<String> = s.findings.iter().map(title).collect();
     feeds.sort();
     feeds.dedup();
     let last = s.findings.iter().map(|f| f.observed_at).max().unwrap_or(0);

@@ -27,6 +27,8 @@ pub struct Look {
     zone: TimeZone,
     fonts: Fonts,
     sample: String,
+    /// What letters call a feed, in Dutch and English; its id where it is not here.
+    feed_titles: BTreeMap<String, [String; 2]>,
 }
 
 type Files<'a> = BTreeMap<&'a str, &'a [u8]>;
@@ -81,6 +83,7 @@ impl Look {
             zone,
             fonts,
             sample: sample.to_owned(),
+            feed_titles: BTreeMap::new(),
         };
         look.prove(&mut problems);
         if problems.is_empty() {
@@ -88,6 +91,22 @@ impl Look {
         } else {
             Err(failure(problems))
         }
+    }
+
+    /// The same, with what letters call each feed, in Dutch and English.
+    #[must_use]
+    pub fn with_feed_titles(mut self, titles: BTreeMap<String, [String; 2]>) -> Self {
+        self.feed_titles = titles;
+        self
+    }
+
+    /// What letters call a feed.
+    pub(super) fn feed_title<'f>(&'f self, feed: &'f str, language: Language) -> &'f str {
+        let titles = self.feed_titles.get(feed);
+        titles.map_or(feed, |[nl, en]| match language {
+            Language::Nl => nl.as_str(),
+            Language::En => en.as_str(),
+        })
     }
 
     /// Takes sample letters through every template.
@@ -107,6 +126,13 @@ impl Look {
                 let mut missing = unsaid(&content::content(&letter, self, Mark::Concept));
                 missing.extend(unsaid_to_owners(letter.clone(), self));
                 missing.extend(unsaid(&confirm::sample(&letter, self)));
+                let machine =
+                    sample::sample_letter(&sample::sample_machine(), language, kind, self);
+                if let Ok(machine) = machine {
+                    let mut both = letter.clone();
+                    both.sections.extend(machine.sections);
+                    missing.extend(unsaid(&content::content(&both, self, Mark::Concept)));
+                }
                 let content = content::content(&letter, self, Mark::Concept);
                 let file = format!("letter/strings.{language}.toml");
                 for key in missing {
@@ -145,7 +171,8 @@ impl Look {
     pub(super) fn voice(&self, language: Language) -> Voice<'_> {
         Voice {
             words: self.words(language),
-            zone: &self.zone,
+            look: self,
+            language,
         }
     }
 
@@ -278,18 +305,16 @@ fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
     found
 }
 
-/// Sentences that could not be said stand in the content as `[key]`.
+/// Sentences and words that could not be said stand in the content as `[key]`.
 fn unsaid(content: &Content) -> Vec<String> {
     fn walk(value: &serde_json::Value, found: &mut Vec<String>) {
         match value {
             serde_json::Value::String(text) => {
-                let key = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-                if let Some(key) = key.filter(|k| {
-                    k.bytes()
-                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-                }) {
-                    found.push(key.to_owned());
-                }
+                let of_key = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+                let keys = text.split('[').skip(1);
+                let keys = keys.filter_map(|rest| Some(rest.split_once(']')?.0));
+                let keys = keys.filter(|key| !key.is_empty() && key.bytes().all(of_key));
+                found.extend(keys.map(str::to_owned));
             }
             serde_json::Value::Array(items) => items.iter().for_each(|v| walk(v, found)),
             serde_json::Value::Object(map) => map.values().for_each(|v| walk(v, found)),

@@ -308,3 +308,10 @@ pub(super) fn sample_threat() -> SampleThreat {
         sha256: String::new(),
     })
 }
+
+/// The same about a machine that connects outwards.
+pub(super) fn sample_machine() -> SampleThreat {
+    let mut threat = Arc::unwrap_or_clone(sample_threat());
+    threat.finding = FindingUnit::Address;
+    Arc::new(threat)
+}

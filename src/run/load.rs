@@ -65,7 +65,7 @@ pub fn load(call: &Call) -> Result<Loaded, Failure> {
     );
     let authorities = collect(authorities(&job, folder, &file), &mut problems);
     let secrets = collect(secrets(&job, folder, &file, &call.env), &mut problems);
-    let look = match Look::load(&templates, job.sender.clone(), job.zone.clone()) {
+    let look = match look(&templates, &job) {
         Ok(look) => Some(look),
         Err(failure) => {
             problems.extend(failure.problems);
@@ -113,7 +113,14 @@ pub(super) fn job_of(call: &Call) -> Result<(Job, String), Failure> {
 /// A templates folder with a sender, for `preview`.
 pub(super) fn look_of(folder: &Path, job: &Job) -> Result<Look, Failure> {
     let templates = files(folder).map_err(fix_job)?;
-    Look::load(&templates, job.sender.clone(), job.zone.clone())
+    look(&templates, job)
+}
+
+fn look(templates: &[(String, Vec<u8>)], job: &Job) -> Result<Look, Failure> {
+    let look = Look::load(templates, job.sender.clone(), job.zone.clone())?;
+    let titles = job.feeds.iter();
+    let titles = titles.map(|(feed, of)| (feed.clone(), of.titles.clone()));
+    Ok(look.with_feed_titles(titles.collect()))
 }
 
 pub(super) fn fix_job(problems: Vec<Problem>) -> Failure {
