@@ -51,8 +51,11 @@ impl Sandbox {
         for feed in ["partner", "own"] {
             let folder = format!("data-samples/snapshots/2026-03-09/{feed}");
             if !sandbox.path(&folder).exists() {
-                let section = format!("[feeds.{feed}]\nmax_age_days = 7\n");
-                sandbox.edit("jobs/nightly.toml", &section, "");
+                let job = fs::read_to_string(sandbox.path("jobs/nightly.toml")).unwrap();
+                let section = &job[job.find(&format!("[feeds.{feed}]")).unwrap()..];
+                let last = "max_age_days = 7\n";
+                let length = section.find(last).unwrap() + last.len();
+                sandbox.edit("jobs/nightly.toml", &section[..length], "");
             }
         }
         sandbox
