@@ -27,7 +27,7 @@ use nachtwacht::model::company::{Channel, PartyKind};
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::identity::{FindingId, LetterId, PartyRef, Reference, Secret};
 use nachtwacht::model::ledger_record::{
-    Claim, ClaimItem, Evidence, Final, Frozen, Receipt, ReceiptState, Record,
+    Claim, ClaimItem, Evidence, Final, Frozen, ReceiptState, Record,
 };
 use nachtwacht::model::night::Night;
 use nachtwacht::model::threat::Urgency;
@@ -104,14 +104,9 @@ fn records(first: u64, n: u64, night: Night, secret: &Secret) -> Vec<Record> {
     let claims: Vec<Claim> = (first..first + n)
         .map(|n| claim(n, night, secret))
         .collect();
-    let receipts = claims.iter().map(|c| Receipt {
-        letter_id: c.letter_id,
-        night,
-        attempt: 1,
-        state: ReceiptState::HandedOver,
-        outbox: "files".into(),
-    });
-    let receipts: Vec<Record> = receipts.map(Record::from).collect();
+    let receipts = claims.iter();
+    let receipts = receipts.map(|c| c.receipt(ReceiptState::HandedOver, "files"));
+    let receipts: Vec<Record> = receipts.collect();
     let mut records: Vec<Record> = claims.into_iter().map(Record::from).collect();
     records.extend(receipts);
     records.push(Record::from(Final {

@@ -22,13 +22,15 @@ use nachtwacht::model::company::{
 };
 use nachtwacht::model::decision::{ContactReason, ContactStep, Hit, Outcome, Reason};
 use nachtwacht::model::identity::{PartyRef, Secret};
-use nachtwacht::model::ledger_record::{Claim, Frozen, LedgerView, Numbered, Record};
+use nachtwacht::model::ledger_record::{Claim, LedgerView, Numbered, Record};
 use nachtwacht::model::letter::Fact;
 use nachtwacht::model::matches::{Confidence, ConfidenceReason, Match, MatchedBy};
 use nachtwacht::model::night::{Night, Validity};
 use nachtwacht::model::published::Published;
 use nachtwacht::model::threat::{Threat, Trigger};
 use nachtwacht::report;
+
+use answers::claim_of;
 
 use crate::harness::root;
 
@@ -182,24 +184,12 @@ impl House {
 
     /// The claims of these letters, on `night`.
     fn claims(&self, decided: &Decided, night: &str) -> Vec<Record> {
+        let nobody = PartyRef([0; 32]);
         let claims = decided.letters.iter().map(|d| {
+            let claim = claim_of(d, night);
             Record::from(Claim {
-                letter_id: d.letter.id,
-                reference: d.letter.reference.clone(),
-                night: night.parse().unwrap(),
-                party_ref: PartyRef([0; 32]),
-                frozen: Arc::new(Frozen {
-                    party_kind: PartyKind::Participant,
-                    participant: true,
-                    sector: "".into(),
-                    sector_scheme: "".into(),
-                    size_class: "".into(),
-                    province: "".into(),
-                }),
-                channel: Channel::Email,
-                contact_ref: None,
-                attempt: 1,
-                items: d.items.as_slice().into(),
+                party_ref: nobody,
+                ..claim
             })
         });
         claims.collect()

@@ -11,7 +11,7 @@ use crate::model::decision::{Decision, ItemKind, Outcome, Reason};
 use crate::model::identity::{Item, LetterId, PartyRef, Reference};
 use crate::model::ledger_record::{ClaimItem, Evidence};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
-use crate::model::threat::{FindingUnit, Urgency};
+use crate::model::threat::Urgency;
 
 /// Writes the letter of each company that has a decision with [`Outcome::InLetters`], and marks
 /// those decisions with letter, contact and, where the letter is held, the reason.
@@ -244,16 +244,16 @@ fn show_once(findings: &mut Vec<LetterFinding>) {
 fn finding(d: &Decision) -> Option<LetterFinding> {
     let o = &d.hit.observation;
     let threat = d.threat.as_ref()?;
-    let (port, protocol) = weigh::spot(threat, o);
-    let is_machine = threat.finding == FindingUnit::Address;
+    let spot = weigh::spot(threat, o);
+    let is_machine = threat.finding.is_machine();
     Some(LetterFinding {
         id: d.finding?,
         target: d.target.clone(),
         ip: o.ip,
         hostname: o.hostname.clone(),
-        port,
-        protocol,
-        source_port: o.port.filter(|_| is_machine),
+        port: spot.port,
+        protocol: spot.protocol,
+        source_port: spot.source_port,
         tags: o.tags.iter().filter(|_| is_machine).cloned().collect(),
         product: o.product.clone(),
         version: o.version.clone(),

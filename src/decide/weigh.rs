@@ -10,7 +10,7 @@ use crate::model::identity::{FindingId, finding_form};
 use crate::model::letter::Fact;
 use crate::model::matches::MatchedBy;
 use crate::model::observation::{Observation, Severity};
-use crate::model::threat::{Certainty, FindingUnit, Threat, ThreatState, Trigger, Urgency};
+use crate::model::threat::{Certainty, Spot, Threat, ThreatState, Trigger, Urgency};
 
 /// Decisions in the order of the hits; those that may become a letter carry
 /// [`Reason::FirstWarning`], [`Reason::Reminder`] or [`Reason::QuietDays`] already, as if each row
@@ -70,7 +70,7 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
             continue;
         }
         let target = target(hit);
-        let (port, protocol) = spot(threat, &hit.observation);
+        let Spot { port, protocol, .. } = spot(threat, &hit.observation);
         let form = finding_form(&company.key, &threat.id, &target, protocol.as_deref(), port);
         let finding = FindingId::of(&form);
         let trigger = trigger(input, threat, hit);
@@ -133,12 +133,9 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
     }
 }
 
-/// Port and protocol, as far as they are part of what the threat's findings are about.
-pub(super) fn spot(threat: &Threat, o: &Observation) -> (Option<u16>, Option<String>) {
-    match threat.finding {
-        FindingUnit::Port => (o.port, o.protocol.clone()),
-        FindingUnit::Address => (None, None),
-    }
+/// Where the row was seen, as the threat's findings have it.
+pub(super) fn spot(threat: &Threat, o: &Observation) -> Spot {
+    threat.finding.spot(o.port, o.protocol.clone())
 }
 
 /// The canonical address if matched by address, the name if by name, the account's hash if by
@@ -306,7 +303,7 @@ fn settle_superseded(decisions: &mut [Decision]) {
             d.target.clone(),
             d.threat
                 .as_ref()
-                .and_then(|t| spot(t, &d.hit.observation).0),
+                .and_then(|t| spot(t, &d.hit.observation).port),
         )
     };
     let mut weaker: BTreeMap<_, Vec<String>> = BTreeMap::new();

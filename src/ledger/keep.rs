@@ -41,7 +41,7 @@ fn piece(objects: &mut Objects) -> Result<Vec<Object>, String> {
 }
 
 /// Objects, each checked within itself.
-fn checked(objects: &[Object]) -> Vec<(u64, Result<Unlinked, String>)> {
+pub(super) fn checked(objects: &[Object]) -> Vec<(u64, Result<Unlinked, String>)> {
     let read = objects
         .par_iter()
         .map(|(seq, object)| (*seq, Unlinked::read(object)));
@@ -134,30 +134,37 @@ impl Ledger {
         let Some(bytes) = self.store.read(&compact::name(span.0, span.1))? else {
             return Ok(());
         };
-        let damaged = |ledger: &Self, what: String| ledger.part_damaged(span, &what);
-        let mut objects = Objects::of(bytes).map_err(|what| damaged(self, what))?;
-        let mut next = piece(&mut objects);
-        loop {
-            let now = next.map_err(|what| damaged(self, what))?;
-            if now.is_empty() {
-                break;
-            }
+        self.link_part(bytes, span.1, after)
+            .map_err(|what| self.part_damaged(span, &what))?;
+        self.n_compacted = span.1;
+        Ok(())
+    }
+
+    /// Links the objects of a part; the message says what is wrong with it.
+    fn link_part(
+        &mut self,
+        part: Bytes,
+        last: u64,
+        after: &mut dyn FnMut(&mut LedgerView),
+    ) -> Result<(), String> {
+        let mut objects = Objects::of(part)?;
+        let mut now = piece(&mut objects)?;
+        while !now.is_empty() {
             // What comes after it is unpacked meanwhile.
-            let (read, later) = rayon::join(|| checked(&now), || piece(&mut objects));
-            next = later;
+            let (read, next) = rayon::join(|| checked(&now), || piece(&mut objects));
             for (seq, object) in read {
                 let linked = object.and_then(|object| self.chain.link(seq, object));
-                linked.map_err(|what| damaged(self, format!("object {seq}: {what}")))?;
+                linked.map_err(|what| format!("object {seq}: {what}"))?;
                 after(&mut self.chain.view);
             }
+            now = next?;
         }
-        let last = self.chain.view.last_seq;
-        if last != span.1 {
-            let what = format!("it ends with object {last}, and its name says {}", span.1);
-            return Err(damaged(self, what));
+        match self.chain.view.last_seq {
+            end if end == last => Ok(()),
+            end => Err(format!(
+                "it ends with object {end}, and its name says {last}"
+            )),
         }
-        self.n_compacted = last;
-        Ok(())
     }
 
     /// Writes the objects that stand in no part as one more; its columns are for

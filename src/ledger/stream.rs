@@ -9,10 +9,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rayon::prelude::*;
 
-use super::chain::Unlinked;
 use super::claim_store::create_or_read;
 use super::columns::{self, Part, Wrong};
 use super::compact::Objects;
+use super::keep::checked;
 use super::{ClaimStore, Ledger, Settings, compact, name, v1};
 use crate::diag::Failure;
 use crate::model::columns::Columns;
@@ -222,11 +222,8 @@ impl Ledger {
         encoder: &mut Encoder,
     ) -> Result<Part, Failure> {
         let objects = self.lines_of(span)?;
-        let read = objects
-            .par_iter()
-            .map(|(seq, object)| (*seq, Unlinked::read(object)));
         let mut maker = columns::Maker::new(span);
-        for (seq, object) in read.collect::<Vec<_>>() {
+        for (seq, object) in checked(&objects) {
             let object = object.map_err(|what| self.part_damaged(span, &what))?;
             maker.add(seq, object);
         }

@@ -10,73 +10,54 @@ use super::v1::parsed;
 use crate::model::ledger_record::{Claim, ClaimItem, Evidence, Frozen, Receipt};
 
 #[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 pub(super) struct ClaimLine<'a> {
-    #[serde(borrow)]
     letter_id: Text<'a>,
-    #[serde(borrow)]
     reference: Text<'a>,
-    #[serde(borrow)]
     night: Text<'a>,
-    #[serde(borrow)]
     party_ref: Text<'a>,
-    #[serde(borrow)]
     party_kind: Text<'a>,
     participant: bool,
-    #[serde(borrow)]
     sector: Text<'a>,
-    #[serde(borrow)]
     sector_scheme: Text<'a>,
-    #[serde(borrow)]
     size_class: Text<'a>,
-    #[serde(borrow)]
     province: Text<'a>,
-    #[serde(borrow)]
     channel: Text<'a>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     contact_ref: Option<Text<'a>>,
     attempt: u32,
-    #[serde(borrow)]
     items: Vec<ItemLine<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct ItemLine<'a> {
-    #[serde(borrow)]
     threat_id: Text<'a>,
-    #[serde(borrow)]
     trigger_id: Text<'a>,
-    #[serde(borrow)]
     finding_id: Text<'a>,
-    #[serde(borrow)]
     item: Text<'a>,
-    #[serde(borrow)]
     urgency: Text<'a>,
-    #[serde(borrow)]
     feed: Text<'a>,
-    #[serde(borrow)]
     asset_ref: Text<'a>,
     first_observed_at_us: i64,
     observed_at_us: i64,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     severity: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_kev: Option<bool>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     report: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 pub(super) struct ReceiptLine<'a> {
-    #[serde(borrow)]
     letter_id: Text<'a>,
-    #[serde(borrow)]
     night: Text<'a>,
     attempt: u32,
-    #[serde(borrow)]
     state: Text<'a>,
-    #[serde(borrow)]
     outbox: Text<'a>,
 }
 

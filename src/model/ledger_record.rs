@@ -142,6 +142,22 @@ impl Claim {
     }
 }
 
+/// The latest attempt of each letter among claims, by what names a letter there.
+#[must_use]
+pub fn latest<'c, K: Ord>(
+    claims: impl Iterator<Item = &'c Claim>,
+    by: impl Fn(&'c Claim) -> K,
+) -> BTreeMap<K, &'c Claim> {
+    let mut latest = BTreeMap::new();
+    for claim in claims {
+        let kept = latest.entry(by(claim)).or_insert(claim);
+        if claim.attempt >= kept.attempt {
+            *kept = claim;
+        }
+    }
+    latest
+}
+
 /// What became of a claimed letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
@@ -340,6 +356,11 @@ impl LedgerView {
     /// Every claim, in order.
     pub fn claims(&self) -> impl Iterator<Item = &Claim> {
         each!(self, Claim)
+    }
+
+    /// Every claim of a night, in order.
+    pub fn claims_of(&self, night: Night) -> impl Iterator<Item = &Claim> {
+        self.claims().filter(move |claim| claim.night == night)
     }
 
     /// Every receipt, in order.

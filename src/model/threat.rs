@@ -38,6 +38,36 @@ text_enum! {
     }
 }
 
+/// Where on an address a row was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Port of a service: part of what the finding is.
+    pub port: Option<u16>,
+    /// Transport protocol of a service, likewise.
+    pub protocol: Option<String>,
+    /// Port that a machine connected from: no part of what the finding is.
+    pub source_port: Option<u16>,
+}
+
+impl FindingUnit {
+    /// Is the finding a machine, whatever it connects from?
+    #[must_use]
+    pub fn is_machine(self) -> bool {
+        self == Self::Address
+    }
+
+    /// What a row's port and protocol are to such a finding.
+    #[must_use]
+    pub fn spot(self, port: Option<u16>, protocol: Option<String>) -> Spot {
+        let is_machine = self.is_machine();
+        Spot {
+            port: port.filter(|_| !is_machine),
+            protocol: protocol.filter(|_| !is_machine),
+            source_port: port.filter(|_| is_machine),
+        }
+    }
+}
+
 text_enum! {
     /// How version texts of a product are ordered.
     VersionScheme {

@@ -122,8 +122,11 @@ fn place(letter: &Letter, section: &LetterSection, f: &LetterFinding) -> Place {
             .map(|t| t.to_string())
             .unwrap_or_default()
     };
-    let cves: Vec<String> = f.cves.iter().map(|c| visible(c, Limit::Field)).collect();
-    let tags: Vec<String> = f.tags.iter().map(|t| visible(t, Limit::Field)).collect();
+    let all = |texts: &[String]| -> String {
+        let texts: Vec<String> = texts.iter().map(|t| visible(t, Limit::Field)).collect();
+        texts.join(" ")
+    };
+    let number = |port: Option<u16>| port.map(|p| p.to_string()).unwrap_or_default();
     Place {
         reference: letter.reference.to_string(),
         threat: section.threat.id.clone(),
@@ -134,13 +137,13 @@ fn place(letter: &Letter, section: &LetterSection, f: &LetterFinding) -> Place {
             (None, None) => visible(&f.target, Limit::Field),
             _ => text(&f.hostname),
         },
-        port: f.port.map(|p| p.to_string()).unwrap_or_default(),
+        port: number(f.port),
         protocol: text(&f.protocol),
-        source_port: f.source_port.map(|p| p.to_string()).unwrap_or_default(),
-        tag: tags.join(" "),
+        source_port: number(f.source_port),
+        tag: all(&f.tags),
         product: text(&f.product),
         version: text(&f.version),
-        cve: cves.join(" "),
+        cve: all(&f.cves),
         severity: f.severity.map(|s| s.to_string()).unwrap_or_default(),
         first_observed_at: instant(f.first_observed_at),
         observed_at: instant(f.observed_at),

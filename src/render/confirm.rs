@@ -49,7 +49,7 @@ fn content(ask: &Confirmation<'_>, look: &Look) -> Content {
     let contact = of.contact(look.sender());
     let company = visible(&ask.company.name, Limit::Line);
     let mut content = frame(&of, look, Mark::None);
-    content.words = Arc::new(voice.words.words.with(&HEADERS));
+    content.words = Arc::new(voice.words().words.with(&HEADERS));
     content.subject = voice.say("subject_confirm", &[]);
     content.intro = vec![
         voice.say("confirm_intro", &[("company", &company)]),

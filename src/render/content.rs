@@ -101,20 +101,23 @@ pub(super) struct RowText {
 /// Says a sentence; templates were proved at loading, so a failure here cannot happen and shows
 /// as the key in brackets rather than stopping a night.
 pub(super) struct Voice<'a> {
-    pub(super) words: &'a Words,
     pub(super) look: &'a Look,
     pub(super) language: Language,
 }
 
-impl Voice<'_> {
+impl<'a> Voice<'a> {
+    pub(super) fn words(&self) -> &'a Words {
+        self.look.words(self.language)
+    }
+
     pub(super) fn say(&self, key: &str, values: &[(&'static str, &str)]) -> String {
-        self.words
+        self.words()
             .say(key, values)
             .unwrap_or_else(|_| format!("[{key}]"))
     }
 
     pub(super) fn word(&self, key: &str) -> String {
-        let words = &self.words.words.words;
+        let words = &self.words().words.words;
         words
             .get(key)
             .cloned()
@@ -127,7 +130,7 @@ impl Voice<'_> {
 
     pub(super) fn day(&self, at: Micros) -> String {
         crate::model::night::local_date(at, self.look.zone())
-            .map(|date| self.words.date(date))
+            .map(|date| self.words().date(date))
             .unwrap_or_default()
     }
 
@@ -221,7 +224,7 @@ pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
     };
     let contact = of.contact(look.sender());
     Content {
-        subject: subject(letter, voice.words),
+        subject: subject(letter, voice.words()),
         intro: intro(letter, &voice)
             .into_iter()
             .chain(annex_note(letter, &look.sender().email, &voice))
@@ -236,8 +239,8 @@ pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
             None => voice.say_all(&["help_1", "help_2"], &contact),
             Some(_) => voice.say_all(&["help_1"], &contact),
         },
-        tlp: owner::tlp(letter, voice.words),
-        words: voice.words.glossary(owner::reads(letter)),
+        tlp: owner::tlp(letter, voice.words()),
+        words: voice.words().glossary(owner::reads(letter)),
         ..frame(&of, look, mark)
     }
 }
@@ -498,6 +501,12 @@ const fn sure_key(confidence: Confidence, is_to_owner: bool) -> &'static str {
     }
 }
 
+/// Hostile texts as one.
+fn values(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| value(text)).collect();
+    texts.join(", ")
+}
+
 fn product(f: &LetterFinding) -> String {
     let parts = [&f.product, &f.version]
         .into_iter()
@@ -505,12 +514,10 @@ fn product(f: &LetterFinding) -> String {
         .map(|p| value(p));
     let mut text = parts.collect::<Vec<_>>().join(" ");
     if text.is_empty() {
-        let tags: Vec<String> = f.tags.iter().map(|t| value(t)).collect();
-        text = tags.join(", ");
+        text = values(&f.tags);
     }
     if !f.cves.is_empty() {
-        let cves: Vec<String> = f.cves.iter().map(|c| value(c)).collect();
-        text = format!("{text} ({})", cves.join(", ")).trim().to_owned();
+        text = format!("{text} ({})", values(&f.cves)).trim().to_owned();
     }
     text
 }
@@ -521,8 +528,8 @@ fn fact(fact: &Fact, voice: &Voice<'_>) -> String {
             "fact_kev",
             &[
                 ("cve", cve),
-                ("since", &voice.words.date(*since)),
-                ("as_of", &voice.words.date(*as_of)),
+                ("since", &voice.words().date(*since)),
+                ("as_of", &voice.words().date(*as_of)),
             ],
         ),
         Fact::Epss {
@@ -541,7 +548,7 @@ fn fact(fact: &Fact, voice: &Voice<'_>) -> String {
                 &[
                     ("cve", cve),
                     ("percent", &percent),
-                    ("as_of", &voice.words.date(*as_of)),
+                    ("as_of", &voice.words().date(*as_of)),
                 ],
             )
         }
@@ -558,7 +565,7 @@ fn fact(fact: &Fact, voice: &Voice<'_>) -> String {
                     ("cve", cve),
                     ("versions", &versions.join(", ")),
                     ("source", &value(source)),
-                    ("as_of", &voice.words.date(*as_of)),
+                    ("as_of", &voice.words().date(*as_of)),
                 ],
             )
         }

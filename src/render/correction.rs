@@ -7,7 +7,7 @@ use crate::model::letter::{Letter, LetterSection, TakenBack};
 
 pub(super) fn intro(letter: &Letter, back: &TakenBack, voice: &Voice<'_>) -> Vec<String> {
     let company = visible(&letter.company.name, Limit::Line);
-    let date = voice.words.date(back.night.date());
+    let date = voice.words().date(back.night.date());
     let old = back.reference.as_str();
     let values = [
         ("date", date.as_str()),

@@ -126,13 +126,7 @@ impl Look {
                 let mut missing = unsaid(&content::content(&letter, self, Mark::Concept));
                 missing.extend(unsaid_to_owners(letter.clone(), self));
                 missing.extend(unsaid(&confirm::sample(&letter, self)));
-                let machine =
-                    sample::sample_letter(&sample::sample_machine(), language, kind, self);
-                if let Ok(machine) = machine {
-                    let mut both = letter.clone();
-                    both.sections.extend(machine.sections);
-                    missing.extend(unsaid(&content::content(&both, self, Mark::Concept)));
-                }
+                missing.extend(unsaid_of_several(letter.clone(), self));
                 let content = content::content(&letter, self, Mark::Concept);
                 let file = format!("letter/strings.{language}.toml");
                 for key in missing {
@@ -170,7 +164,6 @@ impl Look {
 
     pub(super) fn voice(&self, language: Language) -> Voice<'_> {
         Voice {
-            words: self.words(language),
             look: self,
             language,
         }
@@ -303,6 +296,16 @@ fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
         found.extend(unsaid(&content::content(&letter, look, Mark::None)));
     }
     found
+}
+
+/// What is said of a second subject, and of a machine that connects outwards.
+fn unsaid_of_several(mut letter: Letter, look: &Look) -> Vec<String> {
+    let mut machines = letter.sections.clone();
+    for place in machines.iter_mut().flat_map(|s| &mut s.findings) {
+        place.source_port = place.port.take();
+    }
+    letter.sections.extend(machines);
+    unsaid(&content::content(&letter, look, Mark::None))
 }
 
 /// Sentences and words that could not be said stand in the content as `[key]`.

@@ -205,14 +205,10 @@ fn finding(
     };
     let (seen, first) = (moment(&f.observed_at)?, moment(&file.first_observed_at)?);
     let target = f.ip.to_string();
-    let (port, protocol) = (Some(f.port), Some(f.protocol.clone()));
-    let is_machine = threat.finding == FindingUnit::Address;
-    let (port, protocol, source_port) = if is_machine {
-        (None, None, port)
-    } else {
-        (port, protocol, None)
-    };
-    let form = finding_form(key, &threat.id, &target, protocol.as_deref(), port);
+    let is_machine = threat.finding.is_machine();
+    let spot = (threat.finding).spot(Some(f.port), Some(f.protocol.clone()));
+    let protocol = spot.protocol.as_deref();
+    let form = finding_form(key, &threat.id, &target, protocol, spot.port);
     let observed_at = seen.as_microsecond();
     let is_first = kind == ItemKind::First;
     Ok(LetterFinding {
@@ -220,9 +216,9 @@ fn finding(
         target: target.clone(),
         ip: Some(f.ip),
         hostname: f.hostname.clone(),
-        port,
-        protocol,
-        source_port,
+        port: spot.port,
+        protocol: spot.protocol,
+        source_port: spot.source_port,
         tags: f.tag.iter().filter(|_| is_machine).cloned().collect(),
         product: f.product.clone().filter(|_| !is_machine),
         version: (f.version.clone()).filter(|v| !v.is_empty() && !is_machine),
@@ -307,11 +303,4 @@ pub(super) fn sample_threat() -> SampleThreat {
         en: words,
         sha256: String::new(),
     })
-}
-
-/// The same about a machine that connects outwards.
-pub(super) fn sample_machine() -> SampleThreat {
-    let mut threat = Arc::unwrap_or_clone(sample_threat());
-    threat.finding = FindingUnit::Address;
-    Arc::new(threat)
 }

@@ -54,7 +54,7 @@ pub(super) fn rendered(
             .input(outputs.loaded, of_night, &night.history, &facts)
     };
     let mut earlier: BTreeMap<LetterId, Vec<&Claim>> = BTreeMap::new();
-    for claim in ledger.claims().filter(|c| c.night == of_night) {
+    for claim in ledger.claims_of(of_night) {
         earlier.entry(claim.letter_id).or_default().push(claim);
     }
     let mut due = Vec::new();

@@ -20,7 +20,7 @@ use crate::ledger::Ledger;
 use crate::model::company::CompanyKey;
 use crate::model::decision::ItemKind;
 use crate::model::identity::{FindingId, PartyRef};
-use crate::model::ledger_record::{Claim, LedgerView, PinnedNight, Record};
+use crate::model::ledger_record::{Claim, LedgerView, PinnedNight, Record, latest};
 use crate::model::night::Night;
 use crate::report::diff::{self, Difference, Entry, Spot};
 use crate::store::Place;
@@ -137,19 +137,11 @@ fn as_if_planned_with(view: &LedgerView, night: Night, job_sha256: &str) -> Ledg
 
 /// The letters of a night that were claimed, each by its latest attempt.
 fn claims_of(view: &LedgerView, night: Night) -> Vec<&Claim> {
-    let mut latest: BTreeMap<_, &Claim> = BTreeMap::new();
     let is_warning = |c: &&Claim| c.items.iter().any(|i| i.kind != ItemKind::Correction);
-    for claim in view
-        .claims()
-        .filter(|c| c.night == night)
-        .filter(is_warning)
-    {
-        let kept = latest.entry(claim.letter_id).or_insert(claim);
-        if claim.attempt >= kept.attempt {
-            *kept = claim;
-        }
-    }
-    latest.into_values().collect()
+    let warnings = view.claims_of(night).filter(is_warning);
+    latest(warnings, |claim| claim.letter_id)
+        .into_values()
+        .collect()
 }
 
 type Names = BTreeMap<PartyRef, CompanyKey>;

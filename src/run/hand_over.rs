@@ -373,17 +373,16 @@ pub(super) fn finish(
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
     let pin = outputs.pin;
+    if ledger.view().is_final(pin) {
+        return Ok(());
+    }
     let done = Final {
         night: pin.night,
         revision: pin.revision,
         run_id: pin.run_id.clone(),
     };
-    let done = Record::from(done);
-    if ledger.view().records.iter().any(|r| r.record == done) {
-        return Ok(());
-    }
     let mut records: Vec<Record> = batches.into_iter().map(Record::from).collect();
-    records.extend([done, night.figures.clone().into()]);
+    records.extend([done.into(), night.figures.clone().into()]);
     let seen = &night.sightings;
     if !(seen.counts.is_empty() && seen.back.is_empty()) {
         records.push(seen.clone().into());

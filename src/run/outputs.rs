@@ -324,8 +324,7 @@ impl Outputs<'_> {
         ledger: &LedgerView,
     ) -> Result<(String, Vec<u8>), Failure> {
         let claimed: BTreeSet<_> = ledger
-            .claims()
-            .filter(|c| c.night == self.pin.night)
+            .claims_of(self.pin.night)
             .map(|c| &c.reference)
             .collect();
         let ours: Vec<_> = night

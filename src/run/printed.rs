@@ -13,7 +13,7 @@ use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::{Holder, Ledger};
 use crate::model::aftermath::{PrintBatch, PrintReport, PrintState};
 use crate::model::identity::Reference;
-use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record};
+use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record, latest};
 use crate::report::status;
 
 /// The outbox of receipts that come out of a printer's report.
@@ -141,7 +141,7 @@ fn letter(reference: &str, state: &str) -> Result<(Reference, PrintState), Strin
 }
 
 /// What was reported last of each letter of a batch.
-fn latest<'v>(view: &'v LedgerView, batch: &PrintBatch) -> BTreeMap<&'v Reference, PrintState> {
+fn reported<'v>(view: &'v LedgerView, batch: &PrintBatch) -> BTreeMap<&'v Reference, PrintState> {
     let reports = view
         .print_reports()
         .filter(|r| r.batch_id == batch.batch_id);
@@ -157,7 +157,7 @@ fn records(
     batch: &PrintBatch,
     told: &BTreeMap<Reference, PrintState>,
 ) -> Vec<Record> {
-    let known = latest(view, batch);
+    let known = reported(view, batch);
     let new: Vec<(Reference, PrintState)> = told
         .iter()
         .filter(|(reference, state)| known.get(reference) != Some(state))
@@ -166,7 +166,7 @@ fn records(
     if new.is_empty() {
         return Vec::new();
     }
-    let claims = claims(view, batch);
+    let claims = latest(view.claims_of(batch.night), |claim| &claim.reference);
     let mut records: Vec<Record> = new
         .iter()
         .filter_map(|(reference, state)| receipt(claims.get(reference)?, *state))
@@ -182,18 +182,6 @@ fn records(
     records
 }
 
-/// The latest attempt of each letter of the batch's night.
-fn claims<'v>(view: &'v LedgerView, batch: &PrintBatch) -> BTreeMap<&'v Reference, &'v Claim> {
-    let mut latest: BTreeMap<&Reference, &Claim> = BTreeMap::new();
-    for claim in view.claims().filter(|c| c.night == batch.night) {
-        let kept = latest.entry(&claim.reference).or_insert(claim);
-        if claim.attempt >= kept.attempt {
-            *kept = claim;
-        }
-    }
-    latest
-}
-
 fn receipt(claim: &Claim, state: PrintState) -> Option<Record> {
     let state = match state {
         PrintState::Posted => return None,
@@ -204,19 +192,19 @@ fn receipt(claim: &Claim, state: PrintState) -> Option<Record> {
 }
 
 fn said(batch: &PrintBatch, view: &LedgerView) -> String {
-    let latest = latest(view, batch);
+    let reported = reported(view, batch);
     let mut text = format!(
         "batch {}: {} letters\n",
         batch.batch_id,
         batch.letters.len()
     );
     for state in PrintState::ALL {
-        let n = latest.values().filter(|s| *s == state).count();
+        let n = reported.values().filter(|s| *s == state).count();
         let _ = writeln!(text, "  {:<11}{n:>8}", state.as_str());
     }
-    let unreported = batch.letters.iter().filter(|r| !latest.contains_key(r));
+    let unreported = batch.letters.iter().filter(|r| !reported.contains_key(r));
     let _ = writeln!(text, "  unreported {:>8}", unreported.count());
-    if latest.values().any(|s| *s != PrintState::Posted) {
+    if reported.values().any(|s| *s != PrintState::Posted) {
         text.push_str("the next night writes what was spoiled or returned again\n");
     }
     text

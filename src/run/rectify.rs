@@ -29,7 +29,7 @@ use crate::model::aftermath::Correction;
 use crate::model::company::Channel;
 use crate::model::identity::{LetterId, Reference};
 use crate::model::ledger_record::{
-    AttemptKey, Claim, LedgerView, PinnedNight, ReceiptState, Record,
+    AttemptKey, Claim, LedgerView, PinnedNight, ReceiptState, Record, latest,
 };
 use crate::model::night::Night;
 use crate::model::threat::Threat;
@@ -158,12 +158,11 @@ fn stated(view: &LedgerView, ask: &Ask) -> Stated {
             .or_default()
             .push(r.state);
     }
-    let mut handed_over: BTreeMap<LetterId, &Claim> = BTreeMap::new();
+    let mut handed_over: Vec<&Claim> = Vec::new();
     let mut unknown = Vec::new();
-    let of_night = view.claims().filter(|c| c.night == ask.night);
     let is_wrong =
         |c: &&Claim| !c.is_correction() && c.items.iter().any(|i| *i.threat_id == *ask.threat);
-    for claim in of_night.filter(is_wrong) {
+    for claim in view.claims_of(ask.night).filter(is_wrong) {
         let Some(states) = ends.get(&(claim.letter_id, claim.attempt)) else {
             unknown.push(claim.reference.clone());
             continue;
@@ -176,12 +175,10 @@ fn stated(view: &LedgerView, ask: &Ask) -> Stated {
             )
         };
         if left && !states.iter().any(|s| is_lost(&s)) {
-            let kept = handed_over.entry(claim.letter_id).or_insert(claim);
-            if claim.attempt > kept.attempt {
-                *kept = claim;
-            }
+            handed_over.push(claim);
         }
     }
+    let handed_over = latest(handed_over.into_iter(), |claim| claim.letter_id);
     Stated {
         handed_over: handed_over.into_values().cloned().collect(),
         unknown,
@@ -221,8 +218,7 @@ fn would_correct(ask: &Ask, stated: &Stated, round: &Round) -> String {
 }
 
 fn nothing(view: &LedgerView, ask: &Ask) -> Failure {
-    let of_night = view.claims().filter(|c| c.night == ask.night);
-    let items = of_night.flat_map(|c| &c.items);
+    let items = view.claims_of(ask.night).flat_map(|c| &c.items);
     let threats: BTreeSet<&str> = items.map(|i| i.threat_id.as_ref()).collect();
     let threats: Vec<&str> = threats.into_iter().collect();
     let hint = if threats.is_empty() {

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Input;
 use crate::model::decision::ItemKind;
-use crate::model::identity::LetterId;
-use crate::model::ledger_record::{Claim, ClaimItem, ReceiptState};
-use crate::model::night::Night;
+use crate::model::ledger_record::{AttemptKey, Claim, ClaimItem, ReceiptState};
 
 /// How strongly an item warns; the first is the strongest. What is repeated comes last, so that
 /// one comparison leaves it out.
@@ -30,28 +28,22 @@ pub(super) struct Item<'a> {
     pub rank: u32,
 }
 
-type Key = (LetterId, Night, u32);
-
-fn key(claim: &Claim) -> Key {
-    (claim.letter_id, claim.night, claim.attempt)
-}
-
 /// Every item of every letter that was handed over up to the night, in the order of letter id,
 /// night and attempt.
 pub(super) fn items<'a>(input: &Input<'a>) -> Vec<Item<'a>> {
-    let mut claims: BTreeMap<Key, &Claim> = BTreeMap::new();
-    let mut handed_over: BTreeSet<Key> = BTreeSet::new();
+    let mut claims: BTreeMap<AttemptKey, &Claim> = BTreeMap::new();
+    let mut handed_over: BTreeSet<AttemptKey> = BTreeSet::new();
     for claim in input.ledger.claims() {
-        claims.insert(key(claim), claim);
+        claims.insert(claim.key(), claim);
     }
     for receipt in input.ledger.receipts() {
         if receipt.state == ReceiptState::HandedOver {
-            handed_over.insert((receipt.letter_id, receipt.night, receipt.attempt));
+            handed_over.insert(receipt.key());
         }
     }
     for claim in input.tonight {
-        claims.insert(key(claim), claim);
-        handed_over.insert(key(claim));
+        claims.insert(claim.key(), claim);
+        handed_over.insert(claim.key());
     }
     let mut items = Vec::new();
     let mut letter = 0;

@@ -10,7 +10,7 @@ use nachtwacht::model::identity::{PartyRef, Secret};
 use nachtwacht::model::ledger_record::{Claim, Frozen, LedgerView, Numbered, Record};
 
 use super::{DAY, House, MARCH, hit, key, reasons};
-use nachtwacht::decide::Decided;
+use nachtwacht::decide::{Decided, Drafted};
 use nachtwacht::model::company::{Channel, PartyKind};
 
 fn numbered(records: Vec<Record>) -> LedgerView {
@@ -24,28 +24,31 @@ fn numbered(records: Vec<Record>) -> LedgerView {
     }
 }
 
+/// The claim of a letter, by mail, on `night`.
+pub fn claim_of(d: &Drafted, night: &str) -> Claim {
+    Claim {
+        letter_id: d.letter.id,
+        reference: d.letter.reference.clone(),
+        night: night.parse().unwrap(),
+        party_ref: PartyRef::of(&Secret::new(b"p"), &d.letter.company.key),
+        frozen: Arc::new(Frozen {
+            party_kind: PartyKind::Participant,
+            participant: true,
+            sector: "".into(),
+            sector_scheme: "".into(),
+            size_class: "".into(),
+            province: "".into(),
+        }),
+        channel: Channel::Email,
+        contact_ref: None,
+        attempt: 1,
+        items: d.items.as_slice().into(),
+    }
+}
+
 fn claims(decided: &Decided, night: &str) -> Vec<Record> {
-    let of = |d: &nachtwacht::decide::Drafted| {
-        Record::from(Claim {
-            letter_id: d.letter.id,
-            reference: d.letter.reference.clone(),
-            night: night.parse().unwrap(),
-            party_ref: PartyRef::of(&Secret::new(b"p"), &d.letter.company.key),
-            frozen: Arc::new(Frozen {
-                party_kind: PartyKind::Participant,
-                participant: true,
-                sector: "".into(),
-                sector_scheme: "".into(),
-                size_class: "".into(),
-                province: "".into(),
-            }),
-            channel: Channel::Email,
-            contact_ref: None,
-            attempt: 1,
-            items: d.items.as_slice().into(),
-        })
-    };
-    decided.letters.iter().map(of).collect()
+    let letters = decided.letters.iter();
+    letters.map(|d| claim_of(d, night).into()).collect()
 }
 
 /// Company 1 answers about its first letter, on 2026-03-12 at 00:00 UTC.

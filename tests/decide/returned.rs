@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use nachtwacht::decide::history::History;
-use nachtwacht::model::company::{Channel, PartyKind};
+use nachtwacht::model::company::Channel;
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::identity::{PartyRef, Secret};
-use nachtwacht::model::ledger_record::{
-    Claim, Frozen, LedgerView, Numbered, Receipt, ReceiptState, Record,
-};
+use nachtwacht::model::ledger_record::{Claim, LedgerView, Numbered, ReceiptState, Record};
 
+use super::answers::claim_of;
 use super::{House, hit, key, reasons};
 
 /// A house in which company 1 gets post alone.
@@ -27,35 +26,13 @@ fn after(house: &House, state: ReceiptState, outbox: &str) -> LedgerView {
     assert_eq!(d.letter.recipient.channel, Channel::Post);
     let address = d.letter.addressee.address.as_ref().unwrap();
     let claim = Claim {
-        letter_id: d.letter.id,
-        reference: d.letter.reference.clone(),
-        night: "2026-03-10".parse().unwrap(),
-        party_ref: PartyRef::of(&Secret::new(b"p"), &d.letter.company.key),
-        frozen: Arc::new(Frozen {
-            party_kind: PartyKind::Participant,
-            participant: true,
-            sector: "".into(),
-            sector_scheme: "".into(),
-            size_class: "".into(),
-            province: "".into(),
-        }),
         channel: Channel::Post,
         contact_ref: Some(PartyRef::of_postal(&Secret::new(b"p"), address)),
-        attempt: 1,
-        items: d.items.as_slice().into(),
-    };
-    let receipt = |state, outbox: &str| {
-        Record::from(Receipt {
-            letter_id: claim.letter_id,
-            night: claim.night,
-            attempt: 1,
-            state,
-            outbox: outbox.into(),
-        })
+        ..claim_of(d, "2026-03-10")
     };
     let records = [
-        receipt(ReceiptState::HandedOver, "files"),
-        receipt(state, outbox),
+        claim.receipt(ReceiptState::HandedOver, "files"),
+        claim.receipt(state, outbox),
     ];
     let records = [Record::from(claim.clone())].into_iter().chain(records);
     LedgerView {

@@ -14,9 +14,7 @@ use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::hold::Baseline;
 use nachtwacht::model::identity::{FindingId, PartyRef, Secret};
-use nachtwacht::model::ledger_record::{
-    Claim, Erased, Final, Numbered, Receipt, ReceiptState, Record,
-};
+use nachtwacht::model::ledger_record::{Claim, Erased, Final, Numbered, ReceiptState, Record};
 use nachtwacht::model::night::Night;
 use nachtwacht::model::sighting::{Gone, Sightings};
 use nachtwacht::statistics::period::{Axis, Follow, Gather, Span, count, delivery};
@@ -92,15 +90,7 @@ fn letter(
     claim.letter_id.0[..8].copy_from_slice(&dice.below(u64::MAX).to_be_bytes());
     Arc::make_mut(&mut claim.frozen).province =
         ["Utrecht", "Drenthe", ""][usize::try_from(dice.below(3)).unwrap()].into();
-    let receipt = |claim: &Claim, state| {
-        Record::from(Receipt {
-            letter_id: claim.letter_id,
-            night: claim.night,
-            attempt: claim.attempt,
-            state,
-            outbox: "files".into(),
-        })
-    };
+    let receipt = |claim: &Claim, state| claim.receipt(state, "files");
     let told = receipt(&claim, ReceiptState::HandedOver);
     if dice.below(20) == 0 {
         // Never written by a run; a reader passes it over.

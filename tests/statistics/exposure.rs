@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::FindingId;
-use nachtwacht::model::ledger_record::{
-    Final, LedgerView, Numbered, Receipt, ReceiptState, Record,
-};
+use nachtwacht::model::ledger_record::{Final, LedgerView, Numbered, ReceiptState, Record};
 use nachtwacht::model::night::Night;
 use nachtwacht::model::sighting::{Gone, Sightings};
 use nachtwacht::statistics::period::{Exposures, Follow, Outcomes, Week, survival};
@@ -106,13 +104,7 @@ impl Ledger {
             if state == states[0] {
                 self.push(Record::from(claim.clone()));
             }
-            self.push(Record::from(Receipt {
-                letter_id: claim.letter_id,
-                night: claim.night,
-                attempt: claim.attempt,
-                state,
-                outbox: "files".into(),
-            }));
+            self.push(claim.receipt(state, "files"));
         }
     }
 

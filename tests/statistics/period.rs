@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::FindingId;
-use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
+use nachtwacht::model::ledger_record::{LedgerView, Numbered, ReceiptState, Record};
 use nachtwacht::statistics::guard::{Publication, Seen, Spot};
 use nachtwacht::statistics::period::{
     Axis, Delivery, Facts, Figures, Gather, Row, Span, count, count_all, delivery,
@@ -234,13 +234,7 @@ fn what_became_of_letters_is_counted_beside_them() {
     let back = claim(&sketches[0]);
     ledger.records.push(Numbered {
         seq: 99,
-        record: Record::from(Receipt {
-            letter_id: back.letter_id,
-            night: back.night,
-            attempt: 1,
-            state: ReceiptState::Bounced,
-            outbox: "person".into(),
-        }),
+        record: back.receipt(ReceiptState::Bounced, "person"),
     });
     let facts = facts(&ledger.records, "2022-03");
     let want = Delivery {

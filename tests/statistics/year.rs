@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptState, Record};
+use nachtwacht::model::ledger_record::{LedgerView, Numbered, ReceiptState, Record};
 use nachtwacht::model::night::Night;
 use nachtwacht::statistics::guard::{
     self, Counting, Publication, Rules, Target, Which, opened, with_margins,
@@ -39,14 +39,8 @@ pub fn ledger(seed: u64, n_letters: u64) -> LedgerView {
 }
 
 fn push(view: &mut LedgerView, claim: nachtwacht::model::ledger_record::Claim) {
-    let receipt = Receipt {
-        letter_id: claim.letter_id,
-        night: claim.night,
-        attempt: claim.attempt,
-        state: ReceiptState::HandedOver,
-        outbox: "files".into(),
-    };
-    for record in [Record::from(claim), Record::from(receipt)] {
+    let receipt = claim.receipt(ReceiptState::HandedOver, "files");
+    for record in [Record::from(claim), receipt] {
         view.last_seq += 1;
         view.records.push(Numbered {
             seq: view.last_seq,
