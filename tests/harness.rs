@@ -1,6 +1,7 @@
 //! What tests share: where the data is, and how a test says that it was skipped.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The repository.
 pub fn root() -> &'static Path {
@@ -30,4 +31,15 @@ pub fn needs(what: &str, is_there: bool) -> bool {
         println!("SKIPPED: {what} is absent");
     }
     is_there
+}
+
+/// A Python that knows these modules: `NACHTWACHT_PYTHON`, else `python3`.
+pub fn python_with(modules: &str) -> Option<String> {
+    let python = std::env::var("NACHTWACHT_PYTHON").unwrap_or_else(|_| "python3".into());
+    let knows = Command::new(&python)
+        .args(["-c", &format!("import {modules}")])
+        .output()
+        .is_ok_and(|o| o.status.success());
+    let what = format!("a Python with {modules} (NACHTWACHT_PYTHON names another)");
+    needs(&what, knows).then_some(python)
 }

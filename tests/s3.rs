@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{needs, root};
+use crate::harness::{needs, python_with, root};
 use crate::sandbox;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -34,15 +34,10 @@ fn free_port() -> u16 {
 
 impl S3 {
     fn start() -> Option<Self> {
-        let is_there = Command::new("moto_server")
-            .arg("--help")
-            .output()
-            .is_ok_and(|o| o.status.success());
-        if !needs("moto_server", is_there) {
-            return None;
-        }
+        let python = python_with("moto.server")?;
         let port = free_port();
-        let process = Command::new("moto_server")
+        let process = Command::new(python)
+            .arg(root().join("tests/s3/one_at_a_time.py"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -53,7 +48,7 @@ impl S3 {
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(
                 Instant::now() < deadline,
-                "moto_server does not answer within a minute"
+                "moto does not answer within a minute"
             );
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -10,20 +10,10 @@ use nachtwacht::render::{self, Look, Mark};
 use serde_json::Value;
 
 use super::{house, threats};
-use crate::harness::{needs, root};
+use crate::harness::{python_with, root};
 
 /// Rules of PDF/UA-1 that a letter, even one without table and lists, must at least be held against.
 const RULES: usize = 25;
-
-fn python() -> Option<String> {
-    let python = std::env::var("NACHTWACHT_PYTHON").unwrap_or_else(|_| "python3".into());
-    let knows = Command::new(&python)
-        .args(["-c", "import outloud, pdf_oxide"])
-        .output()
-        .is_ok_and(|o| o.status.success());
-    let what = "a Python with outloud and pdf_oxide (NACHTWACHT_PYTHON names another)";
-    needs(what, knows).then_some(python)
-}
 
 /// One verdict a PDF.
 fn judge(python: &str, pdfs: &[(String, Vec<u8>)]) -> Vec<Value> {
@@ -91,7 +81,9 @@ fn letters(look: &Look) -> Vec<(String, Letter)> {
 
 #[test]
 fn independent_readers_find_nothing_in_any_letter() {
-    let Some(python) = python() else { return };
+    let Some(python) = python_with("outloud, pdf_oxide") else {
+        return;
+    };
     let (look, _) = house();
     let pdf = |(name, letter): (String, Letter)| {
         let done = render::render(&letter, &look, Mark::None).unwrap();
@@ -112,7 +104,9 @@ fn independent_readers_find_nothing_in_any_letter() {
 /// They are no yes-men: a letter without one of its marks is refused by the one or the other.
 #[test]
 fn independent_readers_find_what_was_taken_out() {
-    let Some(python) = python() else { return };
+    let Some(python) = python_with("outloud, pdf_oxide") else {
+        return;
+    };
     let (look, threat) = house();
     let letter = render::sample_letter(&threat, Language::Nl, ItemKind::First, &look).unwrap();
     let whole = render::render(&letter, &look, Mark::None).unwrap().pdf;
