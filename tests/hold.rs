@@ -8,7 +8,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use nachtwacht::model::decision::ItemKind;
+use nachtwacht::model::ledger_record::{LedgerView, Numbered, PinnedNight, Record};
+
 use crate::harness;
+use crate::ledger::claim;
 use crate::sandbox::{Ran, Sandbox, Tree};
 use crate::signing::Key;
 
@@ -463,4 +467,39 @@ fn what_ssh_keygen_signs_is_accepted_and_the_other_way_round() {
         .unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"text").unwrap();
     assert!(child.wait().unwrap().success());
+}
+
+/// Letters that a person has sent on the date of a held night are none of its plan.
+#[test]
+fn a_correction_or_another_attempt_of_that_date_lets_no_held_night_go() {
+    let pin = |revision| PinnedNight {
+        night: "2026-03-09".parse().unwrap(),
+        revision,
+        run_id: format!("run-{revision}"),
+        ledger_seq: 0,
+        job_sha256: String::new(),
+        max_letters: None,
+        snapshots: Vec::new(),
+        inputs: Vec::new(),
+    };
+    let view = |records: Vec<Record>| LedgerView {
+        last_seq: 9,
+        records: (1..)
+            .zip(records)
+            .map(|(seq, record)| Numbered { seq, record })
+            .collect(),
+    };
+    let mut correction = claim(9, 2);
+    for item in &mut correction.items {
+        item.kind = ItemKind::Correction;
+    }
+    let mut again = claim(9, 1);
+    again.attempt = 2;
+    let mut records: Vec<Record> = vec![pin(0).into(), claim(9, 1).into(), pin(1).into()];
+    assert!(view(records.clone()).has_begun(&pin(0)));
+    assert!(!view(records.clone()).has_begun(&pin(1)));
+    records.extend([correction.into(), again.into(), claim(10, 3).into()]);
+    assert!(!view(records.clone()).has_begun(&pin(1)));
+    records.push(claim(9, 4).into());
+    assert!(view(records).has_begun(&pin(1)));
 }

@@ -25,7 +25,7 @@ impl Outbox for Slow {
     fn name(&self, _: Channel) -> &'static str {
         "slow"
     }
-    fn lanes(&self) -> usize {
+    fn lanes(&self, _: Channel) -> usize {
         4
     }
     fn trace(&self, dispatch: &Dispatch<'_>) -> Result<Trace, Failure> {

@@ -26,8 +26,8 @@ impl Outbox for ByChannel {
         self.of(channel).name(channel)
     }
 
-    fn lanes(&self) -> usize {
-        self.email.lanes().max(self.other.lanes())
+    fn lanes(&self, channel: Channel) -> usize {
+        self.of(channel).lanes(channel)
     }
 
     fn ready(&self) -> Result<(), Failure> {

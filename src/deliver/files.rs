@@ -29,6 +29,10 @@ impl Outbox for Files {
         "files"
     }
 
+    fn lanes(&self, _: Channel) -> usize {
+        self.place.at_once()
+    }
+
     fn trace(&self, dispatch: &Dispatch<'_>) -> Result<Trace, Failure> {
         let is_there = self.place.exists(&self.release_path(dispatch))?;
         Ok(if is_there {

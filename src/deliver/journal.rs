@@ -78,7 +78,7 @@ impl<C: Carrier> Outbox for Journal<C> {
         self.carrier.name()
     }
 
-    fn lanes(&self) -> usize {
+    fn lanes(&self, _: Channel) -> usize {
         self.carrier.lanes()
     }
 

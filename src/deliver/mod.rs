@@ -92,8 +92,8 @@ pub enum Handed {
 pub trait Outbox: Send + Sync {
     /// Its name in receipts.
     fn name(&self, channel: Channel) -> &'static str;
-    /// How many letters it takes at the same time.
-    fn lanes(&self) -> usize {
+    /// How many letters of a channel it takes at the same time.
+    fn lanes(&self, _: Channel) -> usize {
         1
     }
     /// Could it take letters now? Asked before the first claim.

@@ -65,8 +65,8 @@ impl Outbox for Guarded {
         self.outbox.name(channel)
     }
 
-    fn lanes(&self) -> usize {
-        self.outbox.lanes()
+    fn lanes(&self, channel: Channel) -> usize {
+        self.outbox.lanes(channel)
     }
 
     fn ready(&self) -> Result<(), Failure> {

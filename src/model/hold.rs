@@ -1,11 +1,12 @@
 //! What the ledger holds about nights that were stopped: figures, holds, approvals, baselines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
 use super::company::text_enum;
-use super::ledger_record::{LedgerView, PinnedNight, Record, each};
+use super::identity::LetterId;
+use super::ledger_record::{LedgerView, Numbered, PinnedNight, Record, each};
 use super::night::{Micros, Night};
 
 text_enum! {
@@ -190,6 +191,25 @@ pub struct Superseded {
 }
 
 impl LedgerView {
+    /// Was a letter of this plan claimed already? Then it was let go, and is only resumed.
+    ///
+    /// Corrections that a person has sent on the same date are no letters of the plan, nor is
+    /// another attempt of a letter that an earlier revision of the night claimed.
+    #[must_use]
+    pub fn has_begun(&self, pin: &PinnedNight) -> bool {
+        let is_pin = |r: &Numbered| matches!(&r.record, Record::Night(p) if **p == *pin);
+        let at = self.records.iter().position(is_pin);
+        let (before, after) = at
+            .and_then(|at| self.records.split_at_checked(at))
+            .unwrap_or_default();
+        let mut ours = letters_of(after, pin.night).peekable();
+        if ours.peek().is_none() {
+            return false;
+        }
+        let earlier: BTreeSet<LetterId> = letters_of(before, pin.night).collect();
+        ours.any(|letter| !earlier.contains(&letter))
+    }
+
     /// Figures of nights, in order.
     pub fn figures(&self) -> impl Iterator<Item = &Figures> {
         each!(self, Figures)
@@ -246,4 +266,12 @@ impl LedgerView {
         latest.retain(|key, _| is_open(key));
         latest.into_values().collect()
     }
+}
+
+/// Letters of the night itself among these records.
+fn letters_of(records: &[Numbered], night: Night) -> impl Iterator<Item = LetterId> {
+    records.iter().filter_map(move |r| match &r.record {
+        Record::Claim(c) if c.night == night && !c.is_correction() => Some(c.letter_id),
+        _ => None,
+    })
 }

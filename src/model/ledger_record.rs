@@ -353,6 +353,29 @@ impl LedgerView {
         }
     }
 
+    /// The same ledger without the objects before `seq`.
+    #[must_use]
+    pub fn since(&self, seq: u64) -> Self {
+        let n_before = self.records.partition_point(|r| r.seq < seq);
+        Self {
+            last_seq: self.last_seq,
+            records: self.records.get(n_before..).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// The object since which the letters of this night and of later ones stand, and what became
+    /// of them: the next one where there are none yet. It stays so, since a ledger only grows.
+    #[must_use]
+    pub fn first_of(&self, night: Night) -> u64 {
+        let is_of = |numbered: &&Numbered| match &numbered.record {
+            Record::Claim(claim) => claim.night >= night,
+            Record::Receipt(receipt) => receipt.night >= night,
+            _ => false,
+        };
+        let first = self.records.iter().find(is_of);
+        first.map_or(self.last_seq + 1, |numbered| numbered.seq)
+    }
+
     /// Every claim, in order.
     pub fn claims(&self) -> impl Iterator<Item = &Claim> {
         each!(self, Claim)

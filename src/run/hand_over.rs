@@ -103,14 +103,21 @@ pub fn claims_to(
     ledger: &mut Ledger,
     progress: &dyn Progress,
 ) -> Result<Handed, Failure> {
-    let claims = at_attempt(ledger.view(), claims);
-    if !is_all_settled(ledger.view(), &claims) {
+    let mut handed = Handed::default();
+    let Some(night) = claims.first().map(|c| c.night) else {
+        return Ok(handed);
+    };
+    // What stands before tells nothing of these letters, and is ten years long in the end: it
+    // is passed over once, and not with every object that is written.
+    let first = ledger.view().first_of(night);
+    let view = ledger.view().since(first);
+    let claims = at_attempt(&view, claims);
+    if !is_all_settled(&view, &claims) {
         outbox.ready()?;
     }
-    let mut handed = Handed::default();
     for chunk in claims.chunks(CLAIMS_AN_OBJECT) {
-        put_parties(chunk, letters, ledger)?;
-        let ours = claim_all(chunk, ledger, &mut handed)?;
+        put_parties(chunk, letters, ledger, first)?;
+        let ours = claim_all(chunk, ledger, first, &mut handed)?;
         crash::point("claimed");
         for few in ours.chunks(RECEIPTS_AN_OBJECT) {
             let sent = few_to(outbox, few, letters, ledger, progress);
@@ -140,10 +147,15 @@ fn few_to(
     ledger: &Ledger,
     progress: &dyn Progress,
 ) -> Vec<Result<deliver::Handed, Failure>> {
-    let lanes = outbox.lanes();
-    let at_once = if lanes < 2 { 1 } else { lanes * 4 };
+    let lanes_of = |claim: &Claim| outbox.lanes(claim.channel);
     let mut answers = Vec::with_capacity(few.len());
-    for some in few.chunks(at_once) {
+    let of_channel = few.chunk_by(|a, b| a.channel == b.channel);
+    let turns = of_channel.flat_map(|same| {
+        let lanes = same.first().map_or(1, |claim| lanes_of(claim));
+        let at_once = if lanes < 2 { 1 } else { lanes * 4 };
+        same.chunks(at_once).map(move |some| (lanes, some))
+    });
+    for (lanes, some) in turns {
         if let Err(failure) = ledger.check_held() {
             answers.push(Err(failure));
             break;
@@ -193,8 +205,13 @@ fn at_attempt(view: &LedgerView, mut claims: Vec<Claim>) -> Vec<Claim> {
 }
 
 /// Writes the map entries of the parties that are about to be claimed.
-fn put_parties(chunk: &[Claim], letters: &ByLetter<'_>, ledger: &Ledger) -> Result<(), Failure> {
-    let claimed = of_night(ledger.view(), chunk);
+fn put_parties(
+    chunk: &[Claim],
+    letters: &ByLetter<'_>,
+    ledger: &Ledger,
+    first: u64,
+) -> Result<(), Failure> {
+    let claimed = of_night(&ledger.view().since(first), chunk);
     let new = chunk
         .iter()
         .filter(|c| !claimed.contains(&(c.letter_id, c.attempt)));
@@ -211,22 +228,23 @@ fn put_parties(chunk: &[Claim], letters: &ByLetter<'_>, ledger: &Ledger) -> Resu
 fn claim_all<'c>(
     chunk: &'c [Claim],
     ledger: &mut Ledger,
+    first: u64,
     handed: &mut Handed,
 ) -> Result<Vec<&'c Claim>, Failure> {
-    let missing: Vec<Record> = unclaimed(
-        ledger.view(),
-        chunk.iter().cloned().map(Record::from).collect(),
-    );
+    let all = chunk.iter().cloned().map(Record::from).collect();
+    let missing: Vec<Record> = unclaimed(&ledger.view().since(first), all);
     let n_missing = missing.len();
     if n_missing > 0 {
         let n_made = ledger
-            .append(missing, &mut |view, records| unclaimed(view, records))?
+            .append(missing, &mut |view, records| {
+                unclaimed(&view.since(first), records)
+            })?
             .n_records;
         handed.dropped += u64::try_from(n_missing - n_made).unwrap_or(0);
     }
-    let claimed: BTreeSet<ClaimKey> = of_night(ledger.view(), chunk);
-    let settled: BTreeSet<ClaimKey> = ledger
-        .view()
+    let view = ledger.view().since(first);
+    let claimed: BTreeSet<ClaimKey> = of_night(&view, chunk);
+    let settled: BTreeSet<ClaimKey> = view
         .receipts()
         .filter(|r| chunk.first().is_some_and(|c| c.night == r.night))
         .map(|r| (r.letter_id, r.attempt))
@@ -235,7 +253,10 @@ fn claim_all<'c>(
         let key = (c.letter_id, c.attempt);
         claimed.contains(&key) && !settled.contains(&key)
     };
-    Ok(chunk.iter().filter(is_open).collect())
+    let mut open: Vec<&Claim> = chunk.iter().filter(is_open).collect();
+    // An outbox takes those of its channel side by side.
+    open.sort_by_key(|c| c.channel);
+    Ok(open)
 }
 
 fn is_all_settled(view: &LedgerView, claims: &[Claim]) -> bool {

@@ -131,7 +131,7 @@ pub(super) fn held(
     let Gate::Guarded { ledger, now, .. } = gate else {
         return Ok(None);
     };
-    if has_begun(ledger, outputs.pin) || ledger.is_final(outputs.pin) {
+    if ledger.has_begun(outputs.pin) || ledger.is_final(outputs.pin) {
         return Ok(None);
     }
     let settings = &outputs.loaded.job.brakes;
@@ -179,15 +179,6 @@ fn mark(decided: &mut Decided) {
     }
 }
 
-/// Was a letter of this plan claimed already? Then it was let go, and is only resumed.
-fn has_begun(ledger: &LedgerView, pin: &PinnedNight) -> bool {
-    let is_pin = |r: &Record| matches!(r, Record::Night(p) if **p == *pin);
-    let after = ledger.records.iter().skip_while(|r| !is_pin(&r.record));
-    after
-        .into_iter()
-        .any(|r| matches!(&r.record, Record::Claim(c) if c.night == pin.night))
-}
-
 /// Writes down that the night is held; once for each plan and reason.
 pub(super) fn write_down(
     held: &Held,
@@ -222,7 +213,7 @@ pub(super) fn fates(
         return fates;
     }
     for pin in ledger.open_nights() {
-        if has_begun(ledger, pin) || is_approved(loaded, ledger, pin, moment) {
+        if ledger.has_begun(pin) || is_approved(loaded, ledger, pin, moment) {
             fates.finish.push((pin.night, pin.revision));
         } else {
             fates.give_up.push(Superseded {

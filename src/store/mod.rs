@@ -45,7 +45,7 @@ impl Default for Settings {
     }
 }
 
-/// Writes that are under way at once.
+/// Requests that are under way at once at a store elsewhere: each waits for the network.
 const CONCURRENCY: usize = 32;
 
 /// An object as listed.
@@ -80,6 +80,7 @@ pub enum Created {
 pub struct Place {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    at_once: usize,
     base: Url,
     local_root: Option<PathBuf>,
     runtime: Arc<Runtime>,
@@ -115,6 +116,7 @@ impl Place {
         Ok(Self {
             store,
             prefix,
+            at_once: if local_root.is_some() { 1 } else { CONCURRENCY },
             base: base.clone(),
             local_root,
             runtime: Arc::new(runtime),
@@ -133,6 +135,7 @@ impl Place {
         Ok(Self {
             store,
             prefix: Path::default(),
+            at_once: 1,
             base: name.clone(),
             local_root: None,
             runtime: Arc::new(runtime),
@@ -143,6 +146,12 @@ impl Place {
     #[must_use]
     pub const fn is_local(&self) -> bool {
         self.local_root.is_some()
+    }
+
+    /// How many objects are best read or written at once.
+    #[must_use]
+    pub const fn at_once(&self) -> usize {
+        self.at_once
     }
 
     /// A path for a message: a plain path for a folder, a URL elsewhere.

@@ -2,6 +2,7 @@
 
 use nachtwacht::deliver::{ByChannel, Files, Handed, Journal, Maildir, Outbox, Trace};
 use nachtwacht::diag::Kind;
+use nachtwacht::model::company::Channel;
 use nachtwacht::store::Place;
 
 use super::server::{Script, Server};
@@ -14,7 +15,7 @@ fn holds(make: &dyn Fn(&Place) -> Box<dyn Outbox>) {
     let place = place(folder.path());
     let outbox = make(&place);
     outbox.ready().unwrap();
-    assert!(outbox.lanes() >= 1);
+    assert!(outbox.lanes(Channel::Email) >= 1);
     let letters: Vec<Letter> = (0..3)
         .map(|n| Letter::new(&place, n, &format!("a{n}@firma.example")))
         .collect();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nachtwacht::deliver::{Handed, Outbox, Trace};
 use nachtwacht::diag::{Failure, Kind};
+use nachtwacht::model::company::Channel;
 
 use super::server::{Phase, Script, Server};
 use super::{Letter, place, settings, smtp};
@@ -14,7 +15,7 @@ use super::{Letter, place, settings, smtp};
 fn all(outbox: &dyn Outbox, letters: &[Letter]) -> Vec<Result<Handed, Failure>> {
     let (next, answers) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..outbox.lanes() {
+        for _ in 0..outbox.lanes(Channel::Email) {
             scope.spawn(|| {
                 while let Some(letter) = letters.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let answer = outbox.hand_over(&letter.dispatch());
