@@ -1,48 +1,94 @@
 //! `STOP`: while this object is in the store, no letter starts.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::{Dispatch, Handed, Outbox, Trace};
-use crate::diag::Failure;
+use crate::diag::{Failure, Kind};
 use crate::model::company::Channel;
 use crate::store::Place;
 
 /// A look at the store may last so long; an answer that is later counts as STOP.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A store that answers late is asked again for so long; meanwhile no letter starts.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What one look found holds for the letters beside it, from when it was asked: a letter starts a
+/// second after STOP at most.
+const HOLDS: Duration = Duration::from_millis(250);
 
 /// The object that stops.
 pub struct Stop {
     place: Place,
     path: String,
+    patience: Duration,
+    absent: Mutex<Option<Instant>>,
 }
 
 impl Stop {
     /// `path` is under the place's base.
     #[must_use]
     pub const fn new(place: Place, path: String) -> Self {
-        Self { place, path }
+        Self {
+            place,
+            path,
+            patience: PATIENCE,
+            absent: Mutex::new(None),
+        }
+    }
+
+    /// How long a store that answers late is asked again; 30 s if not said.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// May a letter start now?
     ///
     /// # Errors
-    /// `FixJob` where the object is there; `TryLater` where nobody can tell within a second.
+    /// `FixJob` where the object is there; `TryLater` where nobody can tell.
     pub fn check(&self) -> Result<(), Failure> {
-        let shown = self.place.display(&self.path);
-        match self.place.exists_within(&self.path, PATIENCE) {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(Failure::fix_job(
-                "the object is there, so no letter starts; what left before it is written down",
-            )
-            .at(shown, "")
-            .hint("take it away when letters may go on, then run the same command again: it hands over what is missing")),
-            Err(failure) => Err(Failure::try_later(format!(
-                "nobody can tell whether this object is there, so no letter starts: {}",
-                failure.problems.first().map_or("", |p| p.message.as_str())
-            ))
-            .at(shown, "")
-            .hint("run the same command again when the store answers")),
+        let began = Instant::now();
+        loop {
+            // Those beside wait for this look: one answer is for all of them.
+            let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+            let asked = Instant::now();
+            if absent.is_some_and(|asked| asked.elapsed() < HOLDS) {
+                return Ok(());
+            }
+            match self.place.exists_within(&self.path, LOOK) {
+                Ok(false) => {
+                    *absent = Some(asked);
+                    return Ok(());
+                }
+                Ok(true) => return Err(self.is_there()),
+                Err(late) if late.kind == Kind::TryLater && began.elapsed() < self.patience => {
+                    tracing::debug!("no letter starts: {late}");
+                    drop(absent);
+                    std::thread::sleep(HOLDS);
+                }
+                Err(failure) => return Err(self.unreadable(&failure)),
+            }
         }
+    }
+
+    fn is_there(&self) -> Failure {
+        Failure::fix_job(
+            "the object is there, so no letter starts; what left before it is written down",
+        )
+        .at(self.place.display(&self.path), "")
+        .hint("take it away when letters may go on, then run the same command again: it hands over what is missing")
+    }
+
+    fn unreadable(&self, failure: &Failure) -> Failure {
+        Failure::try_later(format!(
+            "nobody can tell whether this object is there, so no letter starts: {}",
+            failure.problems.first().map_or("", |p| p.message.as_str())
+        ))
+        .at(self.place.display(&self.path), "")
+        .hint("run the same command again when the store answers")
     }
 }
 
