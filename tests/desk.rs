@@ -261,6 +261,8 @@ fn a_held_night_is_explained_and_erased_like_any_other() {
     let job = "jobs/nightly.toml";
     sandbox.edit(job, "max_letters = 1000 ", "max_letters = 1 ");
     sandbox.run(FIRST).ended_with(2).says(&["HELD:"]);
+    let plan_sha256 = sandbox.ledger("hold")[0]["plan_sha256"].to_string();
+    let plan_sha256 = plan_sha256.trim_matches('"').to_owned();
     let plan: Value = serde_json::from_slice(&sandbox.outputs(FIRST)["letters.plan.json"]).unwrap();
     let reference = plan["letters"][0]["reference"].as_str().unwrap();
     let ask = |args: &[&str]| {
@@ -293,8 +295,11 @@ fn a_held_night_is_explained_and_erased_like_any_other() {
     assert!(!left.keys().any(|name| name.contains(reference)));
     assert!(left.contains_key("held/manifest.json"));
     assert!(left.contains_key("held/statistics/statistics.csv"));
-    // Held again, the night brings nothing back.
-    sandbox.run(FIRST).ended_with(2);
+    // The held plan would have sent it all the same, so it is given up.
+    let approve = ["approve", FIRST, "--plan", &plan_sha256];
+    let refused = sandbox.call(&approve, &[]).ended_with(2);
+    refused.says(&["was given up"]);
+    sandbox.run(FIRST).ended_with(2).says(&["--revision 1"]);
     assert!(left.keys().eq(texts().keys()));
     erase().says(&["nothing under"]);
 }

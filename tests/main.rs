@@ -39,6 +39,7 @@ mod preview;
 mod reference;
 mod register;
 mod render;
+mod resume;
 mod s3;
 mod samples;
 mod sandbox;

@@ -12,6 +12,7 @@ pub const POINTS: &[&str] = &[
     "after_append",
     "after_copy",
     "pinned",
+    "input_kept",
     "letters_written",
     "letter_plan_written",
     "planned",

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::company::text_enum;
 use super::identity::LetterId;
-use super::ledger_record::{LedgerView, Numbered, PinnedNight, Record, each};
+use super::ledger_record::{Claim, LedgerView, Numbered, PinnedNight, Record, each};
 use super::night::{Micros, Night};
 
 text_enum! {
@@ -197,6 +197,12 @@ impl LedgerView {
     /// another attempt of a letter that an earlier revision of the night claimed.
     #[must_use]
     pub fn has_begun(&self, pin: &PinnedNight) -> bool {
+        !self.claims_under(pin).is_empty()
+    }
+
+    /// Claims of letters of this plan.
+    #[must_use]
+    pub fn claims_under(&self, pin: &PinnedNight) -> Vec<&Claim> {
         let is_pin = |r: &Numbered| matches!(&r.record, Record::Night(p) if **p == *pin);
         let at = self.records.iter().position(is_pin);
         let (before, after) = at
@@ -204,10 +210,20 @@ impl LedgerView {
             .unwrap_or_default();
         let mut ours = letters_of(after, pin.night).peekable();
         if ours.peek().is_none() {
-            return false;
+            return Vec::new();
         }
-        let earlier: BTreeSet<LetterId> = letters_of(before, pin.night).collect();
-        ours.any(|letter| !earlier.contains(&letter))
+        // An earlier revision that ended may try a letter again; one that was given up never does.
+        let superseded = self.superseded();
+        let mut pins = before.iter().filter_map(|r| match &r.record {
+            Record::Night(p) if p.night == pin.night => Some((p.night, p.revision)),
+            _ => None,
+        });
+        let earlier: BTreeSet<LetterId> = if pins.all(|p| superseded.contains_key(&p)) {
+            BTreeSet::new()
+        } else {
+            letters_of(before, pin.night).map(|c| c.letter_id).collect()
+        };
+        ours.filter(|c| !earlier.contains(&c.letter_id)).collect()
     }
 
     /// Figures of nights, in order.
@@ -269,9 +285,9 @@ impl LedgerView {
 }
 
 /// Letters of the night itself among these records.
-fn letters_of(records: &[Numbered], night: Night) -> impl Iterator<Item = LetterId> {
+fn letters_of(records: &[Numbered], night: Night) -> impl Iterator<Item = &Claim> {
     records.iter().filter_map(move |r| match &r.record {
-        Record::Claim(c) if c.night == night && !c.is_correction() => Some(c.letter_id),
+        Record::Claim(c) if c.night == night && !c.is_correction() => Some(&**c),
         _ => None,
     })
 }

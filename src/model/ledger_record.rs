@@ -230,6 +230,18 @@ pub struct PinnedNight {
     pub inputs: Vec<PinnedObject>,
 }
 
+impl PinnedNight {
+    /// This plan, given up for that of another night, or of a later revision.
+    #[must_use]
+    pub const fn given_up_for(&self, by: Night) -> Superseded {
+        Superseded {
+            night: self.night,
+            revision: self.revision,
+            by,
+        }
+    }
+}
+
 /// What was taken away, written before it was. Names no company.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erased {
@@ -431,7 +443,7 @@ impl LedgerView {
         let mut lost = BTreeMap::new();
         for receipt in self.receipts() {
             match receipt.state {
-                state @ (ReceiptState::Failed | ReceiptState::Bounced) => {
+                state @ (ReceiptState::Failed | ReceiptState::Bounced | ReceiptState::NotSent) => {
                     lost.insert(receipt.key(), state);
                 }
                 _ => {
@@ -439,7 +451,30 @@ impl LedgerView {
                 }
             }
         }
+        if lost.values().any(|state| *state == ReceiptState::NotSent) {
+            // The night itself sends those anew, unless it was given up.
+            let given_up = self.given_up();
+            lost.retain(|key, state| *state != ReceiptState::NotSent || given_up.contains(key));
+        }
         lost
+    }
+
+    /// Attempts of plans that were given up after they began: no run goes on with them.
+    #[must_use]
+    pub fn given_up(&self) -> BTreeSet<AttemptKey> {
+        let (mut claimed, mut given_up) = (BTreeMap::<Night, Vec<_>>::new(), BTreeSet::new());
+        for numbered in &self.records {
+            match &numbered.record {
+                Record::Claim(c) if !c.is_correction() => {
+                    claimed.entry(c.night).or_default().push(c.key());
+                }
+                Record::Superseded(s) => {
+                    given_up.extend(claimed.remove(&s.night).into_iter().flatten())
+                }
+                _ => {}
+            }
+        }
+        given_up
     }
 
     /// The claims without a receipt, in order: nobody knows whether those letters left.

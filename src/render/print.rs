@@ -171,3 +171,33 @@ pub fn places_csv(places: &[Place], separator: u8) -> Result<Vec<u8>, Failure> {
     }
     writer.into_inner().map_err(|e| bug(e.to_string()))
 }
+
+/// Reads what [`places_csv`] wrote.
+///
+/// # Errors
+/// `FixData` where it is another list.
+pub fn read_places(bytes: &[u8], separator: u8) -> Result<Vec<Place>, Failure> {
+    let wrong = |e: String| {
+        Failure::fix_data(format!("this is no list of batches: {e}"))
+            .hint("put the file back that the run wrote")
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .from_reader(bytes);
+    let rows = reader.deserialize::<(String, String, String, usize, String, u32, u32, u32)>();
+    rows.map(|row| {
+        let (batch, file, sha256, position, reference, first_page, pages, sheets) =
+            row.map_err(|e| wrong(e.to_string()))?;
+        Ok(Place {
+            batch,
+            file,
+            sha256,
+            position,
+            reference,
+            first_page,
+            pages,
+            sheets,
+        })
+    })
+    .collect()
+}

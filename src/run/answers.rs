@@ -5,6 +5,7 @@ use std::fmt::Write;
 use jiff::civil::Date;
 
 use super::Moment;
+use super::inputs::Inputs;
 use super::load::{Call, Loaded, load};
 use super::why_not::described;
 use super::world::{self, World};
@@ -183,7 +184,7 @@ fn corrections(
     said: &Answer,
     text: &mut String,
 ) -> Result<(), Failure> {
-    let world = world::read(loaded, place, night)?;
+    let world = world::read(loaded, Inputs::now(place, night))?;
     let key = &loaded.secrets.party;
     let by_party = world.by_party(key);
     let Some(company) = by_party.get(&said.party_ref).map(|c| &c.key) else {

@@ -92,7 +92,9 @@ pub fn settle(
         }
     })?;
     let mut text = format!("{reference} is settled as {state}\n");
-    if found == Found::NotSent {
+    if found == Found::NotSent && ledger.view().given_up().contains(&claim.key()) {
+        text.push_str("its night was given up: the next one decides about its findings again\n");
+    } else if found == Found::NotSent {
         let _ = writeln!(
             text,
             "`nachtwacht run {} --night {}` sends it, as attempt {}",

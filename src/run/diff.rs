@@ -197,7 +197,13 @@ fn recomputed(
     let fates = hold::fates(loaded, view, asked.night, revision, moment);
     let listing = planning::listing(loaded, asked.place)?;
     let plan = planning::plan_night(loaded, &listing, asked.night, &ask, view, &fates.give_up)?;
-    let found = night::gather(loaded, asked.place, plan, progress)?;
+    let found = night::gather(
+        loaded,
+        asked.place,
+        plan,
+        view.pinned(asked.night, revision),
+        progress,
+    )?;
     let pin = match view.pinned(asked.night, revision) {
         Some(pin) => {
             if !asked.is_other_job {

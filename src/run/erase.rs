@@ -10,6 +10,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::Moment;
+use super::inputs::COPIES;
 use super::load::{Call, Loaded, load};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger, crash, party_name};
@@ -47,12 +48,13 @@ const DECISIONS: [&str; 4] = [
 /// tables of runs that hold rows of it.
 ///
 /// # Errors
-/// As [`Ledger::open`]; `FixData` where a table cannot be read.
+/// As [`Ledger::open`]; `FixData` where a table cannot be read; `FixJob` while a night is open.
 pub fn company(call: &Call, company: &CompanyKey, moment: &Moment) -> Result<String, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
     let who = Holder::this_process(&moment.run_id);
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
+    give_up_open(&mut ledger)?;
     let party = PartyRef::of(&loaded.secrets.party, company);
     place.remove_unfinished(&loaded.job.runs)?;
     let mut objects = of_company(&loaded, &place, ledger.view(), company, party)?;
@@ -80,6 +82,26 @@ pub fn company(call: &Call, company: &CompanyKey, moment: &Moment) -> Result<Str
     })
 }
 
+/// Gives open plans up: one that a brake holds would send all the same what was to be forgotten.
+/// One whose letters leave already must end first: it still needs their files.
+fn give_up_open(ledger: &mut Ledger) -> Result<(), Failure> {
+    let view = ledger.view();
+    let open = view.open_nights();
+    if let Some(pin) = open.iter().find(|pin| view.has_begun(pin)) {
+        let night = pin.night;
+        return Err(Failure::fix_job(format!(
+            "letters of night {night} are leaving, and it did not end yet"
+        ))
+        .at("", "erase")
+        .hint(format!(
+            "let it end with `nachtwacht run JOB --night {night}`, then erase again"
+        )));
+    }
+    let given_up = open.iter().map(|pin| pin.given_up_for(pin.night).into());
+    ledger.append_missing(given_up.collect())?;
+    Ok(())
+}
+
 /// Objects under `runs/` that hold the company.
 fn of_company(
     loaded: &Loaded,
@@ -93,6 +115,7 @@ fn of_company(
         .filter(|c| c.party_ref == party)
         .map(|c| c.reference.to_string())
         .collect();
+    let all_claimed: BTreeSet<&str> = view.claims().map(|c| c.reference.as_str()).collect();
     let mut found = Vec::new();
     let nights = place.folders(&loaded.job.runs)?;
     for (folder, names) in runs(place, &loaded.job.runs, nights)? {
@@ -103,12 +126,30 @@ fn of_company(
             is_in_tables |= decided.is_some();
             references.extend(decided.unwrap_or_default());
         }
+        let is_named = |name: &String| references.iter().any(|r| name.contains(r.as_str()));
+        let stays = |name: &String| STAYS.iter().any(|s| is_below(name, s));
+        // A correction has no table of decisions: its letters tell.
+        let is_in_merge = is_in_tables || names.iter().any(|n| !stays(n) && is_named(n));
+        // A plan that was given up has none either, and its letters tell nobody's name: those that
+        // were not claimed go, nobody waits for them. Copies of a register go in any case.
+        let is_left_over = !["manifest.json", "correction.json", "held/manifest.json"]
+            .iter()
+            .chain(&DECISIONS)
+            .any(|name| names.contains(*name));
+        let is_unclaimed = |name: &str| {
+            let letter = name
+                .strip_prefix("letters/")
+                .or_else(|| name.strip_prefix("held/"));
+            let reference = letter.and_then(|l| l.split('.').next());
+            reference.is_some_and(|r| !all_claimed.contains(r))
+        };
         let is_of = |name: &&String| {
-            let stays = STAYS.iter().any(|s| is_below(name, s));
             // Several companies stand in these; such an object goes as a whole.
-            let is_shared = DECISIONS.contains(&name.as_str()) || name.starts_with("mail-merge/");
-            let is_named = || references.iter().any(|r| name.contains(r.as_str()));
-            !stays && ((is_shared && is_in_tables) || is_named())
+            let is_shared = (DECISIONS.contains(&name.as_str()) && is_in_tables)
+                || (name.starts_with("mail-merge/") && is_in_merge)
+                || name.starts_with(COPIES)
+                || (is_left_over && is_unclaimed(name));
+            !stays(name) && (is_shared || is_named(name))
         };
         found.extend(names.iter().filter(is_of).map(|n| format!("{folder}{n}")));
     }

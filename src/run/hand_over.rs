@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::inputs;
 use super::outputs::{Outputs, RenderedNight};
 use super::progress::Progress;
 use crate::decide::Drafted;
@@ -395,7 +396,7 @@ pub(super) fn finish(
 ) -> Result<(), Failure> {
     let pin = outputs.pin;
     if ledger.view().is_final(pin) {
-        return Ok(());
+        return inputs::forget(outputs.place, &outputs.folder);
     }
     let done = Final {
         night: pin.night,
@@ -410,6 +411,7 @@ pub(super) fn finish(
     }
     ledger.append_missing(records)?;
     crash::point("final");
+    inputs::forget(outputs.place, &outputs.folder)?;
     let is_new_part = ledger.compact(true)?.is_some();
     // The night is done. Columns only make statistics quick, and those and `ledger verify` say
     // what is wrong with them.

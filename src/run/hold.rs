@@ -194,7 +194,7 @@ pub(super) fn write_down(
 #[derive(Default)]
 pub(super) struct Fates {
     /// Letters left already, or may leave: these end first.
-    pub(super) finish: Vec<(Night, u32)>,
+    pub(super) finish: Vec<PinnedNight>,
     /// Nothing left: the new plan takes their snapshots.
     pub(super) give_up: Vec<Superseded>,
 }
@@ -214,13 +214,9 @@ pub(super) fn fates(
     }
     for pin in ledger.open_nights() {
         if ledger.has_begun(pin) || is_approved(loaded, ledger, pin, moment) {
-            fates.finish.push((pin.night, pin.revision));
+            fates.finish.push(pin.clone());
         } else {
-            fates.give_up.push(Superseded {
-                night: pin.night,
-                revision: pin.revision,
-                by: night,
-            });
+            fates.give_up.push(pin.given_up_for(night));
         }
     }
     fates

@@ -11,6 +11,7 @@ use crate::config::{self, Catalogue, Job, SAMPLES_KEY_MARK, SecretPlace, Secrets
 use crate::deliver::{Authorities, MailOutbox};
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::identity::Secret;
+use crate::model::ledger_record::PinnedNight;
 use crate::render::Look;
 use crate::store::Place;
 
@@ -41,6 +42,13 @@ pub struct Loaded {
     pub base: Url,
     /// SHA-256 over job, threats, triggers and templates.
     pub job_sha256: String,
+}
+
+impl Loaded {
+    /// Where a night's run writes: `runs/<night>/<run>/`.
+    pub(super) fn run_folder(&self, pin: &PinnedNight) -> String {
+        format!("{}{}/{}/", self.job.runs, pin.night, pin.run_id)
+    }
 }
 
 type NamedText = (String, String);

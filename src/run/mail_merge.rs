@@ -112,7 +112,7 @@ impl Outputs<'_> {
 }
 
 /// What the ledger notes of the batches: the sum of their letters.
-fn print_batches(night: Night, places: &[print::Place]) -> Vec<PrintBatch> {
+pub(super) fn print_batches(night: Night, places: &[print::Place]) -> Vec<PrintBatch> {
     let mut batches: Vec<PrintBatch> = Vec::new();
     for place in places {
         let Ok(reference) = place.reference.parse() else {

@@ -1,6 +1,7 @@
 //! The nightly run: plan, sweep, decide, render, claim, hand over, report.
 
 use super::hold::{self, Gate};
+use super::inputs::{self, Inputs};
 use super::load::{Call, Loaded, load};
 use super::outputs::{Again, Outputs, Pass, RenderedNight};
 use super::planning::Listing;
@@ -8,16 +9,16 @@ use super::progress::Progress;
 use super::sweep::{OpenSnapshot, Swept, sweep};
 use super::world::World;
 use super::{
-    House, Moment, again, erase, hand_over, in_workers, outboxes, planning, sightings, status,
-    world,
+    House, Moment, again, erase, give_up, hand_over, in_workers, outboxes, planning, sightings,
+    status, world,
 };
 use crate::brakes;
 use crate::decide::{self, Decided, history::History};
-use crate::diag::Failure;
+use crate::diag::{Failure, Kind};
 use crate::enrich;
 use crate::ledger::{Holder, Ledger, crash};
 use crate::model::hold::Superseded;
-use crate::model::ledger_record::{LedgerView, PinnedObject};
+use crate::model::ledger_record::{LedgerView, PinnedNight, PinnedObject};
 use crate::model::night::Night;
 use crate::model::sighting::Coverage;
 use crate::plan::Plan;
@@ -83,10 +84,13 @@ pub fn preview(call: &Call, ask: &Ask, moment: &Moment) -> Result<Preview, Failu
     let fates = hold::fates(&loaded, &view, night, ask.revision, moment);
     let plan = planning::plan_night(&loaded, &listing, night, ask, &view, &fates.give_up)?;
     let open = planning::open_all(&loaded, &place, &plan)?;
-    let mut world = world::read(&loaded, &place, plan.night)?;
+    let pin = view.pinned(night, ask.revision);
+    let folder = pin.map(|pin| loaded.run_folder(pin)).unwrap_or_default();
+    let from = Inputs::of_plan(&place, night, pin, &folder);
+    let mut world = world::read(&loaded, from)?;
     world
         .inputs
-        .extend(sightings::coverage(&loaded, &place, &plan)?.1);
+        .extend(sightings::coverage(&loaded, from, &plan)?.1);
     world.inputs.sort();
     Ok(Preview {
         snapshots: open
@@ -158,34 +162,52 @@ fn nights(house: &House<'_>, ledger: &mut Ledger, ask: &Ask) -> Result<Outcome, 
     } = *house;
     let listing = planning::listing(loaded, place)?;
     let night = planning::night_of(loaded, place, &listing, ask, moment)?;
-    let fates = hold::fates(loaded, ledger.view(), night, ask.revision, moment);
+    let hold::Fates { finish, give_up } =
+        hold::fates(loaded, ledger.view(), night, ask.revision, moment);
     let mut earlier = Vec::new();
     let mut exit_code = 0;
-    for (night, revision) in &fates.finish {
+    for pin in &finish {
         let before = Ask {
-            revision: *revision,
+            revision: pin.revision,
             ..Ask::default()
         };
-        let ended = one_night(house, ledger, &listing, *night, &before, &[])?;
+        let ready = match prepared(house, ledger, &listing, pin.night, &before, &[]) {
+            Ok(ready) => ready,
+            // Asked to plan the night anew: what can never go on stands in nobody's way.
+            Err(why) if pin.night == night && why.kind != Kind::TryLater => {
+                tracing::warn!(night = %pin.night, revision = pin.revision, "given up: {why}");
+                give_up::close(house, ledger, pin)?;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        let ended = one_night(house, ledger, ready, &before)?;
         exit_code = exit_code.max(ended.exit_code);
         earlier.push(ended.summary);
     }
-    let mut outcome = one_night(house, ledger, &listing, night, ask, &fates.give_up)?;
+    let ready = prepared(house, ledger, &listing, night, ask, &give_up)?;
+    let mut outcome = one_night(house, ledger, ready, ask)?;
     outcome.earlier = earlier;
     outcome.exit_code = outcome.exit_code.max(exit_code);
     Ok(outcome)
 }
 
-/// One night, from its plan to its end, or until a brake holds it. `given_up` are the open plans
-/// that it takes over from.
-fn one_night(
+/// A night that is pinned, and what it reads.
+struct Ready {
+    pin: PinnedNight,
+    found: Gathered,
+}
+
+/// Plans and pins a night, or finds what it pinned. `given_up` are the open plans that it takes
+/// over from.
+fn prepared(
     house: &House<'_>,
     ledger: &mut Ledger,
     listing: &Listing,
     night: Night,
     ask: &Ask,
     given_up: &[Superseded],
-) -> Result<Outcome, Failure> {
+) -> Result<Ready, Failure> {
     let House {
         loaded,
         place,
@@ -194,16 +216,42 @@ fn one_night(
         ..
     } = *house;
     let plan = planning::plan_night(loaded, listing, night, ask, ledger.view(), given_up)?;
-    let found = gather(loaded, place, plan, progress)?;
+    let pinned = ledger.view().pinned(night, ask.revision);
+    let found = gather(loaded, place, plan, pinned, progress)?;
     let pin = planning::pin(loaded, &found, ask, given_up, ledger, moment)?;
     crash::point("pinned");
+    if !ledger.view().is_final(&pin) {
+        inputs::keep(place, &pin, &loaded.run_folder(&pin))?;
+    }
+    for gone in given_up {
+        if let Some(pin) = ledger.view().pinned(gone.night, gone.revision) {
+            inputs::forget(place, &loaded.run_folder(pin))?;
+        }
+    }
+    Ok(Ready { pin, found })
+}
+
+/// One night, from its pin to its end, or until a brake holds it.
+fn one_night(
+    house: &House<'_>,
+    ledger: &mut Ledger,
+    Ready { pin, found }: Ready,
+    ask: &Ask,
+) -> Result<Outcome, Failure> {
+    let House {
+        loaded,
+        place,
+        moment,
+        progress,
+        ..
+    } = *house;
     let newest = found.plan.snapshots.iter().map(|s| s.date).max();
     let outputs = Outputs {
         loaded,
         place,
         pin: &pin,
         moment,
-        folder: format!("{}{}/{}/", loaded.job.runs, pin.night, pin.run_id),
+        folder: loaded.run_folder(&pin),
         erased: ledger.view().erased().cloned().collect(),
     };
     place.remove_unfinished(&outputs.folder)?;
@@ -273,14 +321,17 @@ pub(super) fn gather(
     loaded: &Loaded,
     place: &Place,
     plan: Plan,
+    pin: Option<&PinnedNight>,
     progress: &dyn Progress,
 ) -> Result<Gathered, Failure> {
+    let folder = pin.map(|pin| loaded.run_folder(pin)).unwrap_or_default();
+    let from = Inputs::of_plan(place, plan.night, pin, &folder);
     progress.begin("open snapshots", len(plan.snapshots.len()));
     let open = planning::open_all(loaded, place, &plan)?;
     progress.end();
     progress.begin("read the register", 1);
-    let mut world = world::read(loaded, place, plan.night)?;
-    let (coverage, objects) = sightings::coverage(loaded, place, &plan)?;
+    let mut world = world::read(loaded, from)?;
+    let (coverage, objects) = sightings::coverage(loaded, from, &plan)?;
     world.inputs.extend(objects);
     world.inputs.sort();
     progress.end();

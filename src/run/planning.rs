@@ -84,14 +84,30 @@ pub(super) fn not_given_up(pin: &PinnedNight, view: &LedgerView) -> Result<(), F
     let Some(by) = view.superseded().remove(&(pin.night, pin.revision)) else {
         return Ok(());
     };
+    if by == pin.night {
+        let message =
+            format!("the plan of night {by} was given up, by a later revision or by an erasure");
+        let next = pin.revision + 1;
+        return Err(Failure::fix_job(message).at("", "--night").hint(format!(
+            "`--night {by} --revision {next}` plans it anew; the next night takes its findings as well"
+        )));
+    }
     let message = format!(
         "the plan of night {} was given up when night {by} was planned, which took its findings",
         pin.night
     );
-    Err(Failure::fix_job(message).at("", "--night").hint(format!(
-        "run or approve night {by}; nothing of {} was sent",
-        pin.night
-    )))
+    let went = view.claims_under(pin).len();
+    let hint = match went {
+        0 => format!(
+            "run or approve night {by}; nothing of {} was sent",
+            pin.night
+        ),
+        n => format!(
+            "run night {by}; {n} letters of {} were claimed, and the ledger says what became of each",
+            pin.night
+        ),
+    };
+    Err(Failure::fix_job(message).at("", "--night").hint(hint))
 }
 
 /// A plan was made with one limit of letters; the same command must say the same, or nothing.
@@ -120,9 +136,10 @@ fn resume(
             "night {} was planned with another job, threat catalogue or templates",
             pin.night
         );
-        return Err(Failure::fix_job(message).hint(
-            "undo the change to resume that plan, or plan the night anew with `--revision 1`",
-        ));
+        return Err(Failure::fix_job(message).hint(format!(
+            "undo the change to resume that plan, or {}",
+            anew(pin)
+        )));
     }
     let by_path: BTreeMap<&str, &plan::SnapshotObject> = snapshots
         .iter()
@@ -133,7 +150,7 @@ fn resume(
     for pinned in &pin.snapshots {
         match by_path.get(pinned.path.as_str()) {
             Some(s) => found.push((*s).clone()),
-            None => problems.push(changed(pinned, "is gone")),
+            None => problems.push(changed(pin, pinned, "is gone")),
         }
     }
     found.sort_by(|a, b| (a.date, &a.listed.path).cmp(&(b.date, &b.listed.path)));
@@ -148,13 +165,25 @@ fn resume(
     }
 }
 
-fn changed(pinned: &PinnedObject, what: &str) -> Problem {
+/// How to get past a plan that can never go on.
+fn anew(pin: &PinnedNight) -> String {
+    format!(
+        "plan the night anew with `--night {} --revision {}`: what left of it stays written down, the rest is decided again",
+        pin.night,
+        pin.revision + 1
+    )
+}
+
+fn changed(pin: &PinnedNight, pinned: &PinnedObject, what: &str) -> Problem {
     Problem::new(
         &pinned.path,
         "",
         format!("the object {what} since the night was planned"),
     )
-    .hint("put the old object back to resume that plan, or plan the night anew with `--revision 1`")
+    .hint(format!(
+        "put the old object back to resume that plan, or {}",
+        anew(pin)
+    ))
 }
 
 /// Opens every snapshot: all that are broken are named at once.
@@ -207,7 +236,9 @@ pub(super) fn check_pin(pinned: &PinnedNight, found: &Gathered) -> Result<(), Fa
         .iter()
         .chain(&pinned.inputs)
         .filter(|p| !now.contains(p));
-    let problems = differing.map(|p| changed(p, "has changed")).collect();
+    let problems = differing
+        .map(|p| changed(pinned, p, "has changed"))
+        .collect();
     Failure::from_problems(Kind::FixData, problems).map_or(Ok(()), Err)
 }
 

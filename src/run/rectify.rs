@@ -16,6 +16,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::inputs::Inputs;
 use super::load::{Call, Loaded, fix_job, load};
 use super::outputs::{Again, Outputs};
 use super::progress::Progress;
@@ -404,7 +405,7 @@ impl House<'_> {
         said: &mut Said,
     ) -> Result<(), Failure> {
         let (loaded, place) = (self.loaded, self.place);
-        let world = world::read(loaded, place, pin.dated)?;
+        let world = world::read(loaded, Inputs::now(place, pin.dated))?;
         let night = PinnedNight {
             night: pin.dated,
             revision: 0,

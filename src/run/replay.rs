@@ -52,7 +52,7 @@ fn replay_here(
         ))
         .hint("`nachtwacht run JOB --night D` runs a night; replay proves one that was run")
     })?;
-    let folder = format!("{}{}/{}/", loaded.job.runs, pin.night, pin.run_id);
+    let folder = loaded.run_folder(&pin);
     let memory = Place::in_memory()?;
     let ask = Ask {
         revision,
@@ -61,7 +61,7 @@ fn replay_here(
     };
     let listing = planning::listing(&loaded, &place)?;
     let plan = planning::plan_night(&loaded, &listing, night, &ask, &view, &[])?;
-    let found = night::gather(&loaded, &place, plan, progress)?;
+    let found = night::gather(&loaded, &place, plan, Some(&pin), progress)?;
     planning::check_pin(&pin, &found)?;
     let outputs = Outputs {
         loaded: &loaded,

@@ -7,9 +7,9 @@ use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
 use jiff::civil::Date;
 
+use super::inputs::Inputs;
 use super::load::Loaded;
 use super::night::Gathered;
-use super::world::listed;
 use crate::decide::gone::{self, Registered};
 use crate::decide::{Decided, history::History};
 use crate::diag::Failure;
@@ -22,7 +22,6 @@ use crate::model::sighting::{Coverage, Sightings};
 use crate::model::table::{Column, ColumnType, canonical};
 use crate::plan::Plan;
 use crate::scan;
-use crate::store::Place;
 
 const COLUMNS: &[Column] = &[
     Column::needed("feed", ColumnType::Text),
@@ -36,10 +35,10 @@ const COLUMNS: &[Column] = &[
 /// What was scanned on the days of the plan's snapshots, and the objects that say so.
 pub(super) fn coverage(
     loaded: &Loaded,
-    place: &Place,
+    from: Inputs<'_>,
     plan: &Plan,
 ) -> Result<(Vec<Coverage>, Vec<PinnedObject>), Failure> {
-    let (mut rows, objects) = delivered(loaded, place, plan)?;
+    let (mut rows, objects) = delivered(loaded, from, plan)?;
     let said: BTreeSet<(Date, String, String)> = rows
         .iter()
         .map(|c| (c.day, c.feed.clone(), c.report.clone()))
@@ -61,7 +60,7 @@ pub(super) fn coverage(
 /// What the feeds say themselves, in the table `coverage`.
 fn delivered(
     loaded: &Loaded,
-    place: &Place,
+    from: Inputs<'_>,
     plan: &Plan,
 ) -> Result<(Vec<Coverage>, Vec<PinnedObject>), Failure> {
     let (mut rows, mut objects) = (Vec::new(), Vec::new());
@@ -69,21 +68,18 @@ fn delivered(
         return Ok((rows, objects));
     };
     let days: BTreeSet<Night> = plan.snapshots.iter().map(|s| Night::new(s.date)).collect();
-    for found in listed(place, folder)? {
+    for found in from.list(folder)? {
         let name = found.path.rsplit('/').next().unwrap_or_default();
         let day: Option<Night> = name.strip_suffix(".parquet").and_then(|d| d.parse().ok());
         let Some(day) = day.filter(|day| days.contains(day)) else {
             continue;
         };
-        let (batches, info) = scan::read_table(place, &found.path)?;
-        for batch in &batches {
-            rows.extend(rows_of(batch, day.date(), &place.display(&found.path))?);
+        let (bytes, object) = from.get(&found.path)?;
+        let shown = from.place.display(&found.path);
+        for batch in &scan::table_of(bytes, &shown)? {
+            rows.extend(rows_of(batch, day.date(), &shown)?);
         }
-        objects.push(PinnedObject {
-            path: found.path.clone(),
-            size: info.size,
-            sha256: info.sha256,
-        });
+        objects.push(object);
     }
     Ok((rows, objects))
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::Moment;
+use super::inputs::Inputs;
 use super::load::{Call, Loaded, load};
 use super::where_to::open_folder;
 use super::world::World;
@@ -48,7 +49,7 @@ pub fn unconfirmed(call: &Call, ask: &Ask, moment: &Moment) -> Result<Answer, Fa
     let zone = &loaded.job.zone;
     let calendar = || Failure::fix_job("the date lies outside the calendar").at("", "--on");
     let on = ask.on.or_else(|| moment.today(zone)).ok_or_else(calendar)?;
-    let world = super::world::read(&loaded, &place, on)?;
+    let world = super::world::read(&loaded, Inputs::now(&place, on))?;
     let span = jiff::Span::new().try_days(i64::from(ask.days));
     let limit = span.and_then(|span| on.date().checked_sub(span));
     let midnight = |date| local_midnight(date, zone).map_err(|_| calendar());

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::explain::Question;
+use super::inputs::Inputs;
 use super::load::Loaded;
 use super::world::{self, World};
 use crate::diag::Failure;
@@ -24,7 +25,7 @@ pub(super) fn why_not(
     night: Night,
     question: &Question,
 ) -> Result<String, Failure> {
-    let world = world::read(loaded, place, night)?;
+    let world = world::read(loaded, Inputs::now(place, night))?;
     let asked = match question {
         Question::Letter(reference) => {
             return Ok(format!("{reference} is no letter of this night\n"));

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::civil::Date;
-use sha2::{Digest, Sha256};
 
+use super::inputs::Inputs;
 use super::load::Loaded;
 use crate::config::References;
 use crate::contacts::{self, Lookup};
@@ -91,14 +92,14 @@ impl World {
     }
 }
 
-/// Reads register and references as of a night.
+/// Reads register and references.
 ///
 /// # Errors
 /// `FixData` naming the object that is missing or broken; `TryLater` where the store is not there.
-pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failure> {
+pub(super) fn read(loaded: &Loaded, from: Inputs<'_>) -> Result<World, Failure> {
+    let night = from.night;
     let mut reader = Reader {
-        place,
-        night,
+        from,
         inputs: Vec::new(),
     };
     let job = &loaded.job;
@@ -203,11 +204,9 @@ pub fn read(loaded: &Loaded, place: &Place, night: Night) -> Result<World, Failu
 /// # Errors
 /// The store, or a table that cannot be read.
 pub(super) fn branches(loaded: &Loaded, place: &Place, night: Night) -> Result<Titles, Failure> {
-    let inputs = Vec::new();
     let mut reader = Reader {
-        place,
-        night,
-        inputs,
+        from: Inputs::now(place, night),
+        inputs: Vec::new(),
     };
     reader.branches(&loaded.job.references)
 }
@@ -239,7 +238,7 @@ fn by_company(contacts: Vec<Contact>) -> BTreeMap<CompanyKey, Vec<Contact>> {
 
 struct Read {
     path: String,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     day: Date,
 }
 
@@ -250,20 +249,20 @@ impl Read {
 }
 
 struct Reader<'a> {
-    place: &'a Place,
-    night: Night,
+    from: Inputs<'a>,
     inputs: Vec<PinnedObject>,
 }
 
 impl Reader<'_> {
     fn table(&mut self, path: &str) -> Result<Vec<arrow::record_batch::RecordBatch>, Failure> {
-        let (batches, info) = scan::read_table(self.place, path)?;
-        self.inputs.push(PinnedObject {
-            path: path.to_owned(),
-            size: info.size,
-            sha256: info.sha256,
-        });
-        Ok(batches)
+        let bytes = self.get(path)?;
+        scan::table_of(bytes, &self.from.place.display(path))
+    }
+
+    fn get(&mut self, path: &str) -> Result<Bytes, Failure> {
+        let (bytes, pinned) = self.from.get(path)?;
+        self.inputs.push(pinned);
+        Ok(bytes)
     }
 
     /// Results of look-ups of every dated object up to the night that is young enough. An object
@@ -273,32 +272,27 @@ impl Reader<'_> {
             return Ok(Vec::new());
         };
         let mut lookups = Vec::new();
-        for found in listed(self.place, folder)? {
+        for found in self.from.list(folder)? {
             let name = found.path.rsplit('/').next().unwrap_or_default();
             let day: Option<Night> = name.get(..10).and_then(|day| day.parse().ok());
             // A day of grace: an answer of yesterday evening stands in tomorrow's object.
             let is_young = |day: Night| {
-                let age = self.night.days_since(day.date());
+                let age = self.from.night.days_since(day.date());
                 let most = i32::try_from(references.lookups_max_age_days).unwrap_or(i32::MAX);
                 (0..=most.saturating_add(1)).contains(&age)
             };
             if !name.ends_with(".jsonl") || !day.is_some_and(is_young) {
                 continue;
             }
-            let bytes = self.place.get(&found.path)?.to_vec();
+            let bytes = self.get(&found.path)?;
             let read = contacts::read_lookups(&bytes).map_err(|(line, why)| {
                 Failure::fix_data(format!("line {line} is no result of a look-up: {why}"))
-                    .at(self.place.display(&found.path), "")
+                    .at(self.from.place.display(&found.path), "")
                     .hint(
                         "fetch again with `nachtwacht fetch security-txt`, or move the object away",
                     )
             })?;
             lookups.extend(read);
-            self.inputs.push(PinnedObject {
-                path: found.path.clone(),
-                size: found.size,
-                sha256: hex::encode(Sha256::digest(&bytes)),
-            });
         }
         Ok(lookups)
     }
@@ -313,8 +307,8 @@ impl Reader<'_> {
 
     fn needed(&mut self, key: &str, folder: &str) -> Result<Read, Failure> {
         self.optional(Some(folder))?.ok_or_else(|| {
-            Failure::fix_data(format!("no object dated on or before {}", self.night))
-                .at(self.place.display(folder), "")
+            Failure::fix_data(format!("no object dated on or before {}", self.from.night))
+                .at(self.from.place.display(folder), "")
                 .hint(format!(
                     "deliver `<date>.<extension>` there, or mend `reference.{key}` in the job"
                 ))
@@ -326,16 +320,11 @@ impl Reader<'_> {
         let Some(folder) = folder else {
             return Ok(None);
         };
-        let listing = listed(self.place, folder)?;
-        let Some((found, day)) = plan::dated(&listing, self.night) else {
+        let listing = self.from.list(folder)?;
+        let Some((found, day)) = plan::dated(&listing, self.from.night) else {
             return Ok(None);
         };
-        let bytes = self.place.get(&found.path)?.to_vec();
-        self.inputs.push(PinnedObject {
-            path: found.path.clone(),
-            size: found.size,
-            sha256: hex::encode(Sha256::digest(&bytes)),
-        });
+        let bytes = self.get(&found.path)?;
         Ok(Some(Read {
             path: found.path.clone(),
             bytes,

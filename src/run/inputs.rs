@@ -1,0 +1,145 @@
+//! Where a night's inputs are read: as they are now, or as they were when it was planned.
+//!
+//! A register is delivered anew every day, and a night that a brake held, or that died, may go on
+//! days later. So the inputs of an open night lie beside its letters, below `inputs/`, until it
+//! ends or is given up. Snapshots are not among them: they are large, and carry their date.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::world::listed;
+use crate::diag::Failure;
+use crate::ledger::crash;
+use crate::model::ledger_record::{PinnedNight, PinnedObject};
+use crate::model::night::Night;
+use crate::plan::Listed;
+use crate::store::Place;
+
+/// Below a run's folder.
+pub(super) const COPIES: &str = "inputs/";
+
+/// Reads register and references.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub(super) place: &'a Place,
+    /// Dated objects after it are not seen.
+    pub(super) night: Night,
+    pinned: Option<Pinned<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Pinned<'a> {
+    pin: &'a PinnedNight,
+    /// `runs/<night>/<run>/`.
+    folder: &'a str,
+}
+
+impl<'a> Inputs<'a> {
+    /// As they are now.
+    pub(super) const fn now(place: &'a Place, night: Night) -> Self {
+        Self {
+            place,
+            night,
+            pinned: None,
+        }
+    }
+
+    /// As they were when the night was planned, whose run is in `folder`; as they are now where
+    /// it was not.
+    pub(super) fn of_plan(
+        place: &'a Place,
+        night: Night,
+        pin: Option<&'a PinnedNight>,
+        folder: &'a str,
+    ) -> Self {
+        Self {
+            place,
+            night,
+            pinned: pin.map(|pin| Pinned { pin, folder }),
+        }
+    }
+
+    /// What lies in a folder.
+    pub(super) fn list(&self, folder: &str) -> Result<Vec<Listed>, Failure> {
+        let Some(Pinned { pin, .. }) = self.pinned else {
+            return listed(self.place, folder);
+        };
+        let below = format!("{}/", folder.trim_end_matches('/'));
+        let then = pin.inputs.iter().filter(|o| o.path.starts_with(&below));
+        Ok(then
+            .map(|o| Listed {
+                path: o.path.clone(),
+                size: o.size,
+            })
+            .collect())
+    }
+
+    /// A whole object, and what pins it. One that changed since the night was planned is read
+    /// from its copy; where there is none, what there is now is answered, which the pin refuses.
+    ///
+    /// # Errors
+    /// As [`Place::get`].
+    pub(super) fn get(&self, path: &str) -> Result<(Bytes, PinnedObject), Failure> {
+        let then = self.pinned.and_then(|Pinned { pin, folder }| {
+            let pinned = pin.inputs.iter().find(|o| o.path == path)?;
+            Some((pinned, format!("{folder}{COPIES}{path}")))
+        });
+        let Some((pinned, copy)) = then else {
+            let bytes = self.place.get(path)?;
+            let object = object(path, &bytes);
+            return Ok((bytes, object));
+        };
+        let now = self.place.get_if(path)?;
+        for bytes in [now.clone(), self.place.get_if(&copy)?]
+            .into_iter()
+            .flatten()
+        {
+            let found = object(path, &bytes);
+            if found == *pinned {
+                return Ok((bytes, found));
+            }
+        }
+        let bytes = now.map_or_else(|| self.place.get(path), Ok)?;
+        let object = object(path, &bytes);
+        Ok((bytes, object))
+    }
+}
+
+fn object(path: &str, bytes: &[u8]) -> PinnedObject {
+    PinnedObject {
+        path: path.to_owned(),
+        size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        sha256: hex::encode(Sha256::digest(bytes)),
+    }
+}
+
+/// Copies what an open night read beside its letters; what is there already stays.
+pub(super) fn keep(place: &Place, pin: &PinnedNight, folder: &str) -> Result<(), Failure> {
+    let copies = format!("{folder}{COPIES}");
+    let there = place.list(&copies)?;
+    for pinned in &pin.inputs {
+        let copy = format!("{copies}{}", pinned.path);
+        if there.iter().any(|o| o.path == copy) {
+            continue;
+        }
+        let bytes = place.get(&pinned.path)?;
+        if object(&pinned.path, &bytes) != *pinned {
+            return Err(
+                Failure::try_later("the object was replaced while the night was planned")
+                    .at(place.display(&pinned.path), "")
+                    .hint("run the same command again"),
+            );
+        }
+        place.create_same(&copy, &bytes)?;
+        crash::point("input_kept");
+    }
+    Ok(())
+}
+
+/// Takes the copies away: the night ended, or was given up.
+pub(super) fn forget(place: &Place, folder: &str) -> Result<(), Failure> {
+    for copy in place.list(&format!("{folder}{COPIES}"))? {
+        place.delete(&copy.path)?;
+    }
+    Ok(())
+}
