@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Input, answers, priority, rule};
+use super::{Input, answers, priority, rule, superseded};
 use crate::model::decision::{Decision, Hit, Outcome, Reason};
 use crate::model::identity::{FindingId, finding_form};
 use crate::model::letter::Fact;
@@ -23,7 +23,7 @@ pub(super) fn weigh(input: &Input<'_>) -> Vec<Decision> {
         }
     }
     settle_doubles(&mut decisions);
-    settle_superseded(&mut decisions);
+    superseded::settle(input, &mut decisions);
     decisions
 }
 
@@ -291,42 +291,6 @@ fn settle_doubles(decisions: &mut [Decision]) {
             } else {
                 Reason::SecondFeed
             };
-        }
-    }
-}
-
-/// A threat that another one of the same company makes superfluous at the same spot is left out.
-fn settle_superseded(decisions: &mut [Decision]) {
-    let spot = |d: &Decision| {
-        (
-            d.company.key.clone(),
-            d.target.clone(),
-            d.threat
-                .as_ref()
-                .and_then(|t| spot(t, &d.hit.observation).port),
-        )
-    };
-    let mut weaker: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for d in decisions
-        .iter()
-        .filter(|d| d.outcome() == Outcome::InLetters)
-    {
-        if let Some(threat) = d.threat.as_ref().filter(|t| !t.supersedes.is_empty()) {
-            weaker
-                .entry(spot(d))
-                .or_default()
-                .extend(threat.supersedes.iter().cloned());
-        }
-    }
-    for d in decisions
-        .iter_mut()
-        .filter(|d| d.outcome() == Outcome::InLetters)
-    {
-        let ids = weaker.get(&spot(d));
-        if let (Some(ids), Some(threat)) = (ids, &d.threat)
-            && ids.contains(&threat.id)
-        {
-            d.reason = Reason::Superseded;
         }
     }
 }
