@@ -10,6 +10,7 @@ use crate::model::identity::{FindingId, finding_form};
 use crate::model::letter::Fact;
 use crate::model::matches::MatchedBy;
 use crate::model::observation::{Observation, Severity};
+use crate::model::sighting::Gone;
 use crate::model::threat::{Certainty, Spot, Threat, ThreatState, Trigger, Urgency};
 
 /// Decisions in the order of the hits; those that may become a letter carry
@@ -222,10 +223,12 @@ fn reason(
     }
 }
 
-/// Was it gone for the threat's relapse days?
+/// Was it fixed for the threat's relapse days? Not seen, or somebody else's for a while, is not
+/// fixed: then it is the same finding still, with its quiet days.
 fn is_back(input: &Input<'_>, threat: &Threat, finding: FindingId) -> bool {
     let gone = input.history.place(finding).and_then(|p| p.gone);
-    let since = gone.map(|(night, _)| input.night.days_since(night.date()));
+    let fixed = gone.filter(|(_, how)| *how == Gone::Fixed);
+    let since = fixed.map(|(night, _)| input.night.days_since(night.date()));
     let relapse = i32::try_from(threat.relapse_after_days).unwrap_or(i32::MAX);
     since.is_some_and(|days| days > 0 && days >= relapse)
 }
