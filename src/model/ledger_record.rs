@@ -425,18 +425,31 @@ impl LedgerView {
     }
 
     /// Attempts that certainly did not arrive, with the last that is known of them: their findings
-    /// are new again.
+    /// are new again. One that never left waits for the next of its night, and ends as that does.
     #[must_use]
     pub fn lost(&self) -> BTreeMap<AttemptKey, ReceiptState> {
         let mut lost = BTreeMap::new();
+        let mut not_sent = BTreeSet::new();
         for receipt in self.receipts() {
+            let key = receipt.key();
+            not_sent.remove(&key);
+            lost.remove(&key);
             match receipt.state {
                 state @ (ReceiptState::Failed | ReceiptState::Bounced) => {
-                    lost.insert(receipt.key(), state);
+                    lost.insert(key, state);
                 }
-                _ => {
-                    lost.remove(&receipt.key());
+                ReceiptState::NotSent => {
+                    not_sent.insert(key);
                 }
+                _ => {}
+            }
+        }
+        // From the last try to the first, so that each finds what became of the next.
+        for key in not_sent.into_iter().rev() {
+            let (letter, night, attempt) = key;
+            let next = lost.get(&(letter, night, attempt.saturating_add(1)));
+            if let Some(state) = next.copied() {
+                lost.insert(key, state);
             }
         }
         lost
