@@ -224,6 +224,7 @@ reject_reasons! {
     BadAddress "bad_address" "not an IPv4 or IPv6 address in its usual notation";
     BadHostname "bad_hostname" "not a host name (RFC 1123, UTS 46)";
     BadTime "bad_time" "missing or unreadable time: expected UTC, such as `2026-03-01T02:15:00Z`";
+    TimeInFuture "time_in_future" "seen more than a day after the night's date: the sender's clock or the column is wrong";
     BadPort "bad_port" "not a port number between 0 and 65535";
     BadNumber "bad_number" "not a whole number in the range of the column";
     BadSeverity "bad_severity" "not one of critical, high, medium, low, info";

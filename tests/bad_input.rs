@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
@@ -326,6 +326,55 @@ fn a_port_that_is_none_sets_the_row_aside() {
         "{}",
         manifest["reject_reasons"]
     );
+}
+
+/// A letter would say that it was seen on a day that has not come, or on none at all.
+#[test]
+fn what_was_seen_after_the_night_is_set_aside_and_a_clock_that_is_hours_wrong_is_not() {
+    const DAY: i64 = 86_400_000_000;
+    // 2026-03-10T23:00:00Z: midnight in Amsterdam, two days after the night began.
+    const TOO_LATE: i64 = 1_773_183_600_000_000;
+    let sandbox = Sandbox::new(&[6, 9]);
+    let batch = read(&sandbox, RDP);
+    let far = [i64::MAX, i64::MIN, TOO_LATE + 400 * DAY, TOO_LATE];
+    let times = (0..batch.num_rows()).map(|n| {
+        let near = TOO_LATE - 1;
+        *far.get(n % 8).unwrap_or(&near)
+    });
+    let times = TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC");
+    let late: ArrayRef = Arc::new(times);
+    write(
+        &sandbox,
+        RDP,
+        &with_column(&batch, "observed_at", Some(late)),
+    );
+    let ran = sandbox.run(NIGHT);
+    assert!(
+        matches!(ran.code, Some(0 | 1)),
+        "{:?} {}",
+        ran.code,
+        ran.err
+    );
+    let manifest = sandbox.manifest(NIGHT);
+    let reasons = &manifest["reject_reasons"];
+    for reason in ["time_in_future", "bad_time"] {
+        assert!(reasons[reason].as_u64() > Some(0), "{reason}: {reasons}");
+    }
+    let outputs = sandbox.outputs(NIGHT);
+    let texts = outputs
+        .iter()
+        .filter(|(name, _)| name.starts_with("letters/") && name.ends_with(".txt"));
+    let texts: Vec<String> = texts
+        .map(|(_, b)| String::from_utf8_lossy(b).into_owned())
+        .collect();
+    assert!(
+        texts.iter().any(|t| t.contains("10 maart 2026, 23:59")),
+        "a clock that is wrong by hours"
+    );
+    for text in &texts {
+        assert!(!text.contains(" , "), "{text}");
+        assert!(!text.contains("2027"), "{text}");
+    }
 }
 
 #[test]

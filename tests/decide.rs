@@ -6,6 +6,7 @@ mod model;
 mod policy;
 mod priority;
 mod returned;
+mod superseded;
 mod tokens;
 mod year;
 

@@ -5,6 +5,7 @@ mod mailbox;
 mod night;
 mod phases;
 mod postfix;
+mod resent;
 mod secured;
 mod server;
 

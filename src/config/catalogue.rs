@@ -159,6 +159,7 @@ fn cross_check(
             );
         }
     }
+    refuse_circles(threats, problems);
     let mut seen = BTreeSet::new();
     for (file, trigger) in triggers {
         if !threats.contains_key(&trigger.threat_id) {
@@ -175,5 +176,30 @@ fn cross_check(
                 "the id is used twice",
             ));
         }
+    }
+}
+
+/// In a circle each threat would leave out the other, and nobody would be written to.
+fn refuse_circles(threats: &BTreeMap<String, (String, Threat)>, problems: &mut Vec<Problem>) {
+    for (id, (file, threat)) in threats {
+        let mut reached: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&str> = threat.supersedes.iter().map(String::as_str).collect();
+        while let Some(weaker) = next.pop() {
+            if !reached.insert(weaker) {
+                continue;
+            }
+            let of_weaker = threats.get(weaker).map(|(_, t)| &t.supersedes);
+            next.extend(of_weaker.into_iter().flatten().map(String::as_str));
+        }
+        if !reached.contains(id.as_str()) {
+            continue;
+        }
+        let message = if threat.supersedes.contains(id) {
+            format!("the threat `{id}` supersedes itself")
+        } else {
+            format!("the threat `{id}` supersedes itself by way of another")
+        };
+        let hint = "name only threats that say less than this one";
+        problems.push(Problem::new(file, "supersedes", message).hint(hint));
     }
 }

@@ -53,12 +53,18 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
             }
             continue;
         }
-        let how = match place.gone {
-            Some((_, how)) => how,
+        let before = place.gone.map(|(_, how)| how);
+        let how = match before {
+            // Proven; whatever else comes later does not undo it.
+            Some(Gone::Fixed) => Gone::Fixed,
+            Some(known) => match scans.why(place, tonight.register, &mut assumed) {
+                Gone::NotScanned => known,
+                newer => newer,
+            },
             None => scans.why(place, tonight.register, &mut assumed),
         };
         *found.counts.entry(how).or_insert(0) += 1;
-        if place.gone.is_none() && how != Gone::NotScanned {
+        if how != Gone::NotScanned && before != Some(how) {
             found.gone.push((finding, how));
         }
     }

@@ -12,6 +12,7 @@ pub mod history;
 pub mod priority;
 pub mod rule;
 mod shadow;
+mod superseded;
 mod version;
 mod weigh;
 

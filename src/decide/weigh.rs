@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Input, answers, priority, rule};
+use super::{Input, answers, priority, rule, superseded};
 use crate::model::decision::{Decision, Hit, Outcome, Reason};
 use crate::model::identity::{FindingId, finding_form};
 use crate::model::letter::Fact;
 use crate::model::matches::MatchedBy;
 use crate::model::observation::{Observation, Severity};
+use crate::model::sighting::Gone;
 use crate::model::threat::{Certainty, Spot, Threat, ThreatState, Trigger, Urgency};
 
 /// Decisions in the order of the hits; those that may become a letter carry
@@ -23,7 +24,7 @@ pub(super) fn weigh(input: &Input<'_>) -> Vec<Decision> {
         }
     }
     settle_doubles(&mut decisions);
-    settle_superseded(&mut decisions);
+    superseded::settle(input, &mut decisions);
     decisions
 }
 
@@ -222,10 +223,12 @@ fn reason(
     }
 }
 
-/// Was it gone for the threat's relapse days?
+/// Was it fixed for the threat's relapse days? Not seen, or somebody else's for a while, is not
+/// fixed: then it is the same finding still, with its quiet days.
 fn is_back(input: &Input<'_>, threat: &Threat, finding: FindingId) -> bool {
     let gone = input.history.place(finding).and_then(|p| p.gone);
-    let since = gone.map(|(night, _)| input.night.days_since(night.date()));
+    let fixed = gone.filter(|(_, how)| *how == Gone::Fixed);
+    let since = fixed.map(|(night, _)| input.night.days_since(night.date()));
     let relapse = i32::try_from(threat.relapse_after_days).unwrap_or(i32::MAX);
     since.is_some_and(|days| days > 0 && days >= relapse)
 }
@@ -291,42 +294,6 @@ fn settle_doubles(decisions: &mut [Decision]) {
             } else {
                 Reason::SecondFeed
             };
-        }
-    }
-}
-
-/// A threat that another one of the same company makes superfluous at the same spot is left out.
-fn settle_superseded(decisions: &mut [Decision]) {
-    let spot = |d: &Decision| {
-        (
-            d.company.key.clone(),
-            d.target.clone(),
-            d.threat
-                .as_ref()
-                .and_then(|t| spot(t, &d.hit.observation).port),
-        )
-    };
-    let mut weaker: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for d in decisions
-        .iter()
-        .filter(|d| d.outcome() == Outcome::InLetters)
-    {
-        if let Some(threat) = d.threat.as_ref().filter(|t| !t.supersedes.is_empty()) {
-            weaker
-                .entry(spot(d))
-                .or_default()
-                .extend(threat.supersedes.iter().cloned());
-        }
-    }
-    for d in decisions
-        .iter_mut()
-        .filter(|d| d.outcome() == Outcome::InLetters)
-    {
-        let ids = weaker.get(&spot(d));
-        if let (Some(ids), Some(threat)) = (ids, &d.threat)
-            && ids.contains(&threat.id)
-        {
-            d.reason = Reason::Superseded;
         }
     }
 }

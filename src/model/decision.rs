@@ -61,7 +61,7 @@ reasons! {
     SaidFixed "said_fixed" Suppressed "the company said that it is fixed, and this was seen before that";
     SecondFeed "second_feed" Suppressed "the same finding stands in the letter by another feed";
     SecondRow "second_row" Suppressed "the same finding stands in the letter by a later row of the same feed";
-    Superseded "superseded" Suppressed "another threat of the same letter says more about the same spot";
+    Superseded "superseded" Suppressed "another threat says more about the same spot, in this letter or in one of its quiet days";
     NoContact "no_contact" Held "no usable contact: somebody must find one";
     LetterImpossible "letter_impossible" Held "the letter could not be typeset";
     OverMaxLetters "over_max_letters" Held "over the number of letters that this run may send";
@@ -71,7 +71,7 @@ reasons! {
     Escalation "escalation" InLetters "still open after a letter by e-mail: now by post";
     SeverityUp "severity_up" InLetters "within the quiet days, but more severe than when it was written about";
     NewlyExploited "newly_exploited" InLetters "within the quiet days, but known to be exploited since";
-    Relapse "relapse" InLetters "gone, and back after the relapse days or after the company said that it is fixed";
+    Relapse "relapse" InLetters "fixed, and back after the relapse days, or seen after the company said that it is fixed";
 }
 
 text_enum! {

@@ -437,24 +437,38 @@ impl LedgerView {
     }
 
     /// Attempts that certainly did not arrive, with the last that is known of them: their findings
-    /// are new again.
+    /// are new again. One that never left waits for the next of its night, and ends as that does.
     #[must_use]
     pub fn lost(&self) -> BTreeMap<AttemptKey, ReceiptState> {
         let mut lost = BTreeMap::new();
+        let mut not_sent = BTreeSet::new();
         for receipt in self.receipts() {
+            let key = receipt.key();
+            not_sent.remove(&key);
+            lost.remove(&key);
             match receipt.state {
-                state @ (ReceiptState::Failed | ReceiptState::Bounced | ReceiptState::NotSent) => {
-                    lost.insert(receipt.key(), state);
+                state @ (ReceiptState::Failed | ReceiptState::Bounced) => {
+                    lost.insert(key, state);
                 }
-                _ => {
-                    lost.remove(&receipt.key());
+                ReceiptState::NotSent => {
+                    not_sent.insert(key);
                 }
+                _ => {}
             }
         }
-        if lost.values().any(|state| *state == ReceiptState::NotSent) {
-            // The night itself sends those anew, unless it was given up.
-            let given_up = self.given_up();
-            lost.retain(|key, state| *state != ReceiptState::NotSent || given_up.contains(key));
+        if not_sent.is_empty() {
+            return lost;
+        }
+        // From the last try to the first, so that each finds what became of the next. A night
+        // that was given up makes none.
+        let given_up = self.given_up();
+        for key in not_sent.into_iter().rev() {
+            let (letter, night, attempt) = key;
+            let next = lost.get(&(letter, night, attempt.saturating_add(1)));
+            let is_over = given_up.contains(&key).then_some(&ReceiptState::NotSent);
+            if let Some(state) = next.or(is_over).copied() {
+                lost.insert(key, state);
+            }
         }
         lost
     }

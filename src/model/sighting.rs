@@ -29,7 +29,8 @@ text_enum! {
 pub struct Sightings {
     /// Night.
     pub night: Night,
-    /// Gone since this night, sorted; never `not_scanned`, which says nothing.
+    /// Gone since this night, or gone before and known better since, as where a whole scan follows
+    /// half of one; sorted; never `not_scanned`, which says nothing.
     pub gone: Vec<(FindingId, Gone)>,
     /// Gone before, and seen again, sorted.
     pub back: Vec<FindingId>,

@@ -7,7 +7,7 @@ use super::printed::PRINTER;
 use crate::decide;
 use crate::diag::Failure;
 use crate::model::identity::LetterId;
-use crate::model::ledger_record::{Claim, LedgerView, Receipt, ReceiptState};
+use crate::model::ledger_record::{Claim, LedgerView, PinnedNight, Receipt, ReceiptState, Record};
 
 /// A company with more contacts that all refuse needs a person.
 pub(super) const MAX_ROUNDS: usize = 4;
@@ -38,7 +38,7 @@ pub(super) fn rendered(
         // What a printer spoiled comes back in a later night: this night's lists stand.
         r.night == outputs.pin.night && r.state == ReceiptState::Failed && *r.outbox != *PRINTER
     };
-    for receipt in ledger.receipts().filter(is_refused) {
+    for receipt in before_the_end(ledger, outputs.pin).filter(is_refused) {
         let attempts = refused.entry(receipt.letter_id).or_default();
         attempts.insert(receipt.attempt);
     }
@@ -74,4 +74,22 @@ pub(super) fn rendered(
     }
     let drafts = decide::to_next_contacts(&input, &night.decided.decisions, due);
     outputs.render_again(drafts)
+}
+
+/// The receipts of before the night ended. Its lists and manifest stand since: a letter that a
+/// person found not to be sent, and whose next try was refused, is written by the next night.
+fn before_the_end<'v>(
+    ledger: &'v LedgerView,
+    pin: &'v PinnedNight,
+) -> impl Iterator<Item = &'v Receipt> {
+    let is_end = |record: &Record| {
+        matches!(record, Record::Final(f)
+            if (f.night, f.revision, &f.run_id) == (pin.night, pin.revision, &pin.run_id))
+    };
+    let records = ledger.records.iter().map(|numbered| &numbered.record);
+    let records = records.take_while(move |record| !is_end(record));
+    records.filter_map(|record| match record {
+        Record::Receipt(receipt) => Some(receipt.as_ref()),
+        _ => None,
+    })
 }

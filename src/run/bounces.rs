@@ -92,8 +92,10 @@ fn bounced(claim: &Claim) -> Record {
 
 /// A delivery status notification.
 struct Notice {
-    /// The letters and attempts that it names.
-    names: Vec<(Reference, u32)>,
+    /// The letters and attempts that it names by the envelope id that we gave (RFC 3461).
+    envelopes: Vec<(Reference, u32)>,
+    /// Those that the returned mail names itself.
+    returned: Vec<(Reference, u32)>,
     is_final: bool,
 }
 
@@ -105,38 +107,39 @@ fn notice(mail: &[u8]) -> Option<Notice> {
     let is_final = fields(&status, "action").any(|a| a.eq_ignore_ascii_case("failed"))
         && fields(&status, "status").all(|s| s.starts_with('5'));
     Some(Notice {
-        names: names(&message, &status),
+        envelopes: fields(&status, "original-envelope-id")
+            .filter_map(name)
+            .collect(),
+        returned: returned(&message),
         is_final,
     })
 }
 
 /// What the ledger holds of the letters that a mailbox names.
 struct Known<'v> {
-    /// The first claim of each name, with its place in the ledger.
-    claims: BTreeMap<(&'v Reference, u32), (usize, &'v Claim)>,
+    /// The first claim of every attempt of these letters.
+    claims: BTreeMap<(&'v Reference, u32), &'v Claim>,
     bounced: BTreeSet<AttemptKey>,
+    not_sent: BTreeSet<AttemptKey>,
 }
 
 impl<'v> Known<'v> {
     fn of<'n>(view: &'v LedgerView, notices: impl Iterator<Item = &'n Notice>) -> Self {
-        let named: BTreeSet<(&Reference, u32)> = notices
-            .flat_map(|n| {
-                n.names
-                    .iter()
-                    .map(|(reference, attempt)| (reference, *attempt))
-            })
+        let named: BTreeSet<&Reference> = notices
+            .flat_map(|n| n.envelopes.iter().chain(&n.returned))
+            .map(|(reference, _)| reference)
             .collect();
         let mut claims = BTreeMap::new();
-        for (at, claim) in view.claims().enumerate() {
+        for claim in view.claims().filter(|c| named.contains(&c.reference)) {
             let name = (&claim.reference, claim.attempt);
-            if named.contains(&name) {
-                claims.entry(name).or_insert((at, claim));
-            }
+            claims.entry(name).or_insert(claim);
         }
         let ours = |r: &&Receipt| r.state == ReceiptState::Bounced && *r.outbox == *BY;
+        let not_sent = |r: &&Receipt| r.state == ReceiptState::NotSent;
         Self {
             claims,
             bounced: view.receipts().filter(ours).map(Receipt::key).collect(),
+            not_sent: view.receipts().filter(not_sent).map(Receipt::key).collect(),
         }
     }
 
@@ -145,10 +148,12 @@ impl<'v> Known<'v> {
         let Some(notice) = notice else {
             return (Kind::Other, None);
         };
-        let names = notice.names.iter();
-        let claims =
-            names.filter_map(|(reference, attempt)| self.claims.get(&(reference, *attempt)));
-        let Some((_, claim)) = claims.min_by_key(|(at, _)| *at).copied() else {
+        let claim = |(reference, attempt): &(Reference, u32)| {
+            self.claims.get(&(reference, *attempt)).copied()
+        };
+        let by_envelope = notice.envelopes.iter().find_map(claim);
+        let by_mail = || notice.returned.iter().find_map(claim);
+        let Some(claim) = by_envelope.or_else(|| by_mail().map(|c| self.that_left(c))) else {
             return (Kind::Foreign, None);
         };
         let kind = if !notice.is_final {
@@ -159,6 +164,20 @@ impl<'v> Known<'v> {
             Kind::Bounced
         };
         (kind, Some(claim))
+    }
+
+    /// A letter that a person found not to be sent leaves with the bytes of its first try, whose
+    /// Message-ID names that one: what came back is the try that left.
+    fn that_left(&self, claim: &'v Claim) -> &'v Claim {
+        let mut left = claim;
+        while self.not_sent.contains(&left.key()) {
+            let next = (&left.reference, left.attempt.saturating_add(1));
+            match self.claims.get(&next) {
+                Some(next) if next.attempt > left.attempt => left = next,
+                _ => break,
+            }
+        }
+        left
     }
 }
 
@@ -184,13 +203,10 @@ fn fields<'t>(status: &'t str, field: &'static str) -> impl Iterator<Item = &'t 
     })
 }
 
-/// Letters and attempts that the notification names: by the envelope id that we gave (RFC 3461),
-/// or by the Message-ID of the returned mail. Nothing else is searched: a person may quote a
-/// reference in any text.
-fn names(message: &Message<'_>, status: &str) -> Vec<(Reference, u32)> {
-    let mut found: Vec<(Reference, u32)> = fields(status, "original-envelope-id")
-        .filter_map(|id| name(id, 1))
-        .collect();
+/// Letters and attempts by the Message-ID of the returned mail. Beside this and the envelope id
+/// nothing is searched: a person may quote a reference in any text.
+fn returned(message: &Message<'_>) -> Vec<(Reference, u32)> {
+    let mut found = Vec::new();
     for part in &message.parts {
         let id = match &part.body {
             PartType::Message(returned) => returned.message_id().map(str::to_owned),
@@ -201,7 +217,7 @@ fn names(message: &Message<'_>, status: &str) -> Vec<(Reference, u32)> {
             _ => None,
         };
         let local = id.as_deref().and_then(|id| id.split('@').next());
-        found.extend(local.and_then(|local| name(local, 1)));
+        found.extend(local.and_then(name));
     }
     found
 }
@@ -214,11 +230,11 @@ fn is_headers(part: &mail_parser::MessagePart<'_>) -> bool {
     })
 }
 
-/// `NW-….2`: a reference and an attempt.
-fn name(text: &str, attempt: u32) -> Option<(Reference, u32)> {
+/// `NW-….2`: a reference and an attempt, the first where none is named.
+fn name(text: &str) -> Option<(Reference, u32)> {
     match text.split_once('.') {
         Some((reference, n)) => Some((reference.parse().ok()?, n.parse().ok()?)),
-        None => Some((text.parse().ok()?, attempt)),
+        None => Some((text.parse().ok()?, 1)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `printed`: what the printer reports about a batch, letter by letter.
 //!
 //! A spoiled letter was never posted and a returned one came back: both get a receipt that says
-//! so, and the next night writes their findings again.
+//! so, and the next night that sees their findings writes them again. A letter that is reported as
+//! posted after all gets a receipt that says so, and is not written again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -69,7 +70,8 @@ pub fn report(
     })?;
     let told = rows(&bytes, &shown, &known)?;
     let records = records(ledger.view(), &known, &told);
-    ledger.append(records, &mut |view, records| view.missing(records))?;
+    // Not by equality: `spoiled, posted, spoiled` says the same thing twice, and means it.
+    ledger.append(records, &mut |view, _| self::records(view, &known, &told))?;
     Ok((said(&known, ledger.view()), 0))
 }
 
@@ -169,7 +171,10 @@ fn records(
     let claims = latest(view.claims_of(batch.night), |claim| &claim.reference);
     let mut records: Vec<Record> = new
         .iter()
-        .filter_map(|(reference, state)| receipt(claims.get(reference)?, *state))
+        .filter_map(|(reference, state)| {
+            let before = known.get(reference).copied();
+            receipt(claims.get(reference)?, before, *state)
+        })
         .collect();
     records.insert(
         0,
@@ -182,9 +187,13 @@ fn records(
     records
 }
 
-fn receipt(claim: &Claim, state: PrintState) -> Option<Record> {
+fn receipt(claim: &Claim, before: Option<PrintState>, state: PrintState) -> Option<Record> {
     let state = match state {
-        PrintState::Posted => return None,
+        // The outbox's receipt says so, unless the printer said otherwise since.
+        PrintState::Posted => {
+            before.filter(|b| *b != PrintState::Posted)?;
+            ReceiptState::HandedOver
+        }
         PrintState::Spoiled => ReceiptState::Failed,
         PrintState::Returned => ReceiptState::Bounced,
     };
@@ -205,7 +214,10 @@ fn said(batch: &PrintBatch, view: &LedgerView) -> String {
     let unreported = batch.letters.iter().filter(|r| !reported.contains_key(r));
     let _ = writeln!(text, "  unreported {:>8}", unreported.count());
     if reported.values().any(|s| *s != PrintState::Posted) {
-        text.push_str("the next night writes what was spoiled or returned again\n");
+        text.push_str(
+            "what was spoiled or returned is written again by the next night that sees it still; \
+             what is printed anew from the night's folder is reported as posted then\n",
+        );
     }
     text
 }

@@ -168,14 +168,9 @@ fn stated(view: &LedgerView, ask: &Ask) -> Stated {
             unknown.push(claim.reference.clone());
             continue;
         };
-        let left = states.contains(&ReceiptState::HandedOver);
-        let is_lost = |s: &&ReceiptState| {
-            matches!(
-                s,
-                ReceiptState::Bounced | ReceiptState::Failed | ReceiptState::NotSent
-            )
-        };
-        if left && !states.iter().any(|s| is_lost(&s)) {
+        // The last word counts: a printer may take back that a letter was spoiled.
+        let mut of_delivery = states.iter().filter(|s| **s != ReceiptState::Withdrawn);
+        if of_delivery.next_back() == Some(&ReceiptState::HandedOver) {
             handed_over.push(claim);
         }
     }

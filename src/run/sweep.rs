@@ -8,11 +8,12 @@ use std::sync::Arc;
 use super::progress::Progress;
 use super::read_ahead::{self, read_ahead};
 use super::world::World;
-use crate::diag::{Failure, Reject};
+use crate::diag::{Failure, Reject, RejectReason};
 use crate::model::counts::FeedCounts;
 use crate::model::decision::Hit;
 use crate::model::matches::{Match, Near, RowGroups};
-use crate::model::observation::Observation;
+use crate::model::night::Micros;
+use crate::model::observation::{Observation, column};
 use crate::plan::SnapshotObject;
 use crate::scan::{self, Fetched, Snapshot};
 
@@ -185,6 +186,16 @@ fn take_hits(
     swept.rejects.extend(misfits);
     let mut n_matched = 0;
     for mut observation in observations {
+        if let Some(why) = bad_time(observation.observed_at, world) {
+            swept.rejects.push(Reject {
+                object: identity.object.to_owned(),
+                row: observation.row,
+                column: column::OBSERVED_AT,
+                why,
+                found: String::new(),
+            });
+            continue;
+        }
         classify(&mut observation, world);
         let observation = Arc::new(observation);
         let row = observation.row - identity.first_row;
@@ -199,6 +210,15 @@ fn take_hits(
             .extend(of_row.filter_map(|m| hit(&observation, m, world)));
     }
     Ok(n_matched)
+}
+
+/// A time that no letter can name: after the night, or before every calendar.
+fn bad_time(at: Micros, world: &World) -> Option<RejectReason> {
+    if at >= world.too_late {
+        return Some(RejectReason::TimeInFuture);
+    }
+    let is_readable = jiff::Timestamp::from_microsecond(at).is_ok();
+    (!is_readable).then_some(RejectReason::BadTime)
 }
 
 /// A row that names its type of incident alone belongs to the class that RSIT has for it.

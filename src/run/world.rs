@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::inputs::Inputs;
 use super::load::Loaded;
@@ -19,7 +20,7 @@ use crate::model::company::{Company, CompanyKey, Contact};
 use crate::model::identity::{PartyRef, Secret};
 use crate::model::ledger_record::PinnedObject;
 use crate::model::letter::Fact;
-use crate::model::night::{Night, local_midnight};
+use crate::model::night::{Micros, Night, local_midnight};
 use crate::model::published::Published;
 use crate::plan::{self, Listed};
 use crate::reference::Kind;
@@ -56,6 +57,9 @@ pub struct World {
     pub tables: Vec<(&'static str, u64, u64)>,
     /// What was read, sorted by path.
     pub inputs: Vec<PinnedObject>,
+    /// First moment at which nothing can have been seen: a day after the night's date ends, since
+    /// clocks of senders go wrong by hours.
+    pub too_late: Micros,
 }
 
 impl World {
@@ -171,8 +175,7 @@ pub(super) fn read(loaded: &Loaded, from: Inputs<'_>) -> Result<World, Failure> 
     rejects.extend(assets.rejects);
     rejects.extend(kept_contacts.rejects);
     let lookups = reader.lookups(&job.references)?;
-    let dusk = local_midnight(night.date(), &job.zone)
-        .map_err(|e| Failure::fix_job(format!("night {night} lies outside the calendar: {e}")))?;
+    let dusk = midnight(night, Some(night.date()), &job.zone)?;
     let assets: Vec<Arc<Asset>> = assets.rows.into_iter().map(Arc::new).collect();
     let published =
         contacts::published(&assets, &lookups, dusk, job.references.lookups_max_age_days);
@@ -196,6 +199,7 @@ pub(super) fn read(loaded: &Loaded, from: Inputs<'_>) -> Result<World, Failure> 
         rejects,
         tables,
         inputs,
+        too_late: too_late(night, &job.zone)?,
     })
 }
 
@@ -343,4 +347,14 @@ pub(super) fn listed(place: &Place, prefix: &str) -> Result<Vec<Listed>, Failure
             size: o.size,
         })
         .collect())
+}
+
+fn too_late(night: Night, zone: &TimeZone) -> Result<Micros, Failure> {
+    let tomorrow = night.date().tomorrow();
+    midnight(night, tomorrow.and_then(Date::tomorrow).ok(), zone)
+}
+
+fn midnight(night: Night, date: Option<Date>, zone: &TimeZone) -> Result<Micros, Failure> {
+    let moment = date.and_then(|date| local_midnight(date, zone).ok());
+    moment.ok_or_else(|| Failure::fix_job(format!("night {night} lies outside the calendar")))
 }

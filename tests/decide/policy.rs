@@ -330,6 +330,55 @@ fn an_assumed_scan_covers_from_the_day_before_and_is_named() {
     }
 }
 
+/// What was noted on one night is judged again on the next, until it is proven to be fixed.
+#[test]
+fn what_was_not_seen_is_fixed_once_a_whole_scan_does_not_see_it() {
+    let (house, decided) = written(&[hit(9, 1, "rdp", 3389, &[])]);
+    let (finding, ours) = register(&decided);
+    let claims = house.claims(&decided, "2026-03-10");
+    let nobody = BTreeMap::new();
+    let (half, whole) = (scan("", &[], false), scan("", &[], true));
+    let (half, whole, none) = (vec![half], vec![whole], vec![]);
+    for (before, coverage, register, count, is_new) in [
+        (Gone::NotSeen, &whole, &ours, Gone::Fixed, true),
+        (Gone::NotSeen, &half, &ours, Gone::NotSeen, false),
+        (Gone::NotSeen, &none, &ours, Gone::NotSeen, false),
+        (Gone::NotSeen, &whole, &nobody, Gone::MovedOwner, true),
+        (Gone::MovedOwner, &whole, &nobody, Gone::MovedOwner, false),
+        (Gone::MovedOwner, &whole, &ours, Gone::Fixed, true),
+        (Gone::MovedOwner, &none, &ours, Gone::MovedOwner, false),
+        (Gone::Fixed, &half, &ours, Gone::Fixed, false),
+        (Gone::Fixed, &whole, &nobody, Gone::Fixed, false),
+    ] {
+        let noted = Record::from(Sightings {
+            night: night("2026-03-12"),
+            gone: vec![(finding, before)],
+            back: vec![],
+            counts: BTreeMap::from([(before, 1)]),
+            assumed: vec![],
+        });
+        let records = claims.iter().cloned().chain([noted]);
+        let history = History::of(&LedgerView {
+            last_seq: 1,
+            records: records.map(|record| Numbered { seq: 1, record }).collect(),
+        });
+        let found = sightings(
+            &history,
+            &Tonight {
+                night: night("2026-03-13"),
+                seen: &BTreeSet::new(),
+                waiting: &BTreeSet::new(),
+                coverage,
+                register,
+            },
+        );
+        let name = format!("{before}, then {count}");
+        assert_eq!(found.counts, BTreeMap::from([(count, 1)]), "{name}");
+        let want: &[_] = if is_new { &[(finding, count)] } else { &[] };
+        assert_eq!(found.gone, want, "{name}");
+    }
+}
+
 #[test]
 fn gone_for_the_relapse_days_and_back_is_a_relapse() {
     let row = || hit(9, 1, "rdp", 3389, &[]);
@@ -362,8 +411,18 @@ fn gone_for_the_relapse_days_and_back_is_a_relapse() {
     assert_eq!(after(vec![gone()], "2026-03-25"), "quiet_days");
     assert_eq!(after(vec![gone()], "2026-03-26"), "relapse");
     assert_eq!(after(vec![], "2026-03-26"), "quiet_days");
-    let unseen = change("2026-03-12", Some(Gone::NotSeen));
-    assert_eq!(after(vec![unseen], "2026-03-26"), "relapse");
+    // Half a scan, or another owner, proves nothing fixed: a letter that says so would be untrue.
+    for how in [Gone::NotSeen, Gone::MovedOwner] {
+        let unseen = || change("2026-03-12", Some(how));
+        assert_eq!(after(vec![unseen()], "2026-03-26"), "quiet_days", "{how}");
+        let found = after(vec![unseen()], "2026-05-01");
+        assert_eq!(found, "escalation", "{how}: a reminder");
+        // A whole scan came later: the days begin there.
+        let fixed = || change("2026-03-15", Some(Gone::Fixed));
+        let changes = vec![unseen(), fixed()];
+        assert_eq!(after(changes.clone(), "2026-03-28"), "quiet_days", "{how}");
+        assert_eq!(after(changes, "2026-03-29"), "relapse", "{how}");
+    }
     // Seen in between: the days begin anew.
     let back = || change("2026-03-20", None);
     assert_eq!(after(vec![gone(), back()], "2026-03-26"), "quiet_days");

@@ -41,6 +41,41 @@ fn after(house: &House, state: ReceiptState, outbox: &str) -> LedgerView {
     }
 }
 
+/// What never left waits for the next try of its night: if that is lost, so is the letter.
+#[test]
+fn a_letter_whose_resend_was_lost_too_is_written_again() {
+    use ReceiptState::{Bounced, Failed, HandedOver, NotSent};
+    for (ends, want, attempt) in [
+        (&[NotSent][..], "quiet_days", None),
+        (&[NotSent, HandedOver], "quiet_days", None),
+        (&[NotSent, Failed], "first_warning", Some(3)),
+        (&[NotSent, Bounced], "first_warning", Some(3)),
+        (&[NotSent, NotSent, Failed], "first_warning", Some(4)),
+        (&[NotSent, Failed, HandedOver], "quiet_days", None),
+    ] {
+        let mut house = House::new();
+        let decided = house.decide(&[hit(1, 1, "rdp", 3389, &[])]);
+        let tries = (1..).zip(ends).flat_map(|(attempt, end)| {
+            let claim = Claim {
+                attempt,
+                ..claim_of(&decided.letters[0], "2026-03-10")
+            };
+            let receipt = claim.receipt(*end, "smtp");
+            [Record::from(claim), receipt]
+        });
+        let records = tries.map(|record| Numbered { seq: 1, record }).collect();
+        house.history = History::of(&LedgerView {
+            last_seq: 1,
+            records,
+        });
+        house.night = "2026-03-11".parse().unwrap();
+        let again = house.decide(&[hit(2, 1, "rdp", 3389, &[])]);
+        assert_eq!(reasons(&again), [want], "{ends:?}");
+        let found = again.letters.first().map(|l| l.letter.attempt);
+        assert_eq!(found, attempt, "{ends:?}");
+    }
+}
+
 #[test]
 fn what_was_spoiled_goes_again_and_what_came_back_waits_for_another_address() {
     for (state, moved, want, trail) in [

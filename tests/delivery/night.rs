@@ -24,7 +24,7 @@ pub fn by_smtp(port: u16) -> String {
     )
 }
 
-fn of_night(sandbox: &Sandbox, kind: &str, night: &str) -> Vec<Value> {
+pub fn of_night(sandbox: &Sandbox, kind: &str, night: &str) -> Vec<Value> {
     let records = sandbox.ledger(kind).into_iter();
     records.filter(|r| r["night"] == night).collect()
 }
@@ -134,7 +134,7 @@ fn a_refused_letter_goes_to_the_next_contact() {
 }
 
 /// A notification as mail servers write it (RFC 3464, RFC 6522).
-fn notification(message_id: &str, action: &str, status: &str) -> String {
+pub fn notification(message_id: &str, action: &str, status: &str) -> String {
     format!(
         "From: MAILER-DAEMON@mail.example\r\nTo: bounces@nachtwacht.example\r\nSubject: Undelivered\r\n\
          MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n\

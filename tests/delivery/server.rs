@@ -64,6 +64,8 @@ pub enum Script {
     Poisoned(&'static str, u16),
     /// Breaks at the phase for this mailbox.
     BreaksFor(&'static str, Phase),
+    /// Loses the first mail for this mailbox after the final dot; RCPT gets this answer from then on.
+    LosesFirst(&'static str, &'static str),
     /// Answers MAIL with a code.
     SenderRefused(u16),
     /// Takes nothing before this user has logged in with this password.
@@ -145,8 +147,18 @@ impl Talk {
                 state.reached.is_multiple_of(n)
             }
             Script::BreaksFor(mailbox, at) => at == phase && self.recipient == mailbox,
+            Script::LosesFirst(mailbox, _) => {
+                let is_due = phase == Phase::DotLost && self.recipient == mailbox;
+                let breaks = is_due && !self.has_lost();
+                self.state.lock().unwrap().reached += usize::from(breaks);
+                breaks
+            }
             _ => false,
         }
+    }
+
+    fn has_lost(&self) -> bool {
+        self.state.lock().unwrap().reached > 0
     }
 
     fn take(&self, content: &str) {
@@ -225,6 +237,11 @@ impl Talk {
                     match self.script {
                         Script::Poisoned(mailbox, code) if mailbox == self.recipient => {
                             say(&format!("{code} not this one"))?;
+                        }
+                        Script::LosesFirst(mailbox, answer)
+                            if mailbox == self.recipient && self.has_lost() =>
+                        {
+                            say(answer)?;
                         }
                         _ => say("250 ok")?,
                     }

@@ -126,6 +126,21 @@ fn what_is_spoiled_or_returned_is_written_again_and_what_is_open_is_listed() {
         batches.len() - 1
     );
 
+    // A printer that takes its word back, twice: the letter is in the post, and not written again.
+    let other = batches[1]["batch_id"].as_str().unwrap();
+    let wrong = &references(&batches[1])[0];
+    for state in [
+        "spoiled", "posted", "spoiled", "posted", "returned", "posted",
+    ] {
+        let text = format!("reference,state\n{wrong},{state}\n");
+        let counted = format!("{state:<11}       1");
+        report(&sandbox, other, &text)
+            .ended_with(0)
+            .says(&[&counted]);
+    }
+    let sent = sandbox.call(&["verify", wrong], &[]).ended_with(0).out;
+    assert!(sent.contains("real, sent on 2026-03-09\n"), "{sent}");
+
     // The same night again: nothing new. The next night writes all three again, as attempt 2.
     sandbox.run(FIRST).ended_with(0).says(&["0 new letters"]);
     let findings = |reference: &str| -> Vec<String> {

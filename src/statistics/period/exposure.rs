@@ -389,7 +389,8 @@ impl Follow {
             return;
         };
         if gone.is_some() {
-            if let Some(judged) = self.all_judged {
+            // Where it was gone before, only how is new: it was not open on the nights between.
+            if let Some(judged) = self.all_judged.filter(|_| spell.gone.is_none()) {
                 spell.last_seen = spell.last_seen.max(judged);
             }
             spell.gone_on = night;
