@@ -67,6 +67,11 @@ fn what_a_signature_lets_go_is_what_was_held_whatever_came_since() {
     let key = Key::of(1);
     signers(&sandbox, &[&key]);
     let plan = plan_of(&sandbox.run(FIRST).ended_with(2));
+    // A signature for a plan that this job cannot carry out would be for nothing.
+    sandbox.edit(JOB, "growth = 8 ", "growth = 9 ");
+    let refused = approve(&sandbox, FIRST, &plan, &[]).ended_with(2);
+    refused.says(&["planned with another job", "--revision 1"]);
+    sandbox.edit(JOB, "growth = 9 ", "growth = 8 ");
     another_world(&sandbox);
     let file = signed(&sandbox, FIRST, &plan, &key);
     approve(&sandbox, FIRST, &plan, &["--signed", &file]).ended_with(0);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use crate::model::hold::{Brake, Figures, Pulled};
+use crate::model::hold::{Brake, Figures, ObjectFigures, Pulled};
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::LedgerView;
 use crate::model::night::{Micros, Night};
@@ -36,6 +36,8 @@ pub struct Settings {
     pub min_rows_percent: u64,
     /// And at most this.
     pub max_rows_percent: u64,
+    /// A table of the register has at least this share of its own median of usable rows; 0 for off.
+    pub min_register_percent: u64,
     /// A snapshot's newest row that met an asset is at most this many days older than it.
     pub max_observed_age_days: u64,
     /// Hold where a snapshot is an earlier one under another date.
@@ -71,6 +73,7 @@ impl Default for Settings {
             max_rejected_percent: 10,
             min_rows_percent: 40,
             max_rows_percent: 400,
+            min_register_percent: 80,
             max_observed_age_days: 7,
             hold_repeated: true,
             hold_incomplete: true,
@@ -140,6 +143,8 @@ pub struct Tonight {
     pub left_over: u64,
     /// Snapshots.
     pub snapshots: Vec<SnapshotFacts>,
+    /// Usable rows of the register's tables, by name.
+    pub register: BTreeMap<String, u64>,
     /// Rows read.
     pub read: u64,
     /// Rows rejected.
@@ -150,7 +155,20 @@ pub struct Tonight {
     pub may_begin: bool,
 }
 
+/// What the register's tables are called where snapshots name their feed; no feed has this name.
+pub const REGISTER: &str = "register";
+
 impl Tonight {
+    fn objects(&self) -> impl Iterator<Item = ObjectFigures> {
+        let tables = self.register.iter().map(|(table, rows)| ObjectFigures {
+            feed: REGISTER.to_owned(),
+            report: table.clone(),
+            date: self.night.date(),
+            rows: *rows,
+        });
+        self.snapshots.iter().map(history::object).chain(tables)
+    }
+
     /// What later nights compare with.
     #[must_use]
     pub fn figures(&self, history: &History<'_>) -> Figures {
@@ -173,7 +191,7 @@ impl Tonight {
                 .count()),
             left_over: self.left_over,
             by_threat,
-            objects: self.snapshots.iter().map(history::object).collect(),
+            objects: self.objects().collect(),
         }
     }
 }
@@ -215,6 +233,7 @@ pub fn judge(settings: &Settings, tonight: &Tonight, view: &LedgerView) -> Vec<P
     }
     letters_by_history(settings, &figures, &history, &mut pull);
     rows_by_history(settings, tonight, &history, &mut pull);
+    register_by_history(settings, tonight, &history, &mut pull);
     snapshots(settings, tonight, view, &mut pull);
     clocks(settings, &tonight.clocks, &mut pull);
     first_nights(tonight, &history, &mut pull);
@@ -278,10 +297,28 @@ fn rows_by_history(
         .collect();
     if history.n_nights() >= settings.min_history {
         for (feed, report) in history.on_every_night() {
-            if !came.contains(&(feed, report)) {
+            if feed != REGISTER && !came.contains(&(feed, report)) {
                 let n = len(history.n_nights());
                 pull(Brake::MissingReport, &format!("{feed}/{report}"), n, 0);
             }
+        }
+    }
+}
+
+/// Half a register says of the other half that it moved away: nobody there would be warned, and
+/// what the ledger knows of them would be closed. It changes little from night to night, so one
+/// night says enough.
+fn register_by_history(
+    settings: &Settings,
+    tonight: &Tonight,
+    history: &History<'_>,
+    pull: &mut Pull<'_>,
+) {
+    for (table, rows) in &tonight.register {
+        let usual = history::median(history.rows(REGISTER, table));
+        let least = usual * settings.min_register_percent / 100;
+        if *rows < least {
+            pull(Brake::FewRows, &format!("{REGISTER}/{table}"), *rows, least);
         }
     }
 }

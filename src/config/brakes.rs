@@ -18,6 +18,7 @@ pub(super) fn brakes(section: Option<Section<'_, '_>>) -> Settings {
     s.max_rejected_percent = number("max_rejected_percent", s.max_rejected_percent, percent);
     s.min_rows_percent = number("min_rows_percent", s.min_rows_percent, percent);
     s.max_rows_percent = number("max_rows_percent", s.max_rows_percent, percent);
+    s.min_register_percent = number("min_register_percent", s.min_register_percent, percent);
     s.max_observed_age_days = number(
         "max_observed_age_days",
         s.max_observed_age_days,
@@ -67,6 +68,10 @@ fn check(section: &Section<'_, '_>, s: &Settings) {
             s.max_rows_percent, s.min_rows_percent
         );
         section.problem("max_rows_percent", message);
+    }
+    if s.min_register_percent > 100 {
+        let message = format!("{}% is more than 100%", s.min_register_percent);
+        section.problem("min_register_percent", message);
     }
     if s.approval_hours == 0 {
         section.problem("approval_hours", "expected one hour at least; 72 is usual");

@@ -74,11 +74,12 @@ fn smtp(section: Section<'_, '_>) -> Option<SmtpSettings> {
         section.problem("return_path", message);
     }
     let hello = section.text_or("hello", "localhost");
-    if !hello
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b))
-    {
-        section.problem("hello", format!("`{hello}` is not a host name"));
+    for (key, name) in [("hello", Some(&hello)), ("host", host.as_ref())] {
+        let Some(name) = name else { continue };
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b);
+        if name.is_empty() || !name.bytes().all(is_plain) {
+            section.problem(key, format!("`{name}` is not a host name"));
+        }
     }
     let connections = section.number_or("connections", 4u16, "1 to 64");
     if !(1..=64).contains(&connections) {

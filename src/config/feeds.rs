@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::section::Section;
+use crate::brakes::REGISTER;
 use crate::model::observation::OBSERVATIONS;
 use crate::model::sighting::Assumption;
 use crate::plan::{Band, Contract};
@@ -25,6 +26,12 @@ pub struct Feed {
 pub(super) fn feeds(section: Section<'_, '_>) -> BTreeMap<String, Feed> {
     let mut feeds = BTreeMap::new();
     for (name, feed) in section.named() {
+        if name == REGISTER {
+            section.problem(
+                &name,
+                "this is what the register is called; expected another name",
+            );
+        }
         let max_age_days = feed.number("max_age_days", "a number of days");
         let columns = feed.section_if("columns").map(|c| c.named_texts());
         let contract = contract(&feed, max_age_days.unwrap_or(0));

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::feeds::{Feed, feeds};
 use super::operations::{Operations, operations};
+use super::paths;
 use super::section::{Section, Source};
 use crate::decide::priority::UrgentRule;
 use crate::diag::Problem;
@@ -161,6 +162,9 @@ pub fn job(file: &str, text: &str) -> Result<Job, Vec<Problem>> {
     let source = Source::new(file, text);
     let table = source.parse();
     let job = read(source.root(&table));
+    if let Some(job) = &job {
+        paths::check(&source.root(&table), job);
+    }
     let problems = source.into_problems();
     match job {
         Some(job) if problems.is_empty() => Ok(job),
@@ -176,7 +180,7 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
     let zone = zone(&root);
     let night = root.parsed("night", "today, newest");
     let base = root.text("base");
-    let runs = root.text("runs");
+    let runs = root.text("runs").map(folder);
     let ledger = ledger_settings(&root);
     let retention_days = retention(&root);
     let threats = root.text_or("threats", "threats");
@@ -227,11 +231,20 @@ fn read(root: Section<'_, '_>) -> Option<Job> {
     })
 }
 
+/// Names of objects are put behind it.
+fn folder(path: String) -> String {
+    if path.ends_with('/') {
+        path
+    } else {
+        path + "/"
+    }
+}
+
 fn ledger_settings(root: &Section<'_, '_>) -> Option<ledger::Settings> {
     let defaults = ledger::Settings::default();
     let settings = ledger::Settings {
-        prefix: root.text("ledger")?,
-        copy: root.text_or("ledger_copy", &defaults.copy),
+        prefix: folder(root.text("ledger")?),
+        copy: folder(root.text_or("ledger_copy", &defaults.copy)),
         takeover_secs: root.number_or(
             "takeover_secs",
             defaults.takeover_secs,
@@ -320,6 +333,14 @@ fn registrations(section: Option<Section<'_, '_>>) -> (register::Settings, match
         let bits = "a prefix length in bits";
         register.max_prefix_v4 = section.number_or("max_prefix_v4", register.max_prefix_v4, bits);
         register.max_prefix_v6 = section.number_or("max_prefix_v6", register.max_prefix_v6, bits);
+        for (key, bits, most) in [
+            ("max_prefix_v4", register.max_prefix_v4, 32),
+            ("max_prefix_v6", register.max_prefix_v6, 128),
+        ] {
+            if bits > most {
+                section.problem(key, format!("`{bits}` is more than {most} bits"));
+            }
+        }
         register.accepted_reserved =
             section.parsed_list("accepted_reserved", "prefixes such as 192.0.2.0/24");
         matching.many_owners =

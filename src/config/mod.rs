@@ -9,6 +9,7 @@ mod delivery;
 mod feeds;
 mod job;
 mod operations;
+mod paths;
 mod reason;
 mod section;
 mod statistics;

@@ -93,7 +93,12 @@ impl<'s, 't> Section<'s, 't> {
 
     /// Notes a problem and the next step.
     pub(super) fn problem_with(&self, key: &str, message: impl Into<String>, hint: Option<String>) {
-        let at = self.table.get(key).map_or(self.at, |v| v.span().start);
+        let inner = || {
+            let (outer, inner) = key.split_once('.')?;
+            self.table.get(outer)?.get_ref().as_table()?.get(inner)
+        };
+        let found = self.table.get(key).or_else(inner);
+        let at = found.map_or(self.at, |v| v.span().start);
         self.source
             .push_at(at, &self.full(key), message.into(), hint);
     }

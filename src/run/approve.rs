@@ -50,11 +50,14 @@ pub fn approve(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failur
     let Some(signed) = &ask.signed else {
         let view = Ledger::read_only(&place, &loaded.job.ledger)?;
         let (pin, hold) = held(&view, ask)?;
+        planning::same_job(pin, &loaded)?;
         return show(&loaded, &place, &view, pin, hold, ask, moment);
     };
     let who = Holder::this_process(&moment.run_id);
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
-    let hold = held(ledger.view(), ask)?.1.clone();
+    let (pin, hold) = held(ledger.view(), ask)?;
+    planning::same_job(pin, &loaded)?;
+    let hold = hold.clone();
     let now = moment.now.as_microsecond();
     let approval = checked(&loaded, &hold, signed, now)?;
     let is_new = |view: &LedgerView| view.approvals().all(|a| *a != approval);

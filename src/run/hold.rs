@@ -80,6 +80,7 @@ pub(super) fn tonight(
             .collect(),
         left_over: u64::try_from(over.len()).unwrap_or(u64::MAX),
         snapshots: snapshots(found),
+        register: register(found),
         read: counts.read,
         rejected: counts.rejected,
         clocks: Clocks {
@@ -89,6 +90,13 @@ pub(super) fn tonight(
         },
         may_begin: is_folder && loaded.job.brakes.folder_sends_first_night,
     })
+}
+
+fn register(found: &Gathered) -> BTreeMap<String, u64> {
+    let tables = found.world.tables.iter();
+    tables
+        .map(|(table, read, rejected)| ((*table).to_owned(), read.saturating_sub(*rejected)))
+        .collect()
 }
 
 fn snapshots(found: &Gathered) -> Vec<SnapshotFacts> {

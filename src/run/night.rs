@@ -148,8 +148,16 @@ fn run_here(
     let ended = nights(&house, &mut ledger, ask);
     let summary = ended.as_ref().ok().map(|outcome| &outcome.summary);
     let written = status::write(&loaded, &place, ledger.view(), moment, summary);
-    // What became of the night is told first; a status that cannot be written comes second.
-    ended.and_then(|outcome| written.map(|()| outcome))
+    let mut outcome = ended?;
+    // What became of the night is told first; a status that cannot be written comes second, and
+    // is written by the next run.
+    if let Err(failure) = written {
+        tracing::warn!("the night's status is not written: {failure}");
+        if outcome.exit_code < 2 {
+            outcome.exit_code = 3;
+        }
+    }
+    Ok(outcome)
 }
 
 /// The night that is meant, after those that must end first.

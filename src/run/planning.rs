@@ -131,16 +131,7 @@ fn resume(
     ignored: Vec<String>,
     loaded: &Loaded,
 ) -> Result<Plan, Failure> {
-    if pin.job_sha256 != loaded.job_sha256 {
-        let message = format!(
-            "night {} was planned with another job, threat catalogue or templates",
-            pin.night
-        );
-        return Err(Failure::fix_job(message).hint(format!(
-            "undo the change to resume that plan, or {}",
-            anew(pin)
-        )));
-    }
+    same_job(pin, loaded)?;
     let by_path: BTreeMap<&str, &plan::SnapshotObject> = snapshots
         .iter()
         .map(|s| (s.listed.path.as_str(), s))
@@ -163,6 +154,21 @@ fn resume(
             ignored,
         }),
     }
+}
+
+/// A plan of another job can only be given up, never go on.
+pub(super) fn same_job(pin: &PinnedNight, loaded: &Loaded) -> Result<(), Failure> {
+    if pin.job_sha256 == loaded.job_sha256 {
+        return Ok(());
+    }
+    let message = format!(
+        "night {} was planned with another job, threat catalogue or templates",
+        pin.night
+    );
+    Err(Failure::fix_job(message).hint(format!(
+        "undo the change to resume that plan, or {}",
+        anew(pin)
+    )))
 }
 
 /// How to get past a plan that can never go on.

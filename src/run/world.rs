@@ -101,7 +101,7 @@ impl World {
 /// # Errors
 /// `FixData` naming the object that is missing or broken; `TryLater` where the store is not there.
 pub(super) fn read(loaded: &Loaded, from: Inputs<'_>) -> Result<World, Failure> {
-    let night = from.night;
+    let (night, place) = (from.night, from.place);
     let mut reader = Reader {
         from,
         inputs: Vec::new(),
@@ -160,6 +160,18 @@ pub(super) fn read(loaded: &Loaded, from: Inputs<'_>) -> Result<World, Failure> 
     let batches = reader.table(&job.inputs.contacts)?;
     let kept_contacts = register::contacts(&batches, &job.inputs.contacts, &keys)?;
 
+    for (table, read) in [
+        (&job.inputs.companies, companies.read),
+        (&job.inputs.assets, assets.read),
+    ] {
+        if read == 0 {
+            return Err(
+                Failure::fix_data("the table is empty; expected one row at least")
+                    .at(place.display(table), "")
+                    .hint("deliver the whole register again"),
+            );
+        }
+    }
     let index = Index::build(&assets.rows, &shared, &prefixes, &job.matching);
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let tables = vec![

@@ -17,6 +17,7 @@ pub(super) fn of(error: &Error, shown: &str) -> Failure {
             .hint("deliver it, or mend the path in the job"),
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => refused(shown),
         other if other.to_string().contains("NoSuchBucket") => no_bucket(shown),
+        other if let Some(e) = io_error(other).filter(|e| is_ours(e.kind())) => of_io(e, shown),
         // Without credentials of its own the client looks for a cloud's metadata service.
         other if says_refused(&other.to_string()) => refused(shown),
         other => Failure::try_later(format!(
@@ -32,11 +33,41 @@ pub(super) fn of(error: &Error, shown: &str) -> Failure {
 pub(super) fn of_io(error: &io::Error, shown: &str) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => Failure::fix_data("the file is not there").at(shown, ""),
-        io::ErrorKind::PermissionDenied => refused(shown),
+        io::ErrorKind::PermissionDenied => Failure::fix_data("the system refuses access")
+            .at(shown, "")
+            .hint("check who owns the folder and what it allows: read inputs, create under `runs` and `ledger`"),
+        kind if is_ours(kind) => Failure::fix_data(format!("the path cannot be used: {error}"))
+            .at(shown, "")
+            .hint("check `base` and the paths of the job"),
         _ => Failure::try_later(format!("the file cannot be written: {error}"))
             .at(shown, "")
             .hint("check the disk's space and health, then run the same command again"),
     }
+}
+
+/// The system's own error below a store's.
+fn io_error(error: &Error) -> Option<&io::Error> {
+    let mut at: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = at {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return Some(io);
+        }
+        at = error.source();
+    }
+    None
+}
+
+/// Another run finds the same: a person must act.
+const fn is_ours(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::PermissionDenied
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidFilename
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::InvalidInput
+    )
 }
 
 fn no_bucket(shown: &str) -> Failure {

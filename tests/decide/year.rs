@@ -136,6 +136,7 @@ impl Year {
                     is_complete: true,
                 })
                 .collect(),
+            register: BTreeMap::new(),
             read: n_rows,
             rejected: 0,
             clocks: Clocks {
