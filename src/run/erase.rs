@@ -23,11 +23,12 @@ use crate::store::Place;
 
 /// What stays of a run: sums, hashes, statistics, and the releases and salted references that
 /// name nobody. The rest of its folder holds persons.
-const STAYS: [&str; 9] = [
+const STAYS: [&str; 10] = [
     "manifest.planned.json",
     "manifest.json",
     "letters.plan.json",
     "correction.json",
+    "inputs.json",
     "statistics",
     "held/manifest.json",
     "held/statistics",

@@ -136,6 +136,34 @@ pub(super) fn keep(place: &Place, pin: &PinnedNight, folder: &str) -> Result<(),
     Ok(())
 }
 
+/// What a correction read, in a file beside its letters: the ledger pins no inputs of it.
+const LIST: &str = "inputs.json";
+
+/// What a correction read that began; `None` where it did not.
+pub(super) fn pinned(place: &Place, folder: &str) -> Result<Option<Vec<PinnedObject>>, Failure> {
+    let path = format!("{folder}{LIST}");
+    let Some(bytes) = place.get_if(&path)? else {
+        return Ok(None);
+    };
+    let read: Result<Vec<(String, u64, String)>, _> = serde_json::from_slice(&bytes);
+    let read = read.map_err(|e| {
+        Failure::fix_data(format!("the list of inputs is not readable: {e}"))
+            .at(place.display(&path), "")
+            .hint("put it back from a backup")
+    })?;
+    let object = |(path, size, sha256)| PinnedObject { path, size, sha256 };
+    Ok(Some(read.into_iter().map(object).collect()))
+}
+
+/// Keeps what a correction read, and its list last.
+pub(super) fn pin(place: &Place, pin: &PinnedNight, folder: &str) -> Result<(), Failure> {
+    keep(place, pin, folder)?;
+    let list = pin.inputs.iter().map(|o| (&o.path, o.size, &o.sha256));
+    let list = serde_json::to_vec(&list.collect::<Vec<_>>())
+        .map_err(|e| Failure::our_bug(format!("writing a list of inputs: {e}")))?;
+    place.create_same(&format!("{folder}{LIST}"), &list)
+}
+
 /// Takes the copies away: the night ended, or was given up.
 pub(super) fn forget(place: &Place, folder: &str) -> Result<(), Failure> {
     for copy in place.list(&format!("{folder}{COPIES}"))? {

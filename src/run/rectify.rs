@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::inputs::Inputs;
+use super::inputs::{self, Inputs};
 use super::load::{Call, Loaded, fix_job, load};
 use super::outputs::{Again, Outputs};
 use super::progress::Progress;
@@ -400,8 +400,10 @@ impl House<'_> {
         said: &mut Said,
     ) -> Result<(), Failure> {
         let (loaded, place) = (self.loaded, self.place);
-        let world = world::read(loaded, Inputs::now(place, pin.dated))?;
-        let night = PinnedNight {
+        let folder = format!("{}{}/{}/", loaded.job.runs, pin.night, round.name);
+        let pinned = inputs::pinned(place, &folder)?;
+        let is_pinned = pinned.is_some();
+        let mut night = PinnedNight {
             night: pin.dated,
             revision: 0,
             run_id: round.name.clone(),
@@ -409,14 +411,26 @@ impl House<'_> {
             job_sha256: loaded.job_sha256.clone(),
             max_letters: None,
             snapshots: Vec::new(),
-            inputs: Vec::new(),
+            inputs: pinned.unwrap_or_default(),
         };
+        let then = is_pinned.then_some(&night);
+        let world = world::read(loaded, Inputs::of_plan(place, pin.dated, then, &folder))?;
+        if !is_pinned {
+            night.inputs.clone_from(&world.inputs);
+            inputs::pin(place, &night, &folder)?;
+        } else if world.inputs != night.inputs {
+            return Err(
+                Failure::fix_data("the register changed since this correction began")
+                    .at(place.display(&folder), "")
+                    .hint("put the old tables back, then run the same command again"),
+            );
+        }
         let outputs = Outputs {
             loaded,
             place,
             pin: &night,
             moment: self.moment,
-            folder: format!("{}{}/{}/", loaded.job.runs, pin.night, round.name),
+            folder,
             erased: ledger.view().erased().cloned().collect(),
         };
         place.remove_unfinished(&outputs.folder)?;
@@ -432,7 +446,8 @@ impl House<'_> {
         said.handed = hand_over::claims_to(outbox.as_ref(), claims, &ready, ledger, self.progress)?;
         said.n_corrected = letters.len();
         said.folder = place.display(&outputs.folder);
-        finish(&outputs, pin, &letters, &old, ledger)
+        finish(&outputs, pin, &letters, &old, ledger)?;
+        inputs::forget(place, &outputs.folder)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one round, told once")]

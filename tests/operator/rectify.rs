@@ -312,9 +312,13 @@ fn a_correction_that_was_killed_goes_on_and_a_letter_that_comes_to_light_gets_on
     for reference in first {
         settle(reference, "handed-over");
     }
+    let register = sandbox.path("data-samples/register/companies.parquet");
+    let delivered = fs::read(&register).unwrap();
     for point in ["claimed", "handed_over", "receipts"] {
         let killed = rectify(&sandbox, &threat, &[("NACHTWACHT_CRASH_AT", point)]);
         assert_eq!(killed.signal, Some(9), "{point}: {}", killed.err);
+        // It goes on with the register that it read.
+        fs::write(&register, b"delivered anew").unwrap();
     }
     // One is still unknown: said, and exit code 1.
     rectify(&sandbox, &threat, &[])
@@ -322,6 +326,12 @@ fn a_correction_that_was_killed_goes_on_and_a_letter_that_comes_to_light_gets_on
         .says(&[last, "nobody knows whether these left"]);
     let (_, corrections) = claims(&sandbox);
     assert_eq!(corrections.len(), first.len());
+    assert!(
+        !folder(&sandbox, 1)
+            .keys()
+            .any(|name| name.starts_with("inputs/"))
+    );
+    fs::write(&register, delivered).unwrap();
     settle(last, "handed-over");
     rectify(&sandbox, &threat, &[])
         .ended_with(0)
