@@ -30,6 +30,10 @@ pub trait ClaimStore: Send + Sync {
     fn modified(&self, name: &str) -> Result<Option<Micros>, Failure>;
     /// A name for messages.
     fn display(&self, name: &str) -> String;
+    /// How many objects are best written at once.
+    fn at_once(&self) -> usize {
+        1
+    }
 }
 
 /// Writes an object where none is, and gives what stands there now: these bytes, or what another
@@ -71,6 +75,10 @@ impl InPlace {
 }
 
 impl ClaimStore for InPlace {
+    fn at_once(&self) -> usize {
+        self.place.at_once()
+    }
+
     fn create(&self, name: &str, bytes: &[u8]) -> Result<Created, Failure> {
         self.place.create(&self.full(name), bytes)
     }

@@ -306,6 +306,12 @@ impl Ledger {
         })
     }
 
+    /// How many objects are best written at once.
+    #[must_use]
+    pub fn at_once(&self) -> usize {
+        self.store.at_once()
+    }
+
     /// Keeps which company a keyed hash means: one erasable object a company, written once.
     ///
     /// # Errors

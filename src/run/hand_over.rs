@@ -39,8 +39,6 @@ const CLAIMS_AN_OBJECT: usize = 500;
 /// Receipts that share one: fewer, since a receipt should be at most a second late.
 const RECEIPTS_AN_OBJECT: usize = 50;
 
-type ClaimKey = (LetterId, u32);
-
 /// What a letter needs to leave.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready<'a> {
@@ -192,13 +190,13 @@ fn few_to(
 /// The attempt that is due: one more where a person found that the last one never left.
 fn at_attempt(view: &LedgerView, mut claims: Vec<Claim>) -> Vec<Claim> {
     let night = claims.first().map(|c| c.night);
-    let not_sent: BTreeSet<ClaimKey> = view
+    let not_sent: BTreeSet<AttemptKey> = view
         .receipts()
         .filter(|r| Some(r.night) == night && r.state == ReceiptState::NotSent)
-        .map(|r| (r.letter_id, r.attempt))
+        .map(Receipt::key)
         .collect();
     for claim in &mut claims {
-        while not_sent.contains(&(claim.letter_id, claim.attempt)) {
+        while not_sent.contains(&claim.key()) {
             claim.attempt += 1;
         }
     }
@@ -212,17 +210,19 @@ fn put_parties(
     ledger: &Ledger,
     first: u64,
 ) -> Result<(), Failure> {
-    let claimed = of_night(&ledger.view().since(first), chunk);
-    let new = chunk
+    let claimed = claimed(&ledger.view().since(first), chunk);
+    let new: Vec<&Claim> = chunk
         .iter()
-        .filter(|c| !claimed.contains(&(c.letter_id, c.attempt)));
-    for claim in new {
+        .filter(|c| !claimed.contains(&c.key()))
+        .collect();
+    let written = in_lanes(&new, ledger.at_once(), |claim| {
         if let Some(ready) = letters.get(&claim.letter_id) {
             ledger.put_party(claim.party_ref, ready.company)?;
             crash::point("party_written");
         }
-    }
-    Ok(())
+        Ok(())
+    });
+    written.into_iter().collect()
 }
 
 /// The claims of the chunk that are ours and have no receipt; those that are missing are made.
@@ -244,16 +244,9 @@ fn claim_all<'c>(
         handed.dropped += u64::try_from(n_missing - n_made).unwrap_or(0);
     }
     let view = ledger.view().since(first);
-    let claimed: BTreeSet<ClaimKey> = of_night(&view, chunk);
-    let settled: BTreeSet<ClaimKey> = view
-        .receipts()
-        .filter(|r| chunk.first().is_some_and(|c| c.night == r.night))
-        .map(|r| (r.letter_id, r.attempt))
-        .collect();
-    let is_open = |c: &&Claim| {
-        let key = (c.letter_id, c.attempt);
-        claimed.contains(&key) && !settled.contains(&key)
-    };
+    let claimed = claimed(&view, chunk);
+    let settled = told(&view, &claimed);
+    let is_open = |c: &&Claim| claimed.contains(&c.key()) && !settled.contains(&c.key());
     let mut open: Vec<&Claim> = chunk.iter().filter(is_open).collect();
     // An outbox takes those of its channel side by side.
     open.sort_by_key(|c| c.channel);
@@ -271,12 +264,11 @@ fn told(view: &LedgerView, of: &BTreeSet<AttemptKey>) -> BTreeSet<AttemptKey> {
     receipts.filter(|key| of.contains(key)).collect()
 }
 
-fn of_night(view: &LedgerView, chunk: &[Claim]) -> BTreeSet<ClaimKey> {
-    let night = chunk.first().map(|c| c.night);
-    view.claims()
-        .filter(|c| Some(c.night) == night)
-        .map(|c| (c.letter_id, c.attempt))
-        .collect()
+/// Those of the chunk's attempts that stand in the ledger.
+fn claimed(view: &LedgerView, chunk: &[Claim]) -> BTreeSet<AttemptKey> {
+    let of: BTreeSet<AttemptKey> = chunk.iter().map(Claim::key).collect();
+    let claims = view.claims().map(Claim::key);
+    claims.filter(|key| of.contains(key)).collect()
 }
 
 /// Leaves out claims that stand in the ledger, and those with a finding that stands in another
