@@ -257,6 +257,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let answer = run::adhoc::store(&run::adhoc::Store {
                 assets,
                 public_suffixes,
+                out: out.clone(),
             })?;
             write_out(Some(&out), &answer.bytes)?;
             eprint!("{}", answer.said);
