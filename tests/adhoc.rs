@@ -350,3 +350,14 @@ fn as_numbers_without_a_table_are_counted() {
         );
     }
 }
+
+#[test]
+fn the_name_of_a_file_moves_no_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "a\u{1b}[31m\u{202e}.csv";
+    let ask = ["match", "--assets", name, "--observations", name];
+    let ran = nachtwacht(&ask, &folder);
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(2), "{said:?}");
+    assert!(said.contains("a\u{fffd}[31m\u{fffd}.csv"), "{said:?}");
+}
