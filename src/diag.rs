@@ -15,6 +15,18 @@ pub fn plain(text: &str, most: usize) -> String {
     text.chars().take(most).map(shown).collect()
 }
 
+/// Text of any length, lines and tabs kept, without what moves a terminal's cursor or turns the
+/// direction of text: names of files, replies of servers and values of rows are foreign.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let is_unsafe = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(u32::from(c), 0x61C | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF)
+    };
+    let shown = |c| if is_unsafe(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
 /// Who must act. The kind alone decides the exit code (DECISIONS, section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -78,14 +90,15 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.file.is_empty(), self.key.is_empty()) {
-            (true, true) => write!(f, "{}", self.message)?,
-            (true, false) => write!(f, "{}: {}", self.key, self.message)?,
-            (false, true) => write!(f, "{}: {}", self.file, self.message)?,
-            (false, false) => write!(f, "{}: {}: {}", self.file, self.key, self.message)?,
+        // The one place through which every failure reaches a terminal or a log.
+        for part in [&self.file, &self.key] {
+            if !part.is_empty() {
+                write!(f, "{}: ", printable(part))?;
+            }
         }
+        write!(f, "{}", printable(&self.message))?;
         if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", printable(hint))?;
         }
         Ok(())
     }
@@ -267,5 +280,21 @@ reject_reasons! {
 impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_failure_moves_the_cursor_or_turns_the_text() {
+        let failure = Failure::try_later("550 \u{1b}[2Jno\u{9b}31m \u{202e}txt.exe\r\nsecond line")
+            .at("a\u{1b}]0;x\u{7}b", "k\u{200b}")
+            .hint("say \u{2066}so");
+        assert_eq!(
+            failure.to_string(),
+            "a\u{fffd}]0;x\u{fffd}b: k\u{fffd}: 550 \u{fffd}[2Jno\u{fffd}31m \u{fffd}txt.exe\u{fffd}\nsecond line\n  hint: say \u{fffd}so"
+        );
     }
 }

@@ -249,3 +249,115 @@ fn a_stored_index_that_was_changed_is_refused_by_row() {
         );
     }
 }
+
+#[test]
+fn an_output_that_is_an_input_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&folder, "ip\n9.9.9.9\n", "out.csv");
+    std::os::unix::fs::symlink(
+        folder.path().join("list.csv"),
+        folder.path().join("other.csv"),
+    )
+    .unwrap();
+    let ask = [
+        "match",
+        "--assets",
+        "assets.csv",
+        "--observations",
+        "list.csv",
+    ];
+    for out in ["list.csv", "./assets.csv", "other.csv"] {
+        let ran = nachtwacht(&[&ask[..], &["--out", out]].concat(), &folder);
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(2), "{out}: {said}");
+        assert!(said.contains("one of the inputs"), "{said}");
+    }
+    let build = [
+        "index",
+        "build",
+        "--assets",
+        "assets.csv",
+        "--out",
+        "assets.csv",
+    ];
+    assert_eq!(nachtwacht(&build, &folder).status.code(), Some(2));
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("assets.csv"), ASSETS);
+    assert_eq!(read("list.csv"), "ip\n9.9.9.9\n");
+}
+
+#[test]
+fn a_list_that_would_be_misread_is_refused_or_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for (list, code, says) in [
+        (
+            "ip,note\n9.9.9.9,\"x\n9.9.1.1,y\n",
+            2,
+            "a quote opens in line 2 and never closes",
+        ),
+        (
+            "ip,note,ip\n9.9.9.9,x,9.9.1.1\n",
+            2,
+            "two columns are called `ip`",
+        ),
+        (
+            "ip,note,note\n9.9.9.9,\"x\n9.9.1.1,y\n8.8.8.8,z\",\n",
+            0,
+            "1 rows of ",
+        ),
+        ("ip\n9.9.9.9\n", 0, "1 rows read"),
+    ] {
+        let ran = run(&folder, list, "out.csv");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(code), "{list}: {said}");
+        assert!(said.contains(says), "{list}: {said}");
+        assert_eq!(
+            said.contains("several lines"),
+            says == "1 rows of ",
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn as_numbers_without_a_table_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let assets = "company_key,kind,value\nkvk:00000001,asn,64496\nkvk:00000002,asn,3333\nkvk:00000003,ip,9.9.9.9\n";
+    fs::write(path("as.csv"), assets).unwrap();
+    fs::write(
+        path("prefixes.csv"),
+        "start,end,asn\n9.9.9.0,9.9.9.255,3333\n",
+    )
+    .unwrap();
+    let said = |list: &str, more: &[&str]| {
+        fs::write(path("seen.csv"), list).unwrap();
+        let ask = ["match", "--assets", "as.csv", "--observations", "seen.csv"];
+        let ran = nachtwacht(&[&ask[..], more].concat(), &folder);
+        String::from_utf8_lossy(&ran.stderr).into_owned()
+    };
+    let warned = "assets of kind asn can match nothing";
+    let alone = said("ip\n9.9.9.9\n", &[]);
+    assert!(alone.contains(warned), "{alone}");
+    for (list, more) in [
+        ("ip\n9.9.9.9\n", &["--prefix-asn", "prefixes.csv"][..]),
+        ("ip,asn\n9.9.9.9,3333\n", &[]),
+    ] {
+        let said = said(list, more);
+        assert!(
+            said.contains("1 rows read") && !said.contains(warned),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_name_of_a_file_moves_no_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "a\u{1b}[31m\u{202e}.csv";
+    let ask = ["match", "--assets", name, "--observations", name];
+    let ran = nachtwacht(&ask, &folder);
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(2), "{said:?}");
+    assert!(said.contains("a\u{fffd}[31m\u{fffd}.csv"), "{said:?}");
+}

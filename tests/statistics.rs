@@ -426,6 +426,36 @@ fn reminders_tries_and_corrections_stand_apart() {
     );
 }
 
+/// The next try of a letter has another id where not all of its findings are seen again.
+#[test]
+fn a_try_with_fewer_findings_is_no_new_notification_and_one_with_news_is() {
+    let first = one(1, 5, vec![(0, 0, 0, 0), (1, 1, 0, 0)]);
+    let again = |days_ago, items| Sketch {
+        attempt: 2,
+        days_ago,
+        ..one(1, 0, items)
+    };
+    let counted = |sketches: &[Sketch]| {
+        let (ledger, _) = history(sketches);
+        let counts = total(&count(&ledger, &[]), PeriodKind::Month);
+        (counts.letters, counts.first_warnings, counts.attempts)
+    };
+    let fewer = again(4, vec![(0, 0, 0, 0)]);
+    assert_eq!(counted(&[first.clone(), fewer.clone()]), (1, 2, 1));
+    // Nothing was handed over before.
+    let refused = Sketch {
+        handed_over: false,
+        ..first.clone()
+    };
+    assert_eq!(counted(&[refused, fewer]), (1, 1, 0));
+    // Something new in it; another occasion.
+    for news in [(0, 2, 0, 0), (2, 0, 0, 0)] {
+        let more = again(4, vec![(0, 0, 0, 0), news]);
+        let (letters, _, attempts) = counted(&[first.clone(), more]);
+        assert_eq!((letters, attempts), (2, 0), "{news:?}");
+    }
+}
+
 #[test]
 fn every_output_says_that_it_is_internal() {
     let (ledger, _) = history(&[one(0, 0, vec![(0, 0, 0, 0)]), one(1, 0, vec![(2, 1, 0, 1)])]);

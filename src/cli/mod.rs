@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::diag::{Failure, Kind};
+use crate::diag::{Failure, Kind, printable};
 use crate::ledger::crash;
 use crate::report::summary::{self, grouped};
 use crate::run::{self, Moment, load::Call, night};
@@ -156,7 +156,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
         Command::Match(ask) => {
             let answer = run::adhoc::adhoc(&ask.ask(moment.now))?;
             write_out(ask.out.as_deref(), &answer.bytes)?;
-            eprint!("{}", answer.said);
+            eprint!("{}", printable(&answer.said));
             Ok(0)
         }
         Command::Verify(ask) => {
@@ -176,7 +176,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let (job, ask) = ask.into_parts();
             let answer = run::unconfirmed::unconfirmed(&call(job), &ask, &moment)?;
             say(&answer.list)?;
-            eprint!("{}", answer.said);
+            eprint!("{}", printable(&answer.said));
             Ok(0)
         }
         Command::Reference(reference::ReferenceCommand::Import(ask)) => {
@@ -257,9 +257,10 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let answer = run::adhoc::store(&run::adhoc::Store {
                 assets,
                 public_suffixes,
+                out: out.clone(),
             })?;
             write_out(Some(&out), &answer.bytes)?;
-            eprint!("{}", answer.said);
+            eprint!("{}", printable(&answer.said));
             Ok(0)
         }
         Command::Statistics(ask) => {
@@ -321,6 +322,11 @@ fn write_out(path: Option<&std::path::Path>, bytes: &[u8]) -> Result<(), Failure
     use std::io::Write as _;
     let written = match path {
         Some(path) => std::fs::write(path, bytes),
+        // A pipe gets the bytes as they are; a terminal nothing that moves its cursor.
+        None if std::io::stdout().is_terminal() => {
+            let text = printable(&String::from_utf8_lossy(bytes));
+            std::io::stdout().write_all(text.as_bytes())
+        }
         None => std::io::stdout().write_all(bytes),
     };
     // Whoever reads our output may have seen enough: `nachtwacht plan | head`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::content::{Content, Frame, RowText, SectionText, Voice, frame};
 use super::look::Look;
-use super::visible::{Limit, host, value, visible};
+use super::visible::{host, name, value};
 use super::{Mark, RenderError, Rendered, forms};
 use crate::model::asset::{Asset, AssetKind, AssetValue};
 use crate::model::company::{Channel, Company, Contact};
@@ -47,7 +47,7 @@ fn content(ask: &Confirmation<'_>, look: &Look) -> Content {
     };
     let voice = look.voice(language);
     let contact = of.contact(look.sender());
-    let company = visible(&ask.company.name, Limit::Line);
+    let company = name(&ask.company.name);
     let mut content = frame(&of, look, Mark::None);
     content.words = Arc::new(voice.words().words.with(&HEADERS));
     content.subject = voice.say("subject_confirm", &[]);

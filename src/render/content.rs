@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::look::Look;
-use super::visible::{Limit, host, value, visible};
+use super::visible::{Limit, host, name, value, visible, words_apart};
 use super::words::{Glossary, Words};
 use super::{Mark, annex, correction, owner};
 use crate::model::company::{Company, Language};
@@ -48,6 +48,9 @@ impl Content {
     pub(super) fn context(&self) -> Result<tera::Context, tera::Error> {
         let mut context = tera::Context::from_serialize(self)?;
         context.insert_value("words", self.words.value.clone());
+        // On paper the address stands as it was registered; a screen would make links of it.
+        let address: Vec<String> = self.address.iter().map(|line| words_apart(line)).collect();
+        context.insert("address", &address);
         Ok(context)
     }
 
@@ -323,7 +326,7 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     } else {
         voice.say("spot_many", &[("count", &count)])
     };
-    let company = visible(&letter.company.name, Limit::Line);
+    let company = name(&letter.company.name);
     let is_bulk = annex::is_bulk(letter);
     let opening = match (is_bulk, letter.sections.len()) {
         (true, _) => "intro_owner",

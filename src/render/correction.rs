@@ -2,11 +2,11 @@
 
 use super::content::{SectionText, Voice};
 use super::owner;
-use super::visible::{Limit, visible};
+use super::visible::name;
 use crate::model::letter::{Letter, LetterSection, TakenBack};
 
 pub(super) fn intro(letter: &Letter, back: &TakenBack, voice: &Voice<'_>) -> Vec<String> {
-    let company = visible(&letter.company.name, Limit::Line);
+    let company = name(&letter.company.name);
     let date = voice.words().date(back.night.date());
     let old = back.reference.as_str();
     let values = [

@@ -33,27 +33,41 @@ pub(super) fn visible(text: &str, limit: Limit) -> String {
 /// A hostile host name: visible, and with `[.]` for dots, so that no mail program makes a link
 /// of it.
 pub(super) fn host(text: &str) -> String {
-    visible(text, Limit::Field)
-        .replace('.', "[.]")
+    apart(&visible(text, Limit::Field))
+}
+
+fn apart(shown: &str) -> String {
+    shown
+        .replace(DOTS, "[.]")
         .replace("://", "[:]//")
         .replace('@', "[@]")
 }
 
+/// A dot, and what browsers take for one (UTS 46).
+const DOTS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
+
 /// A hostile value that is not a host name: dots stay, but what a mail program would take for a
 /// link is taken apart.
 pub(super) fn value(text: &str) -> String {
-    let shown = visible(text, Limit::Field);
-    let is_linkish = |word: &str| {
-        word.contains("://")
-            || word.contains('@')
-            || word.to_lowercase().contains("www.")
-            || looks_like_host(word)
-    };
+    unlinked(text, Limit::Field)
+}
+
+/// The same of the name of a company, which whoever registered it chose.
+pub(super) fn name(text: &str) -> String {
+    unlinked(text, Limit::Line)
+}
+
+fn unlinked(text: &str, limit: Limit) -> String {
+    words_apart(&visible(text, limit))
+}
+
+/// The same of text that is visible already; blanks stay as they are.
+pub(super) fn words_apart(shown: &str) -> String {
     shown
         .split(' ')
         .map(|word| {
             if is_linkish(word) {
-                host(word)
+                apart(word)
             } else {
                 word.to_owned()
             }
@@ -62,11 +76,28 @@ pub(super) fn value(text: &str) -> String {
         .join(" ")
 }
 
-/// `a.example` or `a.example/x`: letters after the last dot of the first part.
-fn looks_like_host(word: &str) -> bool {
-    let first = word.split(['/', ':', '?']).next().unwrap_or_default();
-    first.rsplit_once('.').is_some_and(|(before, last)| {
-        !before.is_empty() && last.chars().count() >= 2 && last.chars().all(char::is_alphabetic)
+/// Has it a scheme, a mailbox, or anything between its punctuation that looks like a host?
+fn is_linkish(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    let has = |part: &&str| lower.contains(part);
+    ["://", "@", "www.", "http:", "https:", "ftp:", "mailto:"]
+        .iter()
+        .any(has)
+        || lower.split(ends_a_host).any(looks_like_host)
+}
+
+/// Programs that make links take a host out of what stands around it: `(a.example),`.
+fn ends_a_host(c: char) -> bool {
+    !(c.is_alphanumeric() || DOTS.contains(&c) || c == '-' || c == '_')
+}
+
+/// `a.example`: letters after the last dot, or a top-level domain in ASCII form.
+fn looks_like_host(part: &str) -> bool {
+    let is_edge = |c: char| DOTS.contains(&c) || c == '-' || c == '_';
+    let part = part.trim_matches(is_edge);
+    part.rsplit_once(DOTS).is_some_and(|(before, last)| {
+        let is_word = last.chars().count() >= 2 && last.chars().all(char::is_alphabetic);
+        !before.is_empty() && (is_word || last.starts_with("xn--"))
     })
 }
 
@@ -115,5 +146,40 @@ mod tests {
         );
         assert_eq!(value("15.2.1118.7"), "15.2.1118.7");
         assert_eq!(value("a@evil.example"), "a[@]evil[.]example");
+        for (text, want) in [
+            ("(evil.example)", "(evil[.]example)"),
+            ("evil.example,", "evil[.]example,"),
+            ("evil.example.", "evil[.]example[.]"),
+            ("\"evil.example\"", "\"evil[.]example\""),
+            (
+                "\u{201e}evil.example\u{201d};",
+                "\u{201e}evil[.]example\u{201d};",
+            ),
+            ("http:evil.example", "http:evil[.]example"),
+            ("https:/192.0.2.1", "https:/192[.]0[.]2[.]1"),
+            ("x=evil.example:8080/a.b", "x=evil[.]example:8080/a[.]b"),
+            ("a|evil.xn--p1ai|b", "a|evil[.]xn--p1ai|b"),
+            ("evil\u{3002}example", "evil[.]example"),
+            ("15.2.1118.7,", "15.2.1118.7,"),
+            ("(1.18.0)", "(1.18.0)"),
+            ("v2.4-rc.1", "v2.4-rc.1"),
+        ] {
+            assert_eq!(value(text), want);
+        }
+        let long = value(&format!("evil.example/{}", "x".repeat(100)));
+        assert!(long.starts_with("evil[.]example/") && long.ends_with('…'));
+    }
+
+    #[test]
+    fn names_of_companies_stay_readable_and_make_no_link() {
+        for (text, want) in [
+            ("Bakkerij Jansen B.V.", "Bakkerij Jansen B.V."),
+            ("V.O.F. De Molen", "V.O.F. De Molen"),
+            ("Stichting a.s.r. & Co.", "Stichting a.s.r. & Co."),
+            ("evil.example B.V.", "evil[.]example B.V."),
+            ("Ga naar (evil.example)!", "Ga naar (evil[.]example)!"),
+        ] {
+            assert_eq!(name(text), want);
+        }
     }
 }

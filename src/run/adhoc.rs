@@ -3,19 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, TimestampMicrosecondArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
 
+use super::adhoc_file::{Table, not_over, read, shown, table};
 use crate::diag::{Failure, Reject};
 use crate::matching::{self, BatchMatches, Index, PrefixTable, Shared};
-use crate::model::asset::Asset;
+use crate::model::asset::{Asset, AssetKind};
 use crate::model::company::CompanyKey;
 use crate::model::night::Micros;
 use crate::model::observation::{KEY_COLUMNS, column as c};
@@ -51,6 +51,8 @@ pub struct Store {
     pub assets: PathBuf,
     /// As of [`Ask::public_suffixes`].
     pub public_suffixes: Option<PathBuf>,
+    /// Where the index goes.
+    pub out: PathBuf,
 }
 
 /// What came out.
@@ -66,7 +68,19 @@ pub struct Answer {
 /// # Errors
 /// `FixData` naming the file, the column and the next step.
 pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
-    let (assets, rejects) = assets(&ask.assets, ask.public_suffixes.as_deref())?;
+    let inputs = [
+        Some(&ask.assets),
+        Some(&ask.observations),
+        ask.public_suffixes.as_ref(),
+        ask.shared_infrastructure.as_ref(),
+        ask.prefix_asn.as_ref(),
+    ];
+    not_over(ask.out.as_deref(), &inputs.map(|i| i.map(PathBuf::as_path)))?;
+    let Usable {
+        assets,
+        rejects,
+        note,
+    } = usable(&ask.assets, ask.public_suffixes.as_deref())?;
     let shared = match &ask.shared_infrastructure {
         Some(path) => matching::read_shared_infrastructure(&read(path)?, &shown(path))?,
         None => Shared::default(),
@@ -79,7 +93,10 @@ pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
     let object = shown(&ask.observations);
     let mut rows = Vec::new();
     let mut n = Counts::default();
-    for batch in table(&ask.observations)? {
+    let list = table(&ask.observations, KEY_COLUMNS)?;
+    let has_asn = |b: &RecordBatch| b.column_by_name(c::ASN).is_some();
+    let is_deaf = ask.prefix_asn.is_none() && !list.batches.iter().any(has_asn);
+    for batch in list.batches {
         let keys = keys(&batch, &object, ask.at)?;
         let found = index.match_batch(&keys, &object)?;
         n.take(&found);
@@ -104,7 +121,10 @@ pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
     };
     Ok(Answer {
         bytes,
-        said: n.said(&assets, &rejects, rows.len()),
+        said: n.said(&assets, &rejects, rows.len())
+            + &note
+            + &list.note
+            + &unheard(&assets, is_deaf),
     })
 }
 
@@ -114,16 +134,34 @@ pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
 /// # Errors
 /// As [`adhoc`].
 pub fn store(ask: &Store) -> Result<Answer, Failure> {
-    let (assets, rejects) = assets(&ask.assets, ask.public_suffixes.as_deref())?;
+    let inputs = [Some(ask.assets.as_path()), ask.public_suffixes.as_deref()];
+    not_over(Some(&ask.out), &inputs)?;
+    let Usable {
+        assets,
+        rejects,
+        note,
+    } = usable(&ask.assets, ask.public_suffixes.as_deref())?;
     Ok(Answer {
         bytes: register::stored_assets(&assets)?,
         said: format!(
-            "{} assets stored, {} refused\n{}",
+            "{} assets stored, {} refused\n{}{note}",
             assets.len(),
             rejects.len(),
             refused(&rejects)
         ),
     })
+}
+
+/// AS numbers meet addresses by a table, and nothing without one.
+fn unheard(assets: &[Asset], is_deaf: bool) -> String {
+    let n_asns = assets.iter().filter(|a| a.kind == AssetKind::Asn).count();
+    if !is_deaf || n_asns == 0 {
+        return String::new();
+    }
+    format!(
+        "  {n_asns} assets of kind asn can match nothing: the list has no column `asn`, \
+         and no table of prefixes was given (--prefix-asn)\n"
+    )
 }
 
 #[derive(Default)]
@@ -192,11 +230,24 @@ fn match_rows<'a>(
 }
 
 /// The usable assets of a table, or those of a stored index.
-fn assets(path: &Path, suffixes: Option<&Path>) -> Result<(Vec<Asset>, Vec<Reject>), Failure> {
+struct Usable {
+    assets: Vec<Asset>,
+    rejects: Vec<Reject>,
+    note: String,
+}
+
+/// Columns of assets that are read.
+const ASSET_COLUMNS: [&str; 5] = ["company_key", "kind", "value", "valid_from", "valid_until"];
+
+fn usable(path: &Path, suffixes: Option<&Path>) -> Result<Usable, Failure> {
     let object = shown(path);
-    let batches = table(path)?;
+    let Table { batches, note } = table(path, &ASSET_COLUMNS)?;
     if batches.first().is_some_and(register::is_stored) {
-        return Ok((stored(&batches, &object)?, Vec::new()));
+        return Ok(Usable {
+            assets: stored(&batches, &object)?,
+            rejects: Vec::new(),
+            note,
+        });
     }
     let suffixes = match suffixes {
         Some(path) => SuffixList::read(&read(path)?, &shown(path))?,
@@ -212,7 +263,11 @@ fn assets(path: &Path, suffixes: Option<&Path>) -> Result<(Vec<Asset>, Vec<Rejec
         &TimeZone::UTC,
         &settings,
     )?;
-    Ok((kept.rows, kept.rejects))
+    Ok(Usable {
+        assets: kept.rows,
+        rejects: kept.rejects,
+        note,
+    })
 }
 
 fn stored(batches: &[RecordBatch], object: &str) -> Result<Vec<Asset>, Failure> {
@@ -248,71 +303,6 @@ fn companies(batches: &[RecordBatch]) -> BTreeSet<CompanyKey> {
         }
     }
     keys
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|e| {
-        Failure::fix_data(format!("the file cannot be read: {e}"))
-            .at(shown(path), "")
-            .hint("give the path of a Parquet or CSV file")
-    })
-}
-
-/// A Parquet or CSV file as batches; CSV columns are texts.
-fn table(path: &Path) -> Result<Vec<RecordBatch>, Failure> {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    match extension.as_deref() {
-        Some("parquet") => scan::table_of(read(path)?.into(), &shown(path)),
-        Some("csv") => csv_table(&read(path)?, &shown(path)),
-        _ => Err(Failure::fix_job("the file is neither `.parquet` nor `.csv`").at(shown(path), "")),
-    }
-}
-
-fn csv_table(bytes: &[u8], object: &str) -> Result<Vec<RecordBatch>, Failure> {
-    let wrong = |what: String| {
-        Failure::fix_data(format!("not a table of comma-separated values: {what}"))
-            .at(object, "")
-            .hint("expected UTF-8, a header line, and as many fields in every line")
-    };
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let head = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let count = |separator: u8| head.iter().filter(|b| **b == separator).count();
-    let separator = [b',', b';', b'\t']
-        .into_iter()
-        .max_by_key(|s| (count(*s), *s == b','))
-        .unwrap_or(b',');
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .from_reader(bytes);
-    let names: Vec<String> = reader
-        .headers()
-        .map_err(|e| wrong(e.to_string()))?
-        .iter()
-        .map(|n| n.trim().to_owned())
-        .collect();
-    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
-    for record in reader.records() {
-        let record = record.map_err(|e| wrong(e.to_string()))?;
-        for (column, field) in columns.iter_mut().zip(&record) {
-            let field = field.trim();
-            column.push((!field.is_empty()).then(|| field.to_owned()));
-        }
-    }
-    let fields: Vec<Field> = names
-        .iter()
-        .map(|n| Field::new(n, DataType::Utf8, true))
-        .collect();
-    let arrays = columns
-        .into_iter()
-        .map(|c| Arc::new(StringArray::from(c)) as ArrayRef)
-        .collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-        .map_err(|e| wrong(e.to_string()))?;
-    Ok(vec![batch])
 }
 
 /// The key columns that the list has, in canonical form; rows that do not say when they were seen

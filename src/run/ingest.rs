@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::spill::{MEMORY_BYTES, Runs, Temporary};
 use super::where_to::{Door, open_folder};
-use crate::diag::{Failure, Kind, Problem, plain};
+use crate::diag::{Failure, Kind, Problem, RejectReason, plain};
 use crate::ingest::{
     self, Format, Identified, Input, PROFILE_KEY, Profile, SnapshotWriter, Source, Summary,
 };
@@ -212,6 +212,7 @@ fn write_group(
         runs.add(run)
     })?;
     check_contract(ask, group, &summary)?;
+    check_readable(group, &summary)?;
     let drift = drift(place, path, &summary)?;
     let file = Temporary::new(place)?;
     let output = file.create()?;
@@ -258,6 +259,28 @@ fn check_contract(ask: &Ask, group: &Group, summary: &Summary) -> Result<(), Fai
         newest,
     });
     Failure::from_problems(Kind::FixData, problems).map_or(Ok(()), Err)
+}
+
+/// A delivery of which no row can be read says nothing, and a snapshot without rows would say that
+/// nothing was seen. A delivery without rows does say that, and so do checks that did not match.
+fn check_readable(group: &Group, summary: &Summary) -> Result<(), Failure> {
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for reject in &summary.rejects {
+        if reject.why == RejectReason::NotAFinding {
+            return Ok(());
+        }
+        *reasons.entry(reject.why.code()).or_default() += 1;
+    }
+    if summary.read == 0 || summary.read > summary.rejects.len() as u64 {
+        return Ok(());
+    }
+    let reasons = reasons.iter().map(|(code, n)| format!("{n} {code}"));
+    let reasons = reasons.collect::<Vec<_>>().join(", ");
+    let message = format!("none of {} rows can be read: {reasons}", summary.read);
+    let file = group.files.first().map_or("", String::as_str);
+    Err(Failure::fix_data(message)
+        .at(file, "")
+        .hint("nothing was written: is it the file that it is taken for?"))
 }
 
 /// What changed since the newest earlier snapshot of the same feed and report, a line a column.

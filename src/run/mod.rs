@@ -5,6 +5,7 @@
 //! commands.
 
 pub mod adhoc;
+mod adhoc_file;
 mod adoption;
 mod afterwards;
 mod again;

@@ -120,6 +120,35 @@ fn a_day_becomes_snapshots_and_every_bad_file_is_named() {
     assert_eq!(files_below(&out), want);
 }
 
+/// A snapshot without rows would say that nothing was seen.
+#[test]
+fn a_delivery_of_which_nothing_can_be_read_is_refused() {
+    for (rows, is_fine) in [
+        ("gisteren,192.0.2.9\nmorgen,192.0.2.1\n", false),
+        ("gisteren,192.0.2.9\n2026-03-13 00:00:00,192.0.2.1\n", true),
+        // Nothing was seen, and that is what it says.
+        ("", true),
+    ] {
+        let base = tempfile::tempdir().unwrap();
+        let day = base.path().join("day");
+        fs::create_dir(&day).unwrap();
+        let file = day.join("2026-03-13-scan_rdp-a.csv");
+        fs::write(file, format!("timestamp,ip\n{rows}")).unwrap();
+        let out = base.path().join("snapshots");
+        let (said, result) = told(&ask(&day, &out.display().to_string()));
+        assert_eq!(result.is_ok(), is_fine, "{rows}: {said} {result:?}");
+        if let Err(failure) = result {
+            assert_eq!(failure.kind, Kind::FixData);
+            let text = failure.to_string();
+            assert!(
+                text.contains("none of 2 rows can be read: 2 bad_time"),
+                "{text}"
+            );
+            assert_eq!(files_below(base.path()).len(), 1, "the delivery alone");
+        }
+    }
+}
+
 /// All samples of the feed at once.
 #[test]
 fn the_samples_of_a_day_are_all_there() {

@@ -28,17 +28,26 @@ pub fn naive(
                 (r.letter_id, r.night, r.attempt) == key(c) && r.state == ReceiptState::HandedOver
             })
     };
-    // An earlier try of the same letter: same id, nothing but later attempts in between.
-    let is_repeated = |c: &Claim| {
-        let mine: Vec<&Claim> = all
+    // Everything in it stood in earlier tries: same company, finding, trigger and kind, nothing but
+    // later attempts in between.
+    let when = |c: &Claim| (c.night, c.attempt);
+    let was_told = |c: &Claim, item: &ClaimItem| {
+        let same = |i: &ClaimItem| {
+            (i.finding_id, &i.trigger_id, i.kind) == (item.finding_id, &item.trigger_id, item.kind)
+        };
+        let is_earlier = |o: &&Claim| {
+            o.party_ref == c.party_ref && when(o) < when(c) && o.items.iter().any(same)
+        };
+        let earlier: Vec<&Claim> = all.iter().filter(is_earlier).collect();
+        let firsts = earlier.iter().filter(|o| o.attempt <= 1);
+        let begin = firsts.map(|o| when(o)).max();
+        let mut since = earlier
             .iter()
-            .filter(|o| o.letter_id == c.letter_id && (o.night, o.attempt) <= (c.night, c.attempt))
-            .collect();
-        let begin = mine.iter().rposition(|o| o.attempt <= 1).unwrap_or(0);
-        mine[begin..]
-            .iter()
-            .any(|o| (o.night, o.attempt) < (c.night, c.attempt) && was_handed_over(o))
+            .filter(|o| begin.is_none_or(|begin| when(o) >= begin));
+        since.any(|o| was_handed_over(o))
     };
+    let is_repeated =
+        |c: &Claim| c.attempt > 1 && !c.items.is_empty() && c.items.iter().all(|i| was_told(c, i));
     let mut counts = Counts::default();
     let (mut triggers, mut findings, mut companies) =
         (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());

@@ -165,6 +165,22 @@ fn a_try_after_the_period_began_knows_the_letter_before_it() {
     );
 }
 
+/// Also where it has another id, since not all of the letter was seen again.
+#[test]
+fn a_try_of_a_part_knows_the_letter_before_the_period() {
+    let first = one(1, 12, vec![(0, 0, 0, 0), (1, 1, 0, 0)]); // 28 February
+    let part = Sketch {
+        attempt: 2,
+        ..one(1, 11, vec![(0, 0, 0, 0)])
+    };
+    let (ledger, _) = history(&[first, part]);
+    for (span, want) in [("2022-03", (0, 1)), ("2022-Q1", (1, 1))] {
+        let of_span = count(&facts(&ledger.records, span), &[]).remove(0);
+        let counts = of_span.figures.counts;
+        assert_eq!((counts.letters, counts.attempts), want, "{span}");
+    }
+}
+
 #[test]
 fn a_second_reminder_with_the_same_id_is_a_letter_although_its_first_try_was_refused() {
     let before = one(1, 12, vec![(0, 0, 1, 0)]); // 28 February

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::Span;
 use super::delivery::State;
 use super::keys::Keys;
-use super::late::Late;
+use super::late::{self, Late};
 use super::renumber::Numbered;
 use crate::model::columns::{Columns, Letters, NONE, Notes, What};
 use crate::model::company::Channel;
@@ -203,7 +203,14 @@ impl Gather {
                 self.letter(columns, at, *night, &texts);
                 taken.push(u32::try_from(at).unwrap_or(NONE));
             } else if (self.look_back..from).contains(night) {
-                self.late.before(&columns.letters, at, *night);
+                let (letters, all) = (&columns.letters, &columns.items);
+                let of_letter = letters.items(at, all.finding.len());
+                let said = of_letter.filter_map(|item| {
+                    let trigger = at_or_none(&texts.triggers, *all.trigger.get(item)?);
+                    let rank = counted::rank(*all.kind.get(item)?);
+                    Some(late::said(*all.finding.get(item)?, trigger, rank))
+                });
+                self.late.before(letters, at, *night, said);
             }
         }
         self.notes(&columns.notes, &columns.texts.runs, first, &taken);
@@ -296,7 +303,8 @@ impl Gather {
                 } else if (self.look_back..from).contains(&night)
                     && state == ReceiptState::HandedOver
                 {
-                    self.late.told_before(letter, night);
+                    let attempt = number_of(&notes.attempt);
+                    self.late.told_before(letter, night, attempt);
                 }
             } else if *what == What::Final {
                 let (revision, run) = (number_of(&notes.attempt), number_of(&notes.number));
@@ -325,7 +333,7 @@ impl Gather {
     /// Ends the period: what was repeated, and what each company was.
     #[must_use]
     pub fn finish(mut self) -> Facts {
-        self.late.settle(&mut self.letters);
+        self.late.settle(&mut self.letters, &self.items);
         let mut facts = Facts {
             span: self.span,
             letters: Vec::new(),
@@ -370,6 +378,11 @@ impl Item {
     /// One of the ranks of `counted`.
     pub(super) const fn rank(&self) -> u32 {
         self.rank as u32
+    }
+
+    /// As it is held against those of other tries.
+    pub(super) const fn said(&self) -> u64 {
+        late::said(self.finding, self.trigger, self.rank())
     }
 }
 

@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::facts::{Letter, narrow};
+use super::facts::{Item, Letter, narrow};
 use crate::model::columns::{Letters, key, state_bit};
 use crate::model::ledger_record::ReceiptState;
 use crate::model::mixed::Fast;
 use crate::model::mixed::Sieve;
+use crate::statistics::counted::{Try, fresh};
 
 /// What waits for the end of the period.
 #[derive(Default)]
@@ -26,16 +27,32 @@ pub(super) struct Late {
     /// Later tries of the period.
     has_tries: bool,
     receipts: Vec<Told>,
-    /// Letters before the period, and receipts of theirs, in order.
+    /// Letters before the period.
     before: Vec<Before>,
+    /// What they say, by [`said`].
+    said_before: Vec<u64>,
+    /// Those of them that later receipts say to be handed over.
+    told_before: HashSet<u128, Fast>,
 }
 
-/// A letter before the period, or a receipt of one.
+/// A letter before the period.
 struct Before {
-    id: u128,
+    key: u128,
     day: i32,
-    is_first_try: bool,
+    attempt: u32,
+    company: u32,
     is_handed_over: bool,
+    /// Where its items end.
+    until: usize,
+}
+
+/// An item as it is held against those of other tries: one number, since there are millions.
+pub(super) const fn said(finding: u32, trigger: u32, rank: u32) -> u64 {
+    (finding as u64) << 32 | (trigger as u64 & 0xff_ffff) << 8 | rank as u64
+}
+
+const fn said_to(company: u32, said: u64) -> u128 {
+    (company as u128) << 64 | said as u128
 }
 
 /// A receipt of a letter that may stand in earlier columns.
@@ -67,32 +84,37 @@ impl Late {
         }
     }
 
-    /// Notes a letter before the period.
-    pub(super) fn before(&mut self, letters: &Letters, at: usize, day: i32) {
+    /// Notes a letter before the period, and what it says.
+    pub(super) fn before(
+        &mut self,
+        letters: &Letters,
+        at: usize,
+        day: i32,
+        said: impl Iterator<Item = u64>,
+    ) {
         let columns = (
             letters.letter.get(at),
             letters.attempt.get(at),
+            letters.company.get(at),
             letters.state.get(at),
         );
-        let (Some(id), Some(attempt), Some(state)) = columns else {
+        let (Some(id), Some(attempt), Some(company), Some(state)) = columns else {
             return;
         };
+        self.said_before.extend(said);
         self.before.push(Before {
-            id: *id,
+            key: key(*id, day, *attempt),
             day,
-            is_first_try: *attempt <= 1,
+            attempt: *attempt,
+            company: *company,
             is_handed_over: state & state_bit(ReceiptState::HandedOver) != 0,
+            until: self.said_before.len(),
         });
     }
 
     /// A letter before the period was handed over.
-    pub(super) fn told_before(&mut self, id: u128, day: i32) {
-        self.before.push(Before {
-            id,
-            day,
-            is_first_try: false,
-            is_handed_over: true,
-        });
+    pub(super) fn told_before(&mut self, id: u128, day: i32, attempt: u32) {
+        self.told_before.insert(key(id, day, attempt));
     }
 
     pub(super) fn receipt(
@@ -112,11 +134,11 @@ impl Late {
 
     /// Takes out claims that stand twice, gives letters their later receipts, and says which
     /// letters were handed over before.
-    pub(super) fn settle(mut self, letters: &mut [Letter]) {
+    pub(super) fn settle(mut self, letters: &mut [Letter], items: &[Item]) {
         self.take_out_doubles(letters);
         self.tell(letters);
         if self.has_tries {
-            self.mark_repeated(letters);
+            self.mark_repeated(letters, items);
         }
     }
 
@@ -182,39 +204,76 @@ impl Late {
         }
     }
 
-    /// A try is repeated where one of the tries before it, back to the first, was handed over.
-    fn mark_repeated(&self, letters: &mut [Letter]) {
-        let mut ids: HashSet<u128, Fast> = HashSet::default();
-        let mut sieve = Sieve::default();
-        for (letter, id) in letters.iter().zip(&self.ids) {
-            if letter.attempt > 1 && ids.insert(*id) {
-                sieve.add(*id);
+    /// See [`fresh`].
+    fn mark_repeated(&self, letters: &mut [Letter], items: &[Item]) {
+        let mut again = Again::default();
+        let later = |l: &&Letter| l.attempt > 1 && !l.is_double();
+        for letter in letters.iter().filter(later) {
+            for item in letter.items(items) {
+                again.add(said_to(letter.company, item.said()));
             }
         }
-        // The night of the newest first try before the period, and whether any since was handed over.
-        let mut before: HashMap<u128, (i32, bool), Fast> = HashMap::default();
-        for told in &self.before {
-            if !sieve.may_hold(told.id) || !ids.contains(&told.id) {
+        let mut tries = self.tries_before(&again);
+        for (number, (letter, day)) in letters.iter().zip(&self.days).enumerate() {
+            if letter.is_double() {
                 continue;
             }
-            let entry = before.entry(told.id).or_insert((told.day, false));
-            if told.is_first_try && told.day > entry.0 {
-                *entry = (told.day, false);
-            }
-            entry.1 |= told.is_handed_over && told.day >= entry.0;
+            let of_letter = letter.items(items).iter();
+            let of_letter = of_letter.map(|item| said_to(letter.company, item.said()));
+            tries.extend(of_letter.filter(|of| again.holds(*of)).map(|of| Try {
+                of,
+                night: *day,
+                attempt: u32::from(letter.attempt),
+                is_handed_over: letter.counts(),
+                asks: (letter.attempt > 1).then_some(number),
+            }));
         }
-        // By letter id: was a try since the newest first one handed over?
-        let mut was: HashMap<u128, bool, Fast> = HashMap::default();
-        for (letter, id) in letters.iter_mut().zip(&self.ids) {
-            if letter.is_double() || !sieve.may_hold(*id) || !ids.contains(id) {
-                continue;
-            }
-            let is_again = letter.attempt > 1;
-            let earlier = was.get(id).copied().filter(|_| is_again);
-            let before = || before.get(id).is_some_and(|(_, handed_over)| *handed_over);
-            let is_repeated = is_again && earlier.unwrap_or_else(before);
-            letter.is_repeated = is_repeated;
-            was.insert(*id, is_repeated || letter.counts());
+        let fresh = fresh(tries);
+        for (number, letter) in letters.iter_mut().enumerate() {
+            let is_later = letter.attempt > 1 && letter.n_items > 0 && !letter.is_double();
+            letter.is_repeated = is_later && !fresh.contains(&number);
         }
+    }
+
+    fn tries_before(&self, again: &Again) -> Vec<Try<u128, i32, usize>> {
+        let mut tries = Vec::new();
+        let mut from = 0;
+        for letter in &self.before {
+            let said = self.said_before.get(from..letter.until);
+            from = letter.until;
+            for said in said.unwrap_or_default() {
+                let of = said_to(letter.company, *said);
+                if again.holds(of) {
+                    tries.push(Try {
+                        of,
+                        night: letter.day,
+                        attempt: letter.attempt,
+                        is_handed_over: letter.is_handed_over
+                            || self.told_before.contains(&letter.key),
+                        asks: None,
+                    });
+                }
+            }
+        }
+        tries
+    }
+}
+
+/// What later tries say: few among millions.
+#[derive(Default)]
+struct Again {
+    said: HashSet<u128, Fast>,
+    sieve: Sieve,
+}
+
+impl Again {
+    fn add(&mut self, of: u128) {
+        if self.said.insert(of) {
+            self.sieve.add(of);
+        }
+    }
+
+    fn holds(&self, of: u128) -> bool {
+        self.sieve.may_hold(of) && self.said.contains(&of)
     }
 }

@@ -1,0 +1,195 @@
+//! The files of `match` and `index build`: Parquet or CSV in, and never written over.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+
+use crate::diag::Failure;
+use crate::scan;
+
+/// A table, and what a person should know of how it was read.
+pub(super) struct Table {
+    pub(super) batches: Vec<RecordBatch>,
+    pub(super) note: String,
+}
+
+pub(super) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|e| {
+        Failure::fix_data(format!("the file cannot be read: {e}"))
+            .at(shown(path), "")
+            .hint("give the path of a Parquet or CSV file")
+    })
+}
+
+/// Refuses an output that is one of the inputs, also by another name of the same file.
+pub(super) fn not_over(out: Option<&Path>, inputs: &[Option<&Path>]) -> Result<(), Failure> {
+    let Some(to) = out.and_then(|out| fs::canonicalize(out).ok()) else {
+        return Ok(()); // nothing is there
+    };
+    let mut inputs = inputs.iter().flatten();
+    if inputs.any(|input| fs::canonicalize(input).is_ok_and(|input| input == to)) {
+        let failure = Failure::fix_job("the output is one of the inputs");
+        return Err(failure
+            .at(shown(&to), "--out")
+            .hint("nothing was written: give the output a name of its own"));
+    }
+    Ok(())
+}
+
+/// A Parquet or CSV file as batches; CSV columns are texts. No column of `once` may be there twice.
+pub(super) fn table(path: &Path, once: &[&str]) -> Result<Table, Failure> {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let object = shown(path);
+    let table = match extension.as_deref() {
+        Some("parquet") => Table {
+            batches: scan::table_of(read(path)?.into(), &object)?,
+            note: String::new(),
+        },
+        Some("csv") => csv_table(&read(path)?, &object)?,
+        _ => {
+            let failure = Failure::fix_job("the file is neither `.parquet` nor `.csv`");
+            return Err(failure.at(object, ""));
+        }
+    };
+    if let Some(batch) = table.batches.first() {
+        not_twice(batch, once, &object)?;
+    }
+    Ok(table)
+}
+
+/// Of two columns with one name only the first would be read.
+fn not_twice(batch: &RecordBatch, once: &[&str], object: &str) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    for field in batch.schema().fields() {
+        let name = field.name().as_str();
+        if once.contains(&name) && !seen.insert(name.to_owned()) {
+            let failure = Failure::fix_data(format!("two columns are called `{name}`"));
+            return Err(failure
+                .at(object, name)
+                .hint("name the other one differently, or take it out"));
+        }
+    }
+    Ok(())
+}
+
+fn csv_table(bytes: &[u8], object: &str) -> Result<Table, Failure> {
+    let wrong = |what: String| {
+        Failure::fix_data(format!("not a table of comma-separated values: {what}"))
+            .at(object, "")
+            .hint("expected UTF-8, a header line, and as many fields in every line")
+    };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let head = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+    let count = |separator: u8| head.iter().filter(|b| **b == separator).count();
+    let separator = [b',', b';', b'\t']
+        .into_iter()
+        .max_by_key(|s| (count(*s), *s == b','))
+        .unwrap_or(b',');
+    if let Some(line) = unclosed(bytes, separator) {
+        let failure = Failure::fix_data(format!("a quote opens in line {line} and never closes"));
+        return Err(failure
+            .at(object, format!("line {line}"))
+            .hint("everything after it would be one field: close the quote, or double it"));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .from_reader(bytes);
+    let names: Vec<String> = reader
+        .headers()
+        .map_err(|e| wrong(e.to_string()))?
+        .iter()
+        .map(|n| n.trim().to_owned())
+        .collect();
+    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
+    let mut broken: (u64, Option<u64>) = (0, None);
+    for record in reader.records() {
+        let record = record.map_err(|e| wrong(e.to_string()))?;
+        if record.iter().any(|field| field.contains('\n')) {
+            broken.0 += 1;
+            let line = record.position().map(csv::Position::line);
+            broken.1 = broken.1.or(line);
+        }
+        for (column, field) in columns.iter_mut().zip(&record) {
+            let field = field.trim();
+            column.push((!field.is_empty()).then(|| field.to_owned()));
+        }
+    }
+    let fields: Vec<Field> = names
+        .iter()
+        .map(|n| Field::new(n, DataType::Utf8, true))
+        .collect();
+    let arrays = columns
+        .into_iter()
+        .map(|c| Arc::new(StringArray::from(c)) as ArrayRef)
+        .collect();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|e| wrong(e.to_string()))?;
+    let note = match broken {
+        (n, Some(line)) => format!(
+            "  {n} rows of {object} go over several lines, the first in line {line}: \
+             a stray quote makes one row of many\n"
+        ),
+        _ => String::new(),
+    };
+    Ok(Table {
+        batches: vec![batch],
+        note,
+    })
+}
+
+/// The line in which a quote opens that the end of the file finds open: a reader of CSV takes all
+/// that follows for one field. A quote opens only where a field begins.
+fn unclosed(bytes: &[u8], separator: u8) -> Option<u64> {
+    let (mut line, mut opened) = (1, None);
+    let (mut begins, mut was_quote) = (true, false);
+    for &byte in bytes {
+        line += u64::from(byte == b'\n');
+        let is_quote = byte == b'"';
+        if opened.is_some() {
+            // Two quotes are one of the text; else the first of them closed the field.
+            if was_quote && !is_quote {
+                opened = None;
+                begins = byte == separator || byte == b'\n' || byte == b'\r';
+            }
+            was_quote = is_quote && !was_quote;
+        } else if begins && is_quote {
+            opened = Some(line);
+            was_quote = false;
+        } else {
+            begins = byte == separator || byte == b'\n' || byte == b'\r';
+        }
+    }
+    opened.filter(|_| !was_quote)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_is_open_where_a_reader_of_csv_would_go_on_reading() {
+        for (text, want) in [
+            ("a,b\n1,2\n", None),
+            ("a,b\n\"1\",\"2\"", None),
+            ("a,b\n\"1\",2\n", None),
+            ("a\n\"x \"\"y\"\" z\"\n1\n", None),
+            ("a\n\"two\nlines\"\n", None),
+            ("a\n5\" pipe\n1\n", None),
+            ("a\n\"closed\"\"\n1\n", Some(2)),
+            ("a,b\n1,\"x\n3,4\n", Some(2)),
+            ("a,b\n1,2\n\"", Some(3)),
+            ("a,b\n\"\"\"", Some(2)),
+        ] {
+            assert_eq!(unclosed(text.as_bytes(), b','), want, "{text:?}");
+        }
+    }
+}
