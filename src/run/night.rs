@@ -182,7 +182,7 @@ fn nights(house: &House<'_>, ledger: &mut Ledger, ask: &Ask) -> Result<Outcome, 
         let ready = match prepared(house, ledger, &listing, pin.night, &before, &[]) {
             Ok(ready) => ready,
             // Asked to plan the night anew: what can never go on stands in nobody's way.
-            Err(why) if pin.night == night && why.kind != Kind::TryLater => {
+            Err(why) if pin.night == night && matches!(why.kind, Kind::FixJob | Kind::FixData) => {
                 tracing::warn!(night = %pin.night, revision = pin.revision, "given up: {why}");
                 give_up::close(house, ledger, pin)?;
                 continue;
