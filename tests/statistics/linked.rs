@@ -209,16 +209,13 @@ fn links(draft: &Draft) -> Slices {
 #[test]
 fn a_sum_of_rows_that_is_a_cell_of_another_table_opens_nothing() {
     // Without a sector are the unregistered and the owner of a network, together.
-    let mut draft = unknown_sectors();
     let mut firms: Vec<Firm> = (0..30)
         .map(|n| firm("registered", ["A", "C"][n % 2], "2-9"))
         .collect();
     firms.extend((0..9).map(|_| firm("unregistered", "", "2-9")));
     firms.push(firm("network_owner", "", "10-49"));
     firms.extend((0..20).map(|_| firm("participant", "J", "10-49")));
-    draft = Draft {
-        ..self::draft(&firms, &[vec![Axis::PartyKind], vec![Axis::Sector]])
-    };
+    let draft = draft(&firms, &[vec![Axis::PartyKind], vec![Axis::Sector]]);
     let after = done(&draft);
     let sum = |link: &&(usize, Link)| link.1.is_zero && link.1.sum.len() == 3;
     assert!(after.known.links.iter().any(|link| sum(&link)));

@@ -313,9 +313,11 @@ impl<'d> Search<'d> {
 /// What hiding a cell costs: totals are dear, inner cells cheap. A zero is dear too, since a
 /// reader may know that it must be one.
 fn cost(spot: &Spot, n: u64) -> f64 {
-    let of_kind = match spot.of().len() {
-        0 => 1_000.0,
-        1 => 8.0,
+    let of_kind = match spot.of() {
+        [] => 1_000.0,
+        // What a class says goes round most totals: better it than who took part.
+        [(Axis::Warnings, _)] => 2.0,
+        [_] => 8.0,
         _ => 1.0,
     };
     let of_zero = if n == 0 { 3.0 } else { 1.0 };

@@ -34,7 +34,7 @@ pub use export::{Table, id_of, period_csv, period_parquet, small_csv};
 pub use exposure::{ByThreat, Exposures, Follow, Outcomes, Week, survival};
 pub use facts::{Facts, Gather};
 pub use funnel::Funnel;
-pub use label::{Titles, axis_name, value_label};
+pub use label::{Titles, axis_name, feed_key, value_label};
 pub use members::{WithMembers, count_members};
 pub use security_txt::SecurityTxt;
 pub use slice::{InWindow, Sliced, Window, count_in, slices};
