@@ -300,10 +300,13 @@ impl<'d> Search<'d> {
                 .map_or(0, |c| value(&c.values, Measure::Companies))
         };
         hidden.sort_by(|a, b| cost(b, n(b)).total_cmp(&cost(a, n(a))));
+        let mut order: Vec<&Target> = targets.iter().collect();
         for spot in hidden.into_iter().take(MAX_TRIED_AGAIN) {
             self.secret.remove(&spot);
             let model = self.model();
-            if targets.iter().any(|t| is_open(&model, t)) {
+            if let Some(at) = order.iter().position(|t| is_open(&model, t)) {
+                // What one cell gives away, its neighbour mostly does too: it is asked first.
+                order.get_mut(..=at).unwrap_or_default().rotate_right(1);
                 self.secret.insert(spot);
             }
         }
