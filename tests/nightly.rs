@@ -262,8 +262,10 @@ fn a_plan_claims_nothing_and_the_run_after_it_sends_exactly_that_plan() {
     ];
     sandbox.call(&args, &[]).ended_with(0);
     assert!(sandbox.ledger("claim").is_empty());
-    let planned = sandbox.outputs(FIRST);
+    let mut planned = sandbox.outputs(FIRST);
     assert!(!planned.contains_key("manifest.json"));
+    // Copies of the register go when the night ends.
+    planned.retain(|name, _| !name.starts_with("inputs/"));
     sandbox.crash(FIRST, "before_append");
     assert!(sandbox.ledger("claim").is_empty());
     sandbox.run(FIRST).ended_with(0);

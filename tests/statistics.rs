@@ -29,6 +29,7 @@ mod forms;
 mod guard;
 mod keyboard;
 mod keyed;
+mod linked;
 mod naive;
 mod page;
 mod period;

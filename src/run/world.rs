@@ -26,7 +26,7 @@ use crate::plan::{self, Listed};
 use crate::reference::Kind;
 use crate::register::{self, SuffixList};
 use crate::scan;
-use crate::statistics::period::Titles;
+use crate::statistics::period::{Titles, feed_key};
 use crate::store::Place;
 
 /// Everything that snapshots are held against.
@@ -233,6 +233,10 @@ pub(super) fn titles(loaded: &Loaded, branches: Titles) -> Titles {
     threats
         .map(|t| (t.id.clone(), (t.nl.title.clone(), t.en.title.clone())))
         .chain(branches)
+        .chain(loaded.job.feeds.iter().map(|(id, feed)| {
+            let [nl, en] = feed.titles.clone();
+            (feed_key(id), (nl, en))
+        }))
         .collect()
 }
 

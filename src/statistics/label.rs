@@ -39,7 +39,7 @@ pub(super) fn of(
             .threat_of(value)
             .and_then(title)
             .map(|title| format!("{title} ({value})")),
-        Dimension::Sector => section(value),
+        Dimension::Sector => section(value, Language::Nl),
         Dimension::SizeClass => size_class(value, Language::Nl),
         Dimension::PartyKind
         | Dimension::Participation
@@ -51,11 +51,10 @@ pub(super) fn of(
     known.unwrap_or_else(|| if value.is_empty() { UNKNOWN } else { value }.to_owned())
 }
 
-/// A section with its letter. Statistics Netherlands publishes the titles in Dutch; the letter is
-/// international.
-pub(super) fn section(value: &str) -> Option<String> {
+/// A section with its letter.
+pub(super) fn section(value: &str, language: Language) -> Option<String> {
     let letter = value.rsplit(':').next().unwrap_or(value);
-    sector::title(value).map(|title| format!("{letter} {title}"))
+    sector::title(value, language).map(|title| format!("{letter} {title}"))
 }
 
 /// A value out of a closed list of ours; never for what others name, such as feeds.

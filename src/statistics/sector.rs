@@ -3,86 +3,320 @@
 //! SBI 2008 follows NACE Rev. 2, SBI 2025 follows NACE Rev. 2.1: the same letter means another
 //! section from J on. A value therefore names its version unless it is 2008.
 
-/// Letter, first and last division, title.
-type Section = (&'static str, u8, u8, &'static str);
+use crate::model::company::Language;
+
+/// Letter, first and last division, title in Dutch (CBS) and English (Eurostat: the sections are
+/// those of NACE).
+type Section = (&'static str, u8, u8, [&'static str; 2]);
 
 const SBI_2008: &[Section] = &[
-    ("A", 1, 3, "Landbouw, bosbouw en visserij"),
-    ("B", 5, 9, "Winning van delfstoffen"),
-    ("C", 10, 33, "Industrie"),
+    (
+        "A",
+        1,
+        3,
+        [
+            "Landbouw, bosbouw en visserij",
+            "Agriculture, forestry and fishing",
+        ],
+    ),
+    (
+        "B",
+        5,
+        9,
+        ["Winning van delfstoffen", "Mining and quarrying"],
+    ),
+    ("C", 10, 33, ["Industrie", "Manufacturing"]),
     (
         "D",
         35,
         35,
-        "Productie en distributie van en handel in elektriciteit, aardgas, stoom en gekoelde lucht",
+        [
+            "Productie en distributie van en handel in elektriciteit, aardgas, stoom en gekoelde lucht",
+            "Electricity, gas, steam and air conditioning supply",
+        ],
     ),
     (
         "E",
         36,
         39,
-        "Winning en distributie van water; afval- en afvalwaterbeheer en sanering",
+        [
+            "Winning en distributie van water; afval- en afvalwaterbeheer en sanering",
+            "Water supply; sewerage, waste management and remediation activities",
+        ],
     ),
-    ("F", 41, 43, "Bouwnijverheid"),
-    ("G", 45, 47, "Groot- en detailhandel; reparatie van auto’s"),
-    ("H", 49, 53, "Vervoer en opslag"),
-    ("I", 55, 56, "Logies-, maaltijd- en drankverstrekking"),
-    ("J", 58, 63, "Informatie en communicatie"),
-    ("K", 64, 66, "Financiële instellingen"),
-    ("L", 68, 68, "Verhuur van en handel in onroerend goed"),
+    ("F", 41, 43, ["Bouwnijverheid", "Construction"]),
+    (
+        "G",
+        45,
+        47,
+        [
+            "Groot- en detailhandel; reparatie van auto’s",
+            "Wholesale and retail trade; repair of motor vehicles and motorcycles",
+        ],
+    ),
+    (
+        "H",
+        49,
+        53,
+        ["Vervoer en opslag", "Transportation and storage"],
+    ),
+    (
+        "I",
+        55,
+        56,
+        [
+            "Logies-, maaltijd- en drankverstrekking",
+            "Accommodation and food service activities",
+        ],
+    ),
+    (
+        "J",
+        58,
+        63,
+        [
+            "Informatie en communicatie",
+            "Information and communication",
+        ],
+    ),
+    (
+        "K",
+        64,
+        66,
+        [
+            "Financiële instellingen",
+            "Financial and insurance activities",
+        ],
+    ),
+    (
+        "L",
+        68,
+        68,
+        [
+            "Verhuur van en handel in onroerend goed",
+            "Real estate activities",
+        ],
+    ),
     (
         "M",
         69,
         75,
-        "Advisering, onderzoek en overige specialistische zakelijke dienstverlening",
+        [
+            "Advisering, onderzoek en overige specialistische zakelijke dienstverlening",
+            "Professional, scientific and technical activities",
+        ],
     ),
     (
         "N",
         77,
         82,
-        "Verhuur van roerende goederen en overige zakelijke dienstverlening",
+        [
+            "Verhuur van roerende goederen en overige zakelijke dienstverlening",
+            "Administrative and support service activities",
+        ],
     ),
     (
         "O",
         84,
         84,
-        "Openbaar bestuur, overheidsdiensten en verplichte sociale verzekeringen",
+        [
+            "Openbaar bestuur, overheidsdiensten en verplichte sociale verzekeringen",
+            "Public administration and defence; compulsory social security",
+        ],
     ),
-    ("P", 85, 85, "Onderwijs"),
-    ("Q", 86, 88, "Gezondheids- en welzijnszorg"),
-    ("R", 90, 93, "Cultuur, sport en recreatie"),
-    ("S", 94, 96, "Overige dienstverlening"),
-    ("T", 97, 98, "Huishoudens als werkgever"),
-    ("U", 99, 99, "Extraterritoriale organisaties en lichamen"),
+    ("P", 85, 85, ["Onderwijs", "Education"]),
+    (
+        "Q",
+        86,
+        88,
+        [
+            "Gezondheids- en welzijnszorg",
+            "Human health and social work activities",
+        ],
+    ),
+    (
+        "R",
+        90,
+        93,
+        [
+            "Cultuur, sport en recreatie",
+            "Arts, entertainment and recreation",
+        ],
+    ),
+    (
+        "S",
+        94,
+        96,
+        ["Overige dienstverlening", "Other service activities"],
+    ),
+    (
+        "T",
+        97,
+        98,
+        [
+            "Huishoudens als werkgever",
+            "Activities of households as employers",
+        ],
+    ),
+    (
+        "U",
+        99,
+        99,
+        [
+            "Extraterritoriale organisaties en lichamen",
+            "Activities of extraterritorial organisations and bodies",
+        ],
+    ),
 ];
 
 const SBI_2025: &[Section] = &[
-    ("A", 1, 3, "Landbouw, bosbouw en visserij"),
-    ("B", 5, 9, "Winning van delfstoffen"),
-    ("C", 10, 33, "Industrie"),
-    ("D", 35, 35, "Energievoorziening"),
-    ("E", 36, 39, "Waterbedrijven en afvalbeheer"),
-    ("F", 41, 43, "Bouwnijverheid"),
-    ("G", 46, 47, "Groot- en detailhandel"),
-    ("H", 49, 53, "Vervoer en opslag"),
-    ("I", 55, 56, "Horeca"),
-    ("J", 58, 60, "Uitgeverijen, omroep en productie van inhoud"),
+    (
+        "A",
+        1,
+        3,
+        [
+            "Landbouw, bosbouw en visserij",
+            "Agriculture, forestry and fishing",
+        ],
+    ),
+    (
+        "B",
+        5,
+        9,
+        ["Winning van delfstoffen", "Mining and quarrying"],
+    ),
+    ("C", 10, 33, ["Industrie", "Manufacturing"]),
+    (
+        "D",
+        35,
+        35,
+        [
+            "Energievoorziening",
+            "Electricity, gas, steam and air conditioning supply",
+        ],
+    ),
+    (
+        "E",
+        36,
+        39,
+        [
+            "Waterbedrijven en afvalbeheer",
+            "Water supply; sewerage, waste management and remediation activities",
+        ],
+    ),
+    ("F", 41, 43, ["Bouwnijverheid", "Construction"]),
+    (
+        "G",
+        46,
+        47,
+        ["Groot- en detailhandel", "Wholesale and retail trade"],
+    ),
+    (
+        "H",
+        49,
+        53,
+        ["Vervoer en opslag", "Transportation and storage"],
+    ),
+    (
+        "I",
+        55,
+        56,
+        ["Horeca", "Accommodation and food service activities"],
+    ),
+    (
+        "J",
+        58,
+        60,
+        [
+            "Uitgeverijen, omroep en productie van inhoud",
+            "Publishing, broadcasting, and content production and distribution activities",
+        ],
+    ),
     (
         "K",
         61,
         63,
-        "Telecommunicatie, programmering en informatiediensten",
+        [
+            "Telecommunicatie, programmering en informatiediensten",
+            "Telecommunication, computer programming, consulting, computing infrastructure and other information service activities",
+        ],
     ),
-    ("L", 64, 66, "Financiële dienstverlening"),
-    ("M", 68, 68, "Onroerend goed"),
-    ("N", 69, 75, "Specialistische zakelijke diensten"),
-    ("O", 77, 82, "Verhuur en overige zakelijke diensten"),
-    ("P", 84, 84, "Openbaar bestuur en overheidsdiensten"),
-    ("Q", 85, 85, "Onderwijs"),
-    ("R", 86, 88, "Gezondheids- en welzijnszorg"),
-    ("S", 90, 93, "Cultuur, sport en recreatie"),
-    ("T", 94, 96, "Overige dienstverlening"),
-    ("U", 97, 98, "Huishoudens als werkgever"),
-    ("V", 99, 99, "Extraterritoriale organisaties en lichamen"),
+    (
+        "L",
+        64,
+        66,
+        [
+            "Financiële dienstverlening",
+            "Financial and insurance activities",
+        ],
+    ),
+    ("M", 68, 68, ["Onroerend goed", "Real estate activities"]),
+    (
+        "N",
+        69,
+        75,
+        [
+            "Specialistische zakelijke diensten",
+            "Professional, scientific and technical activities",
+        ],
+    ),
+    (
+        "O",
+        77,
+        82,
+        [
+            "Verhuur en overige zakelijke diensten",
+            "Administrative and support service activities",
+        ],
+    ),
+    (
+        "P",
+        84,
+        84,
+        [
+            "Openbaar bestuur en overheidsdiensten",
+            "Public administration and defence; compulsory social security",
+        ],
+    ),
+    ("Q", 85, 85, ["Onderwijs", "Education"]),
+    (
+        "R",
+        86,
+        88,
+        [
+            "Gezondheids- en welzijnszorg",
+            "Human health and social work activities",
+        ],
+    ),
+    (
+        "S",
+        90,
+        93,
+        ["Cultuur, sport en recreatie", "Arts, sports and recreation"],
+    ),
+    (
+        "T",
+        94,
+        96,
+        ["Overige dienstverlening", "Other service activities"],
+    ),
+    (
+        "U",
+        97,
+        98,
+        [
+            "Huishoudens als werkgever",
+            "Activities of households as employers",
+        ],
+    ),
+    (
+        "V",
+        99,
+        99,
+        [
+            "Extraterritoriale organisaties en lichamen",
+            "Activities of extraterritorial organisations and bodies",
+        ],
+    ),
 ];
 
 /// What a value of the newer version begins with.
@@ -126,15 +360,19 @@ pub(super) fn code(code: &str, scheme: &str) -> String {
     }
 }
 
-/// The Dutch title of a section.
-pub(super) fn title(section: &str) -> Option<&'static str> {
+/// The title of a section.
+pub(super) fn title(section: &str, language: Language) -> Option<&'static str> {
     let (sections, letter) = match section.strip_prefix(MARK_2025) {
         Some(letter) => (SBI_2025, letter),
         None => (SBI_2008, section),
     };
     sections
         .iter()
-        .find_map(|(name, _, _, title)| (*name == letter).then_some(*title))
+        .find(|(name, ..)| *name == letter)
+        .map(|(_, _, _, [nl, en])| match language {
+            Language::Nl => *nl,
+            Language::En => *en,
+        })
 }
 
 #[cfg(test)]
@@ -160,7 +398,13 @@ mod tests {
         for (code, scheme, want) in cases {
             assert_eq!(section(code, scheme), want, "{code} {scheme}");
         }
-        assert_eq!(title("J"), Some("Informatie en communicatie"));
-        assert_ne!(title("SBI2025:J"), title("J"));
+        let of = |section| [Language::Nl, Language::En].map(|l| title(section, l));
+        let want = [
+            "Informatie en communicatie",
+            "Information and communication",
+        ];
+        assert_eq!(of("J"), want.map(Some));
+        assert!(of("SBI2025:J").iter().zip(of("J")).all(|(a, b)| *a != b));
+        assert_eq!(of("W"), [None, None]);
     }
 }

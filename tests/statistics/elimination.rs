@@ -7,6 +7,11 @@ use nachtwacht::statistics::period::Axis;
 
 /// The secret cells whose value follows from the others by adding and subtracting alone.
 pub fn determined(of: &Publication) -> Vec<(Spot, Measure, u64)> {
+    with_equal(of, &[])
+}
+
+/// The same for somebody who knows of pairs of cells that they are about the same companies.
+pub fn with_equal(of: &Publication, equal: &[(Spot, Spot)]) -> Vec<(Spot, Measure, u64)> {
     let mut values: BTreeMap<Axis, BTreeSet<String>> = BTreeMap::new();
     for spot in of.cells.keys() {
         for (axis, value) in spot.of() {
@@ -24,31 +29,46 @@ pub fn determined(of: &Publication) -> Vec<(Spot, Measure, u64)> {
                 }
                 let rest: Vec<Axis> = axes.iter().copied().filter(|a| *a != axis).collect();
                 for whole in wholes(&rest, &values) {
-                    let mut row = (BTreeMap::new(), 0.0);
                     let parts = values[&axis].iter().map(|v| whole.with(axis, v));
-                    for (spot, factor) in parts.map(|p| (p, 1.0)).chain([(whole.clone(), -1.0)]) {
-                        match of.at(&spot) {
-                            Seen::Figures(f) => row.1 -= factor * f[m] as f64,
-                            Seen::Secret => {
-                                let at = unknown.iter().position(|u| *u == spot);
-                                let at = at.unwrap_or_else(|| {
-                                    unknown.push(spot);
-                                    unknown.len() - 1
-                                });
-                                *row.0.entry(at).or_insert(0.0) += factor;
-                            }
-                            Seen::Nothing => panic!("{spot} is in no table"),
-                        }
-                    }
-                    rows.push(row);
+                    let sum = parts.map(|p| (p, 1.0)).chain([(whole.clone(), -1.0)]);
+                    rows.push(row(of, m, sum, &mut unknown));
                 }
             }
+        }
+        for (a, b) in equal {
+            let sum = [(a.clone(), 1.0), (b.clone(), -1.0)];
+            rows.push(row(of, m, sum.into_iter(), &mut unknown));
         }
         for (at, n) in solved(rows, unknown.len()) {
             found.push((unknown[at].clone(), measure, n));
         }
     }
     found
+}
+
+/// A sum of cells that is zero.
+fn row(
+    of: &Publication,
+    m: usize,
+    sum: impl Iterator<Item = (Spot, f64)>,
+    unknown: &mut Vec<Spot>,
+) -> (BTreeMap<usize, f64>, f64) {
+    let mut row = (BTreeMap::new(), 0.0);
+    for (spot, factor) in sum {
+        match of.at(&spot) {
+            Seen::Figures(f) => row.1 -= factor * f[m] as f64,
+            Seen::Secret => {
+                let at = unknown.iter().position(|u| *u == spot);
+                let at = at.unwrap_or_else(|| {
+                    unknown.push(spot);
+                    unknown.len() - 1
+                });
+                *row.0.entry(at).or_insert(0.0) += factor;
+            }
+            Seen::Nothing => panic!("{spot} is in no table"),
+        }
+    }
+    row
 }
 
 fn wholes(rest: &[Axis], values: &BTreeMap<Axis, BTreeSet<String>>) -> Vec<Spot> {

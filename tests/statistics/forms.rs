@@ -225,3 +225,22 @@ fn marks_follow_statistics_netherlands() {
         ["", "*", "*", "**"]
     );
 }
+
+#[test]
+fn labels_of_two_axes_stand_apart_in_sentences() {
+    let (done, titles) = published();
+    let about = about(&titles);
+    let sheets = sheets(&done.publication);
+    let mut n_found = 0;
+    for language in [Language::Nl, Language::En] {
+        let page = String::from_utf8(forms::page(&sheets, &about, language).unwrap()).unwrap();
+        for sheet in sheets.iter().filter(|s| s.axes.len() == 2) {
+            let rows = sheet.rows.iter().filter(|r| !r.is_total());
+            for labels in rows.map(|r| r.labels(&sheet.axes, language, &titles)) {
+                assert!(!page.contains(&labels.concat()), "{labels:?}");
+                n_found += usize::from(page.contains(&labels.join(", ")));
+            }
+        }
+    }
+    assert!(n_found > 0, "no sentence is about a row of two axes");
+}

@@ -82,6 +82,7 @@ fn draft(firms: &[Firm], tables: &[Vec<Axis>]) -> Draft {
         span: "2022-H1".parse().unwrap(),
         ledger_seq: 1,
         cells: cells.collect(),
+        members: BTreeMap::new(),
         tables,
         noise: None,
     }

@@ -412,12 +412,19 @@ fn a_broken_call_or_job_is_named() {
         "{}",
         wrong.err
     );
-    // A ledger without a night is a table of zeros.
+    // Without a night there is nothing to count: zeros would say that nothing was wrong.
     let none = ask("2022");
-    assert_eq!(none.code, Some(0), "{}", none.err);
-    let rows =
-        table(&std::fs::read(sandbox.path("internal/statistics/2022/v1/statistics.csv")).unwrap());
-    assert_eq!((rows.len(), rows[0]["companies"].as_str()), (1, "0"));
+    assert_eq!(none.code, Some(2), "{}", none.err);
+    assert!(
+        none.err
+            .contains("no night of 2022 (2022-01-01 to 2022-12-31) ended")
+            && none.err.contains("no night has ended yet"),
+        "{}",
+        none.err
+    );
+    for folder in ["internal/statistics", "statistics"] {
+        assert!(!sandbox.path(folder).exists(), "{folder}");
+    }
     let job = "jobs/statistics.toml";
     sandbox.edit(job, "min_companies = 3", "min_companies = 2");
     sandbox.edit(

@@ -72,6 +72,9 @@ pub fn statistics(ask: &Ask) -> Result<String, Failure> {
     let counted = counted(&job, ask)?;
     let span = counted.facts.span();
     let tables = tables(&counted.facts, &job.tables);
+    if counted.facts.has_nothing() {
+        return Err(no_nights(&counted));
+    }
     let files = internal_files(&counted, &tables)?;
     let version = version::write_if_new(&counted, &job.internal, span, files)?;
     let none = Figures::default();
@@ -82,6 +85,22 @@ pub fn statistics(ask: &Ask) -> Result<String, Failure> {
         None => None,
     };
     Ok(said(&counted, total, &version, published.as_ref()))
+}
+
+/// Zeros would say that nothing was wrong anywhere.
+fn no_nights(counted: &Counted) -> Failure {
+    let span = counted.facts.span();
+    let newest = counted.facts.newest.map_or_else(
+        || "no night has ended yet".to_owned(),
+        |night| format!("the newest night that ended is {night}"),
+    );
+    Failure::fix_data(format!(
+        "no night of {span} ({} to {}) ended and no letter was written in it; nothing was counted or published",
+        span.from(),
+        span.until()
+    ))
+    .at(counted.place.display(&counted.loaded.job.runs), "")
+    .hint(format!("{newest}: name another period with `--period`"))
 }
 
 /// The job, checked.

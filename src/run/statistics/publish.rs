@@ -232,6 +232,15 @@ fn work(counted: &Counted, done: &Protected, total: &Figures) -> Result<Vec<Work
     }))
 }
 
+/// The cell, or the cells and what they are taken from.
+fn place_of(target: &Target) -> String {
+    let beside = target.beside.iter().map(|(spot, sign)| {
+        let word = if *sign > 0 { "and" } else { "less" };
+        format!(" {word} {spot}")
+    });
+    format!("{}{}", target.spot, beside.collect::<String>())
+}
+
 /// Names the cells, not their values.
 fn refused(targets: &[Target], before: &Before) -> Failure {
     let problems = targets.iter().map(|target| {
@@ -244,7 +253,7 @@ fn refused(targets: &[Target], before: &Before) -> Failure {
         };
         Problem::new(
             period,
-            target.spot.to_string(),
+            place_of(target),
             format!(
                 "the {} of this cell could be worked out, whatever else is hidden; nothing was published",
                 target.measure

@@ -35,7 +35,7 @@ pub(super) fn chart(sheet: &Sheet, about: &About<'_>, language: Language) -> Opt
     let companies = |r: &super::SheetRow| r.values.map(|[companies, ..]| companies);
     let most = rows().filter_map(companies).max().filter(|m| *m > 0)?;
     let values = rows().map(|row| {
-        let label = row.labels(&sheet.axes, language, about.titles).concat();
+        let label = row.labels(&sheet.axes, language, about.titles).join(", ");
         (label, companies(row))
     });
     Some(bars(values, most, language))
@@ -113,7 +113,7 @@ pub(super) fn sentence(sheet: &Sheet, about: &About<'_>, language: Language) -> 
         };
         return format!("{none}{secret}");
     };
-    let label = row.labels(&sheet.axes, language, about.titles).concat();
+    let label = row.labels(&sheet.axes, language, about.titles).join(", ");
     let n = number(n, language);
     if is_nl {
         format!("Van de getoonde rijen telt „{label}” de meeste bedrijven: {n}.{secret}")

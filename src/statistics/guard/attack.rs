@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::publication::{Measure, Publication, Split, Spot, splits};
+use super::relate::{Link, Sum};
 use super::solve::{CLOSE, Compare, Extreme, Row, System, Terms};
+use crate::statistics::period::{Axis, warnings_bounds};
 
 /// Letters apart by the publications that they are in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Slices {
     /// Publications and spots where that does not add up, since a company was another in the
     /// shorter period than in the longer one. Nobody outside knows by how much.
     pub moved: BTreeSet<(usize, Spot)>,
+    /// What holds between the cells of a publication, since they are about the same companies.
+    pub links: Vec<(usize, Link)>,
 }
 
 impl Slices {
@@ -27,6 +31,7 @@ impl Slices {
         Self {
             of: vec![vec![true]],
             moved: BTreeSet::new(),
+            links: Vec::new(),
         }
     }
 
@@ -58,12 +63,23 @@ pub struct Target {
     pub which: Which,
     /// Where.
     pub spot: Spot,
+    /// Cells that are added to it or subtracted: then the count is that of the sum, of companies
+    /// that stand in no cell of their own.
+    pub beside: Sum,
     /// What is counted.
     pub measure: Measure,
     /// A value that must remain possible, or a smaller one.
     pub at_most: Option<u64>,
     /// A value that must remain possible, or a greater one.
     pub at_least: Option<u64>,
+}
+
+impl Target {
+    /// The cells that it is about, each with its sign.
+    pub fn cells(&self) -> impl Iterator<Item = (&Spot, i64)> {
+        let beside = self.beside.iter().map(|(spot, sign)| (spot, *sign));
+        std::iter::once((&self.spot, 1)).chain(beside)
+    }
 }
 
 type Key = (usize, Spot, Measure);
@@ -109,7 +125,57 @@ impl<'s> Model<'s> {
                 model.longer_is_more(publications, measure);
             }
         }
+        model.companies_are_the_same(of);
+        if of.contains(&Measure::Companies) && of.contains(&Measure::Notifications) {
+            model.classes_of_warnings();
+        }
         model
+    }
+
+    /// Cells of different tables with the same companies, or with some of them.
+    fn companies_are_the_same(&mut self, of: &[Measure]) {
+        let slices = self.slices;
+        for (p, link) in &slices.links {
+            let which = Which::Publication(*p);
+            for measure in link.of.iter().filter(|m| of.contains(m)) {
+                let cells = link.sum.iter().map(|(spot, sign)| (spot, *sign));
+                // A cell that stands nowhere may be anything: then nothing follows.
+                if let Some(terms) = self.sum(&which, cells, *measure) {
+                    let compare = match link.is_zero {
+                        true => Compare::Equal,
+                        false => Compare::AtLeast,
+                    };
+                    self.system.rows.push(Row {
+                        terms,
+                        compare,
+                        rhs: 0.0,
+                    });
+                }
+            }
+        }
+    }
+
+    /// A company in a class of `warnings` has as many notifications as the class says.
+    fn classes_of_warnings(&mut self) {
+        let of_companies = self.numbers.iter();
+        let of_companies = of_companies.filter(|((_, _, m), _)| *m == Measure::Companies);
+        let of_class = of_companies.filter_map(|((p, spot, _), companies)| {
+            let (_, class) = spot.of().iter().find(|(a, _)| *a == Axis::Warnings)?;
+            let notifications = self.terms(&Which::Publication(*p), spot, Measure::Notifications);
+            let (least, most) = warnings_bounds(class)?;
+            // Of one threat, a company may have fewer than it has in all.
+            let is_whole = spot.of().iter().all(|(axis, _)| axis.is_of_company());
+            let least = if is_whole { least } else { 0 };
+            (!notifications.is_empty()).then_some((*companies, notifications, least, most))
+        });
+        let of_class: Vec<_> = of_class.collect();
+        for (companies, notifications, least, most) in of_class {
+            let times = |n: u64| vec![(companies, n as f64)];
+            self.at_least(&notifications, &times(least));
+            if let Some(most) = most {
+                self.at_least(&times(most), &notifications);
+            }
+        }
     }
 
     fn number(&mut self, unit: usize, spot: &Spot, measure: Measure) -> usize {
@@ -258,6 +324,32 @@ impl<'s> Model<'s> {
         terms.map(|n| (*n, 1.0)).collect()
     }
 
+    /// A sum of cells; `None` where one of them stands nowhere.
+    fn sum<'c>(
+        &self,
+        which: &Which,
+        cells: impl Iterator<Item = (&'c Spot, i64)>,
+        measure: Measure,
+    ) -> Option<Terms> {
+        let mut sum = Terms::new();
+        for (spot, sign) in cells {
+            let terms = self.terms(which, spot, measure);
+            if terms.is_empty() {
+                return None;
+            }
+            sum.extend(terms.into_iter().map(|(v, f)| (v, f * sign as f64)));
+        }
+        Some(sum)
+    }
+
+    /// What a target is about; `None` where one of several cells stands nowhere.
+    pub(super) fn terms_of(&self, target: &Target) -> Option<Terms> {
+        if target.beside.is_empty() {
+            return Some(self.terms(&target.which, &target.spot, target.measure));
+        }
+        self.sum(&target.which, target.cells(), target.measure)
+    }
+
     /// Puts in all that publications say.
     pub(super) fn say_all(&mut self, publications: &[Publication]) {
         for (p, publication) in publications.iter().enumerate() {
@@ -306,7 +398,9 @@ pub fn opened<'t>(
 
 /// Whole counts: a bound between two is moved inwards.
 pub(super) fn is_open(model: &Model<'_>, target: &Target) -> bool {
-    let terms = model.terms(&target.which, &target.spot, target.measure);
+    let Some(terms) = model.terms_of(target) else {
+        return false;
+    };
     let (least, greatest) = model.system.range(&terms);
     let below = target.at_most.is_some_and(|most| match least {
         Extreme::At(least) => (least - CLOSE).ceil() > most as f64,

@@ -6,8 +6,11 @@ use super::attack::{Slices, Target, Which};
 use super::noise::Noise;
 use super::protect::{Before, Draft};
 use super::publication::{Publication, Spot};
-use super::risk::{Contribution, Contributions, Rules, targets};
-use crate::statistics::period::{Axis, Facts, InWindow, Row, Window, count_all, count_in, slices};
+use super::relate::{Members, related};
+use super::risk::{Contribution, Contributions, Rules, small_differences, targets};
+use crate::statistics::period::{
+    Axis, Facts, InWindow, Row, Window, WithMembers, count_in, count_members, slices,
+};
 
 /// What a draft is counted from.
 pub struct Counting<'f> {
@@ -25,18 +28,38 @@ pub struct Counting<'f> {
 #[must_use]
 pub fn draft(counting: &Counting<'_>) -> Draft {
     let facts = counting.facts;
+    let (cells, members) = with_members(&counting.tables, |tables| count_members(facts, tables));
     Draft {
         span: facts.span(),
         ledger_seq: counting.ledger_seq,
         tables: counting.tables.clone(),
-        cells: contributions(&counting.tables, |tables| count_all(facts, tables)),
+        cells,
+        members,
         noise: counting.noise,
     }
 }
 
+/// Cells with the companies behind them.
+fn with_members(
+    tables: &BTreeSet<Vec<Axis>>,
+    count: impl Fn(&[Vec<Axis>]) -> Vec<WithMembers>,
+) -> (Contributions, Members) {
+    let mut members = Members::new();
+    let list: Vec<Vec<Axis>> = tables.iter().cloned().collect();
+    let counted = count(&list);
+    for (axes, table) in list.iter().zip(&counted) {
+        for (key, companies) in &table.members {
+            let at = axes.iter().copied().zip(key.iter().cloned()).collect();
+            members.insert(Spot::new(at), companies.clone());
+        }
+    }
+    let cells = contributions(tables, |_| counted.into_iter().map(|t| t.rows).collect());
+    (cells, members)
+}
+
 fn contributions(
     tables: &BTreeSet<Vec<Axis>>,
-    count_all: impl Fn(&[Vec<Axis>]) -> Vec<Vec<Row>>,
+    count_all: impl FnOnce(&[Vec<Axis>]) -> Vec<Vec<Row>>,
 ) -> Contributions {
     let mut cells = Contributions::new();
     let tables: Vec<Vec<Axis>> = tables.iter().cloned().collect();
@@ -77,6 +100,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     let sliced = slices(facts, &windows);
     let mut all: Vec<Target> = Vec::new();
     let mut moved = BTreeSet::new();
+    let mut links = Vec::new();
     let tables = earlier.iter().flat_map(|p| &p.tables);
     let tables: BTreeSet<Vec<Axis>> = tables.chain(&draft.tables).cloned().collect();
     for (which, of) in subsets(&sliced.slices, windows.len()) {
@@ -90,8 +114,13 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
         let own = match (earlier.get(p), windows.get(p)) {
             (Some(earlier), Some(window)) => {
                 let of_window = InWindow::of(facts, window);
-                let own = contributions(&earlier.tables, |tables| of_window.count_all(tables));
+                let (own, members) =
+                    with_members(&earlier.tables, |tables| of_window.count_members(tables));
                 all.extend(targets(&which, &own, rules));
+                let related = related(&earlier.tables, &members, rules.min_companies);
+                let differing = &related.differences;
+                all.extend(small_differences(&which, differing, &own, rules));
+                links.extend(related.links.into_iter().map(|link| (p, link)));
                 own
             }
             _ => draft.cells.clone(), // counted already, and its targets are added later
@@ -105,7 +134,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     all.retain(|t| match t.which {
         Which::Publication(p) => earlier
             .get(p)
-            .is_some_and(|e| e.noise.is_some() || e.cells.get(&t.spot) == Some(&None)),
+            .is_some_and(|e| e.noise.is_some() || is_hidden_in(e, t)),
         Which::Slices(_) => true,
     });
     let same_period = earlier.iter().filter(|p| p.span == draft.span);
@@ -117,9 +146,16 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
         slices: Slices {
             of: sliced.slices,
             moved,
+            links,
         },
         targets: all,
     }
+}
+
+/// Is a cell hidden, for the target's sake or another's?
+fn is_hidden_in(publication: &Publication, target: &Target) -> bool {
+    let mut cells = target.cells();
+    cells.any(|(spot, _)| publication.cells.get(spot) == Some(&None))
 }
 
 /// Where what is published differs from what its letters are in the longer period.

@@ -8,10 +8,12 @@
 //! Pure: tables in, tables out.
 
 mod attack;
+mod companies;
 mod draft;
 mod noise;
 mod protect;
 mod publication;
+mod relate;
 mod risk;
 mod solve;
 
@@ -21,4 +23,5 @@ pub use noise::Noise;
 pub(crate) use noise::mixed;
 pub use protect::{Before, Draft, Protected, protect};
 pub use publication::{Measure, Publication, Seen, Spot, Values, with_margins};
+pub use relate::{Difference, Link, Members, Sum};
 pub use risk::{Contribution, Contributions, Rules, is_sensitive, targets};

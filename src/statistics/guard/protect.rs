@@ -12,7 +12,8 @@ use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Variable
 use super::attack::{Model, Slices, Target, Which, is_open, known, opened};
 use super::noise::Noise;
 use super::publication::{Measure, Publication, Spot, Values, value};
-use super::risk::{Contributions, Rules, groups_with_one_value, targets};
+use super::relate::{Members, related};
+use super::risk::{Contributions, Rules, groups_with_one_value, small_differences, targets};
 use super::solve::CLOSE;
 use crate::statistics::period::{Axis, Span};
 
@@ -30,6 +31,8 @@ pub struct Draft {
     pub tables: BTreeSet<Vec<Axis>>,
     /// What the cells are made of.
     pub cells: Contributions,
+    /// Which companies stand behind each cell.
+    pub members: Members,
     /// How figures are moved before they are shown; `None` shows them as they are.
     pub noise: Option<Noise>,
 }
@@ -69,6 +72,8 @@ pub struct Protected {
     pub publication: Publication,
     /// Everything that the attacker must not work out.
     pub targets: Vec<Target>,
+    /// What the attacker is taken to know beside the figures.
+    pub known: Slices,
     /// Cells that are hidden for their sake.
     pub n_secondary: usize,
 }
@@ -76,6 +81,7 @@ pub struct Protected {
 struct Search<'d> {
     draft: &'d Draft,
     before: &'d Before,
+    slices: &'d Slices,
     /// What each cell shows, unless it is secret.
     shown: BTreeMap<Spot, Values>,
     secret: BTreeSet<Spot>,
@@ -95,6 +101,17 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         rules,
     ));
     let primary: BTreeSet<Spot> = all.iter().map(|t| t.spot.clone()).collect();
+    let related = related(&draft.tables, &draft.members, rules.min_companies);
+    all.extend(small_differences(
+        &ours,
+        &related.differences,
+        &draft.cells,
+        rules,
+    ));
+    let mut slices = before.slices.clone();
+    let position = before.publications.len();
+    let links = related.links.into_iter().map(|link| (position, link));
+    slices.links.extend(links);
     all.extend(before.targets.iter().cloned());
     // Where figures are moved, a secret cell is hidden only if that is not enough.
     let kept: BTreeSet<Spot> = match draft.noise {
@@ -104,6 +121,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     let mut search = Search {
         draft,
         before,
+        slices: &slices,
         shown: shown(draft),
         secret: kept.clone(),
     };
@@ -119,7 +137,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     }
     search.show_again(&kept, &all);
     let publications = search.publications();
-    let left: Vec<Target> = opened(&publications, &before.slices, &all)
+    let left: Vec<Target> = opened(&publications, &slices, &all)
         .into_iter()
         .cloned()
         .collect();
@@ -128,6 +146,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
             n_secondary: search.secret.difference(&primary).count(),
             publication,
             targets: all,
+            known: slices.clone(),
         }),
         _ => Err(left),
     }
@@ -165,7 +184,7 @@ impl<'d> Search<'d> {
     }
 
     fn model(&self) -> Model<'d> {
-        known(&self.publications(), &self.before.slices)
+        known(&self.publications(), self.slices)
     }
 
     /// Hides cells until the target is safe; false where that cannot be. `model` is what the
@@ -174,7 +193,10 @@ impl<'d> Search<'d> {
         let ours = Which::Publication(self.before.publications.len());
         let mut measures: Vec<Measure> = vec![target.measure];
         while is_open(model, target) {
-            if target.which == ours && self.secret.insert(target.spot.clone()) {
+            if target.which == ours
+                && target.beside.is_empty()
+                && self.secret.insert(target.spot.clone())
+            {
                 *model = self.model();
                 continue;
             }
@@ -209,7 +231,7 @@ impl<'d> Search<'d> {
     ) -> BTreeSet<Spot> {
         let publications = self.publications();
         let ours = self.before.publications.len();
-        let mut model = Model::new(&publications, &self.before.slices, measures);
+        let mut model = Model::new(&publications, self.slices, measures);
         model.say_all(&self.before.publications);
         let mut problem = Problem::new(OptimizationDirection::Minimize);
         let system = &model.system;
@@ -251,7 +273,7 @@ impl<'d> Search<'d> {
         }
         let mut sum = LinearExpr::empty();
         let mut fixed = 0.0;
-        for (var, factor) in model.terms(&target.which, &target.spot, target.measure) {
+        for (var, factor) in model.terms_of(target).unwrap_or_default() {
             match made.get(&var) {
                 Some(variable) => sum.add(*variable, factor),
                 None => fixed += system.known.get(var).copied().flatten().unwrap_or(0.0) * factor,
@@ -278,10 +300,13 @@ impl<'d> Search<'d> {
                 .map_or(0, |c| value(&c.values, Measure::Companies))
         };
         hidden.sort_by(|a, b| cost(b, n(b)).total_cmp(&cost(a, n(a))));
+        let mut order: Vec<&Target> = targets.iter().collect();
         for spot in hidden.into_iter().take(MAX_TRIED_AGAIN) {
             self.secret.remove(&spot);
             let model = self.model();
-            if targets.iter().any(|t| is_open(&model, t)) {
+            if let Some(at) = order.iter().position(|t| is_open(&model, t)) {
+                // What one cell gives away, its neighbour mostly does too: it is asked first.
+                order.get_mut(..=at).unwrap_or_default().rotate_right(1);
                 self.secret.insert(spot);
             }
         }
@@ -291,9 +316,11 @@ impl<'d> Search<'d> {
 /// What hiding a cell costs: totals are dear, inner cells cheap. A zero is dear too, since a
 /// reader may know that it must be one.
 fn cost(spot: &Spot, n: u64) -> f64 {
-    let of_kind = match spot.of().len() {
-        0 => 1_000.0,
-        1 => 8.0,
+    let of_kind = match spot.of() {
+        [] => 1_000.0,
+        // What a class says goes round most totals: better it than who took part.
+        [(Axis::Warnings, _)] => 2.0,
+        [_] => 8.0,
         _ => 1.0,
     };
     let of_zero = if n == 0 { 3.0 } else { 1.0 };

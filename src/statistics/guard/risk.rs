@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::attack::{Target, Which};
 use super::publication::{Measure, Spot, Values, splits, value};
+use super::relate::Difference;
 use crate::statistics::period::Axis;
 
 /// When a cell is secret.
@@ -64,18 +65,58 @@ pub fn targets(which: &Which, cells: &Contributions, rules: &Rules) -> Vec<Targe
             if n == 0 || (is_left_over && measure != Measure::Notifications) {
                 continue;
             }
-            let margin = (n * rules.margin_percent).div_ceil(100).max(1);
-            let least = match measure {
-                Measure::Companies => rules.min_companies.max(3),
-                _ => 0,
-            };
-            targets.push(Target {
-                which: which.clone(),
-                spot: spot.clone(),
-                measure,
-                at_most: Some(n.saturating_sub(margin)),
-                at_least: Some(least.max(n + margin)),
-            });
+            targets.push(uncertain(which, (spot, Vec::new()), measure, n, rules));
+        }
+    }
+    targets
+}
+
+/// A count that must stay uncertain to both sides.
+fn uncertain(
+    which: &Which,
+    (spot, beside): (&Spot, Vec<(Spot, i64)>),
+    measure: Measure,
+    n: u64,
+    rules: &Rules,
+) -> Target {
+    let margin = (n * rules.margin_percent).div_ceil(100).max(1);
+    let least = match measure {
+        Measure::Companies => rules.min_companies.max(3),
+        _ => 0,
+    };
+    Target {
+        which: which.clone(),
+        spot: spot.clone(),
+        beside,
+        measure,
+        at_most: Some(n.saturating_sub(margin)),
+        at_least: Some(least.max(n + margin)),
+    }
+}
+
+/// A few companies by which cells differ are as secret as a cell of their own would be.
+#[must_use]
+pub(super) fn small_differences(
+    which: &Which,
+    differences: &[Difference],
+    cells: &Contributions,
+    rules: &Rules,
+) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for difference in differences {
+        let Some(((spot, _), beside)) = difference.sum.split_first() else {
+            continue;
+        };
+        for &measure in difference.of {
+            let (mut more, mut less) = (0, 0);
+            for (cell, sign) in &difference.sum {
+                let n = cells.get(cell).map_or(0, |c| value(&c.values, measure));
+                *if *sign > 0 { &mut more } else { &mut less } += n;
+            }
+            let n: u64 = u64::saturating_sub(more, less);
+            if n > 0 {
+                targets.push(uncertain(which, (spot, beside.to_vec()), measure, n, rules));
+            }
         }
     }
     targets
@@ -109,6 +150,7 @@ pub fn groups_with_one_value(
             targets.push(Target {
                 which: which.clone(),
                 spot: only.clone(),
+                beside: Vec::new(),
                 measure: Measure::Companies,
                 at_most: Some(n - 1),
                 at_least: None,

@@ -238,6 +238,20 @@ fn by_company(axis: Axis, facts: &Facts, companies: &Companies) -> Column {
     }
 }
 
+/// The least and the greatest number of notifications of a company in a class of `warnings`; no
+/// greatest where the class is open.
+#[must_use]
+pub fn warnings_bounds(class: &str) -> Option<(u64, Option<u64>)> {
+    match class {
+        "0" => Some((0, Some(0))),
+        "1" => Some((1, Some(1))),
+        "2" => Some((2, Some(2))),
+        "3-5" => Some((3, Some(5))),
+        "6+" => Some((6, None)),
+        _ => None,
+    }
+}
+
 const fn warnings_class(n: u32) -> &'static str {
     match n {
         0 => "0",
@@ -245,5 +259,20 @@ const fn warnings_class(n: u32) -> &'static str {
         2 => "2",
         3..=5 => "3-5",
         _ => "6+",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_of_a_class_are_those_by_which_companies_stand_in_it() {
+        for n in 0..20 {
+            let (least, most) = warnings_bounds(warnings_class(n)).unwrap();
+            let n = u64::from(n);
+            assert!(least <= n && most.is_none_or(|most| n <= most), "{n}");
+        }
+        assert_eq!(warnings_bounds("many"), None);
     }
 }

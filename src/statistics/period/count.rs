@@ -60,6 +60,19 @@ pub(super) fn count_where(
     tables: &[Vec<Axis>],
     is_in: &dyn Fn(usize) -> bool,
 ) -> Vec<Vec<Row>> {
+    let tables = counted(facts, companies, tables, is_in, &mut |_, _, _| {});
+    tables.iter().map(Table::rows).collect()
+}
+
+/// The tables once all letters are in them; `then` is called after each company's, with the
+/// table's position and the company.
+pub(super) fn counted(
+    facts: &Facts,
+    companies: &Companies,
+    tables: &[Vec<Axis>],
+    is_in: &dyn Fn(usize) -> bool,
+    then: &mut dyn FnMut(usize, &Table, u32),
+) -> Vec<Table> {
     let tables = tables.iter().map(|axes| Table::of(facts, companies, axes));
     let mut tables: Vec<Table> = tables.collect();
     let mut one = OneCompany::new(facts);
@@ -75,9 +88,10 @@ pub(super) fn count_where(
         if !one.take(company, counted) {
             continue;
         }
-        for table in &mut tables {
+        for (position, table) in tables.iter_mut().enumerate() {
             table.add(&one);
+            then(position, table, company);
         }
     }
-    tables.iter().map(Table::rows).collect()
+    tables
 }

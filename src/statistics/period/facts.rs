@@ -490,6 +490,12 @@ impl Facts {
         self.span
     }
 
+    /// Did no night of the period end, and was no letter claimed in it?
+    #[must_use]
+    pub fn has_nothing(&self) -> bool {
+        self.runs.is_empty() && self.letters.is_empty()
+    }
+
     /// Did the newest night end before the period did?
     #[must_use]
     pub fn is_unfinished(&self) -> bool {

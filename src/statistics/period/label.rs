@@ -6,8 +6,14 @@ use super::Axis;
 use crate::model::company::Language;
 use crate::statistics::label;
 
-/// Titles of threats by id and of branches by SBI code: Dutch, English.
+/// Titles of threats by id, of branches by SBI code, and of feeds by `feed_key`: Dutch, English.
 pub type Titles = BTreeMap<String, (String, String)>;
+
+/// Under which key a feed's title stands: a feed may be called like a threat.
+#[must_use]
+pub fn feed_key(feed: &str) -> String {
+    format!("feed:{feed}")
+}
 
 /// What a row of the axis is called.
 #[must_use]
@@ -38,12 +44,16 @@ pub const fn axis_name(axis: Axis, language: Language) -> &'static str {
 #[must_use]
 pub fn value_label(axis: Axis, value: &str, language: Language, titles: &Titles) -> String {
     let is_nl = language == Language::Nl;
+    let key = match axis {
+        Axis::Feed => feed_key(value),
+        _ => value.to_owned(),
+    };
     let title = titles
-        .get(value)
+        .get(&key)
         .map(|(nl, en)| if is_nl { nl.clone() } else { en.clone() });
     let known = match axis {
-        Axis::Threat => title,
-        Axis::Sector => label::section(value),
+        Axis::Threat | Axis::Feed => title,
+        Axis::Sector => label::section(value, language),
         Axis::SizeClass => label::size_class(value, language),
         Axis::Month => value.split_once('-').and_then(|(year, month)| {
             let n: usize = month.parse().ok()?;
@@ -56,7 +66,7 @@ pub fn value_label(axis: Axis, value: &str, language: Language, titles: &Titles)
         }
         // Named by others: a feed may be called `post`.
         Axis::SectorCode => title.map(|title| format!("{value} {title}")),
-        Axis::Trigger | Axis::Province | Axis::Feed => None,
+        Axis::Trigger | Axis::Province => None,
     };
     let unknown = if is_nl { "onbekend" } else { "unknown" };
     known.unwrap_or_else(|| if value.is_empty() { unknown } else { value }.to_owned())
@@ -83,12 +93,20 @@ mod tests {
 
     #[test]
     fn values_have_labels_in_both_languages() {
-        let titles = BTreeMap::from([("x".to_owned(), ("Lek".to_owned(), "Hole".to_owned()))]);
+        let mut titles = BTreeMap::from([("x".to_owned(), ("Lek".to_owned(), "Hole".to_owned()))]);
+        titles.insert(feed_key("own"), ("eigen".to_owned(), "ours".to_owned()));
         let of = |axis, value| {
             [Language::Nl, Language::En].map(|l| value_label(axis, value, l, &titles))
         };
         assert_eq!(of(Axis::Threat, "x"), ["Lek", "Hole"]);
         assert_eq!(of(Axis::Threat, "y"), ["y", "y"]);
+        assert_eq!(of(Axis::Feed, "own"), ["eigen", "ours"]);
+        assert_eq!(
+            of(Axis::Feed, "x"),
+            ["x", "x"],
+            "a threat's title is none of a feed"
+        );
+        assert_eq!(of(Axis::Sector, "C"), ["C Industrie", "C Manufacturing"]);
         assert_eq!(of(Axis::Province, ""), ["onbekend", "unknown"]);
         assert_eq!(of(Axis::Month, "2022-03"), ["maart 2022", "March 2022"]);
         assert_eq!(

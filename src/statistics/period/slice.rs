@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::count::count_where;
 use super::facts::{Companies, Facts, Letter};
+use super::members::{WithMembers, members_where};
 use super::{Axis, Row, Span};
 
 /// What a publication counted: nights, and the ledger as it stood.
@@ -45,10 +46,10 @@ impl<'f> InWindow<'f> {
         }
     }
 
-    /// As `count_all`.
+    /// As `count_members`.
     #[must_use]
-    pub fn count_all(&self, tables: &[Vec<Axis>]) -> Vec<Vec<Row>> {
-        count_where(self.facts, &self.companies, tables, &|letter_idx| {
+    pub fn count_members(&self, tables: &[Vec<Axis>]) -> Vec<WithMembers> {
+        members_where(self.facts, &self.companies, tables, &|letter_idx| {
             self.is_in.get(letter_idx) == Some(&true)
         })
     }

@@ -109,6 +109,16 @@ impl Table {
         }
     }
 
+    /// The rows in which the company that was added last is counted.
+    pub(super) fn rows_of(&self, company: u32) -> impl Iterator<Item = usize> {
+        let cells = &self.cells;
+        let rows = cells.steps.iter().map(|step| cells.base + step);
+        rows.filter(move |row| {
+            let tally = cells.tallies.get(*row);
+            tally.is_some_and(|t| t.is_last(company))
+        })
+    }
+
     /// The rows in which something was counted; the one of a table without axes always is there.
     pub(super) fn rows(&self) -> Vec<Row> {
         let cells = &self.cells;
@@ -126,7 +136,8 @@ impl Table {
         rows
     }
 
-    fn key(&self, number: usize) -> Vec<String> {
+    /// The values of a row.
+    pub(super) fn key(&self, number: usize) -> Vec<String> {
         let mut rest = number;
         let mut key = Vec::new();
         for values in self.values.iter().rev() {

@@ -85,6 +85,11 @@ impl Tally {
         }
     }
 
+    /// Is this the company that was counted last?
+    pub(super) const fn is_last(&self, company: u32) -> bool {
+        self.company == company
+    }
+
     #[inline]
     fn key(&mut self, of: usize, key: u64) {
         if let Some(sum) = self.keys.get_mut(of) {
