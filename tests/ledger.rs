@@ -13,6 +13,7 @@ use nachtwacht::diag::{Failure, Kind};
 use nachtwacht::ledger::{Holder, Ledger, Settings, Verified};
 use nachtwacht::model::company::{Channel, CompanyKey, PartyKind};
 use nachtwacht::model::decision::ItemKind;
+use nachtwacht::model::hold::Superseded;
 use nachtwacht::model::identity::{Item, LetterId, PartyRef, Reference, Secret};
 use nachtwacht::model::ledger_record::{
     AttemptKey, Claim, ClaimItem, Frozen, LedgerView, Numbered, ReceiptState, Record,
