@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::publication::{Measure, Publication, Split, Spot, splits};
 use super::relate::{Link, Sum};
-use super::solve::{CLOSE, Compare, Extreme, Row, System, Terms};
+use super::solve::{Compare, Row, System, Terms};
 use crate::statistics::period::{Axis, warnings_bounds};
 
 /// Letters apart by the publications that they are in.
@@ -396,21 +396,15 @@ pub fn opened<'t>(
     targets.iter().filter(|t| is_open(&model, t)).collect()
 }
 
-/// Whole counts: a bound between two is moved inwards.
+/// Can the target be worked out too closely?
 pub(super) fn is_open(model: &Model<'_>, target: &Target) -> bool {
     let Some(terms) = model.terms_of(target) else {
         return false;
     };
-    let (least, greatest) = model.system.range(&terms);
-    let below = target.at_most.is_some_and(|most| match least {
-        Extreme::At(least) => (least - CLOSE).ceil() > most as f64,
-        Extreme::Endless => false,
-        Extreme::Unsolved => true,
-    });
-    let above = target.at_least.is_some_and(|least| match greatest {
-        Extreme::At(greatest) => (greatest + CLOSE).floor() < least as f64,
-        Extreme::Endless => false,
-        Extreme::Unsolved => true,
-    });
+    let (system, terms) = (&model.system, &terms);
+    let below = target.at_most;
+    let below = below.is_some_and(|most| !system.may_be_at_most(terms, most as f64));
+    let above = target.at_least;
+    let above = above.is_some_and(|least| !system.may_be_at_least(terms, least as f64));
     below || above
 }

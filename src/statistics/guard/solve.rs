@@ -1,5 +1,6 @@
 //! Linear systems over unknown counts, and the least and greatest value of a sum in them.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Variable};
@@ -22,14 +23,21 @@ pub(super) struct Row {
     pub rhs: f64,
 }
 
-/// Unknown counts, none negative, some known; and what is known of their sums.
-#[derive(Clone, Debug, Default)]
+/// Unknown counts, none negative, some known; and what is known of their sums. Asked only when it
+/// is whole.
+#[derive(Debug, Default)]
 pub(super) struct System {
     /// The value, where it is known.
     pub known: Vec<Option<f64>>,
     /// The least and the greatest value that is possible.
     pub bounds: Vec<(f64, f64)>,
     pub rows: Vec<Row>,
+    /// Values of the unknowns that fit all rows, as earlier questions found them; not a number
+    /// where a question did not touch the unknown. One table that an attacker cannot tell from the
+    /// real one mostly answers the next question too, and a solver is dear.
+    seen: RefCell<Vec<Vec<f64>>>,
+    /// For each unknown, the one that stands for all that hang together with it.
+    roots: OnceCell<Vec<usize>>,
 }
 
 /// Closer than this is equal: counts are whole.
@@ -37,7 +45,7 @@ pub(super) const CLOSE: f64 = 1e-4;
 
 /// What a solver can say.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Extreme {
+enum Extreme {
     At(f64),
     Endless,
     /// No values fit, or the solver gave up: nothing may be concluded.
@@ -100,44 +108,72 @@ impl System {
             .unwrap_or((0.0, f64::INFINITY))
     }
 
-    /// The least and the greatest value of a sum, as anybody can compute them.
-    pub(super) fn range(&self, target: &Terms) -> (Extreme, Extreme) {
-        let (rows, vars) = self.around(target);
-        let solve = |direction| self.extreme(target, &rows, &vars, direction);
-        (
-            solve(OptimizationDirection::Minimize),
-            solve(OptimizationDirection::Maximize),
-        )
+    /// May the sum be `most` or less, as far as anybody can compute? Counts are whole: a bound
+    /// between two is moved inwards.
+    pub(super) fn may_be_at_most(&self, target: &Terms, most: f64) -> bool {
+        self.has_seen(target, |value| value <= most + CLOSE)
+            || match self.extreme(target, OptimizationDirection::Minimize) {
+                Extreme::At(least) => (least - CLOSE).ceil() <= most,
+                Extreme::Endless => true,
+                Extreme::Unsolved => false,
+            }
     }
 
-    fn extreme(
-        &self,
-        target: &Terms,
-        rows: &[&Row],
-        vars: &[usize],
-        direction: OptimizationDirection,
-    ) -> Extreme {
+    /// May the sum be `least` or more?
+    pub(super) fn may_be_at_least(&self, target: &Terms, least: f64) -> bool {
+        self.has_seen(target, |value| value >= least - CLOSE)
+            || match self.extreme(target, OptimizationDirection::Maximize) {
+                Extreme::At(greatest) => (greatest + CLOSE).floor() >= least,
+                Extreme::Endless => true,
+                Extreme::Unsolved => false,
+            }
+    }
+
+    fn has_seen(&self, target: &Terms, is_meant: impl Fn(f64) -> bool) -> bool {
+        let (unknown, fixed) = self.split(target);
+        let value = |values: &Vec<f64>| {
+            let of = |var: usize| values.get(var).copied().unwrap_or(f64::NAN);
+            unknown.iter().map(|(v, f)| of(*v) * f).sum::<f64>() + fixed
+        };
+        self.seen
+            .borrow()
+            .iter()
+            .any(|values| is_meant(value(values)))
+    }
+
+    /// The least or the greatest value of a sum, as anybody can compute it.
+    fn extreme(&self, target: &Terms, direction: OptimizationDirection) -> Extreme {
         let (unknown, fixed) = self.split(target);
         if unknown.is_empty() {
             return Extreme::At(fixed);
         }
+        let (rows, vars) = self.around(target);
         let factors: BTreeMap<usize, f64> = unknown.into_iter().collect();
         let mut problem = Problem::new(direction);
         let mut made: BTreeMap<usize, Variable> = BTreeMap::new();
         for var in vars {
-            let factor = factors.get(var).copied().unwrap_or(0.0);
-            made.insert(*var, problem.add_var(factor, self.bounds_of(*var)));
+            let factor = factors.get(&var).copied().unwrap_or(0.0);
+            made.insert(var, problem.add_var(factor, self.bounds_of(var)));
         }
         for row in rows {
             self.add_row(&mut problem, row, &made, LinearExpr::empty());
         }
-        match problem.solve() {
-            Ok(outcome) => outcome
-                .solution()
-                .map_or(Extreme::Unsolved, |s| Extreme::At(s.objective() + fixed)),
-            Err(microlp::Error::Unbounded) => Extreme::Endless,
-            Err(_) => Extreme::Unsolved,
+        let solution = match problem.solve() {
+            Ok(outcome) => outcome.into_solution(),
+            Err(microlp::Error::Unbounded) => return Extreme::Endless,
+            Err(_) => return Extreme::Unsolved,
+        };
+        let Ok(solution) = solution else {
+            return Extreme::Unsolved;
+        };
+        let mut values = vec![f64::NAN; self.known.len()];
+        for (var, variable) in made {
+            if let Some(value) = values.get_mut(var) {
+                *value = solution.var_value(variable);
+            }
         }
+        self.seen.borrow_mut().push(values);
+        Extreme::At(solution.objective() + fixed)
     }
 
     /// Adds a row with its known parts moved to the other side.
@@ -179,6 +215,23 @@ impl System {
 
     /// The rows and unknowns that hang together with the target: others cannot move it.
     fn around(&self, target: &Terms) -> (Vec<&Row>, Vec<usize>) {
+        let roots = self.roots.get_or_init(|| self.roots());
+        let of = |var: usize| roots.get(var).copied().unwrap_or(var);
+        let (targets, _) = self.split(target);
+        let wanted: Vec<usize> = targets.iter().map(|(v, _)| of(*v)).collect();
+        let is_near = |var: usize| wanted.contains(&of(var));
+        let rows = self.rows.iter().filter(|row| {
+            let (unknown, _) = self.split(&row.terms);
+            unknown.first().is_some_and(|(v, _)| is_near(*v))
+        });
+        let vars = (0..self.known.len())
+            .filter(|v| self.known.get(*v).copied().flatten().is_none() && is_near(*v));
+        (rows.collect(), vars.collect())
+    }
+}
+
+impl System {
+    fn roots(&self) -> Vec<usize> {
         let mut groups: Vec<usize> = (0..self.known.len()).collect();
         for row in &self.rows {
             let (unknown, _) = self.split(&row.terms);
@@ -191,16 +244,7 @@ impl System {
                 }
             }
         }
-        let (targets, _) = self.split(target);
-        let wanted: Vec<usize> = targets.iter().map(|(v, _)| root(&groups, *v)).collect();
-        let is_near = |var: usize| wanted.contains(&root(&groups, var));
-        let rows = self.rows.iter().filter(|row| {
-            let (unknown, _) = self.split(&row.terms);
-            unknown.first().is_some_and(|(v, _)| is_near(*v))
-        });
-        let vars = (0..self.known.len())
-            .filter(|v| self.known.get(*v).copied().flatten().is_none() && is_near(*v));
-        (rows.collect(), vars.collect())
+        (0..groups.len()).map(|var| root(&groups, var)).collect()
     }
 }
 
@@ -227,12 +271,28 @@ mod tests {
         });
         system.must_equal(vec![(total, 1.0)], 10.0);
         system.must_equal(vec![(c, 1.0)], 4.0);
-        let range = |s: &System, v: usize| s.range(&vec![(v, 1.0)]);
+        let range = |s: &System, v: usize| {
+            let of = vec![(v, 1.0)];
+            let least = s.extreme(&of, OptimizationDirection::Minimize);
+            (least, s.extreme(&of, OptimizationDirection::Maximize))
+        };
+        let alone = system.unknown();
         assert_eq!(range(&system, a), (Extreme::At(0.0), Extreme::At(6.0)));
         assert_eq!(range(&system, c), (Extreme::At(4.0), Extreme::At(4.0)));
+        assert_eq!(range(&system, alone), (Extreme::At(0.0), Extreme::Endless));
+        // What was found answers the next question as the solver would.
+        for bound in 0..9 {
+            let bound = f64::from(bound);
+            assert!(system.may_be_at_most(&vec![(a, 1.0), (b, 1.0)], bound) == (bound >= 6.0));
+            assert!(system.may_be_at_least(&vec![(b, 1.0)], bound) == (bound <= 6.0));
+        }
+        let mut system = System {
+            rows: system.rows,
+            known: system.known,
+            bounds: system.bounds,
+            ..System::default()
+        };
         system.must_equal(vec![(b, 1.0)], 5.0);
         assert_eq!(range(&system, a), (Extreme::At(1.0), Extreme::At(1.0)));
-        let alone = system.unknown();
-        assert_eq!(range(&system, alone), (Extreme::At(0.0), Extreme::Endless));
     }
 }
