@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use arrow::array::AsArray;
+use arrow::record_batch::RecordBatch;
 use jiff::Timestamp;
 use nachtwacht::run::Moment;
 use nachtwacht::run::load::Call;
@@ -252,6 +254,44 @@ fn erasing_a_company_takes_it_away_and_keeps_the_counts() {
         .ended_with(0)
         .says(&["nothing under"]);
     assert_eq!(sandbox.ledger("erased").len(), 1);
+}
+
+/// A letter about a daughter that went to its parent's contact holds the parent's address.
+#[test]
+fn erasing_a_parent_takes_letters_that_went_to_it_about_its_daughters() {
+    let sandbox = Sandbox::small();
+    let participants = r#"write_to = ["participant"]"#;
+    let registered = r#"write_to = ["registered"]"#;
+    sandbox.edit("jobs/nightly.toml", participants, registered);
+    sandbox.run(FIRST).ended_with(0);
+    let mut outputs = sandbox.outputs(FIRST);
+    let table = outputs.remove("decisions.parquet").unwrap();
+    let batches = nachtwacht::scan::table_of(table.into(), "decisions").unwrap();
+    let texts = |name: &str| -> Vec<String> {
+        let of = |b: &RecordBatch| {
+            let column = b.column_by_name(name).unwrap().as_string::<i32>().clone();
+            column
+                .iter()
+                .map(|v| v.unwrap_or_default().to_owned())
+                .collect::<Vec<_>>()
+        };
+        batches.iter().flat_map(of).collect()
+    };
+    let (trails, references) = (texts("contact_trail"), texts("reference"));
+    let row = trails
+        .iter()
+        .position(|t| t.contains("parent: used, of kvk:"))
+        .unwrap();
+    let parent = trails[row].rsplit(' ').next().unwrap();
+    let letter = format!("letters/{}.pdf", references[row]);
+    assert!(outputs.contains_key(&letter));
+    sandbox.call(&["erase", parent], &[]).ended_with(0);
+    let left = sandbox.outputs(FIRST);
+    assert!(!left.contains_key(&letter) && !left.contains_key("decisions.parquet"));
+    assert!(
+        left.keys().any(|name| name.ends_with(".pdf")),
+        "others stay"
+    );
 }
 
 /// While a night waits its tables stand in `held/`: `explain` reads them, erasure reaches them.

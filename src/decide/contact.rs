@@ -37,7 +37,15 @@ pub(super) struct Book<'a> {
 pub(super) struct Chosen {
     pub(super) recipient: Recipient,
     pub(super) addressee: Arc<Company>,
+    /// Whose contact it is, where it is not the company's own.
+    of: Option<CompanyKey>,
     pub(super) is_usable: bool,
+}
+
+/// Ends a step that used the contact of another company: whoever erases that one looks for it.
+#[must_use]
+pub fn used_of(owner: &CompanyKey) -> String {
+    format!("used, of {owner}")
 }
 
 /// What a step came to: whom it chose, if anybody, and what it passed over before.
@@ -89,7 +97,11 @@ impl<'a> Book<'a> {
             let (chosen, passed) = self.attempt(*step, company, rows);
             trail.extend(passed.into_iter().map(|why| format!("{step}: {why}")));
             if let Some(chosen) = chosen {
-                trail.push(format!("{step}: used"));
+                let used = chosen
+                    .of
+                    .as_ref()
+                    .map_or_else(|| "used".to_owned(), used_of);
+                trail.push(format!("{step}: {used}"));
                 return (chosen, trail);
             }
         }
@@ -150,6 +162,7 @@ impl<'a> Book<'a> {
                     why,
                 },
                 addressee: Arc::clone(addressee),
+                of: (owner.key != company.key).then(|| owner.key.clone()),
                 is_usable: true,
             };
             return (Some(chosen), passed);
@@ -408,6 +421,7 @@ fn by_mail(company: &Arc<Company>, address: &str, why: ContactReason) -> Chosen 
             why,
         },
         addressee: Arc::clone(company),
+        of: None,
         is_usable: true,
     }
 }
@@ -421,6 +435,7 @@ fn by_post(company: &Arc<Company>, why: ContactReason) -> Chosen {
             why,
         },
         addressee: Arc::clone(company),
+        of: None,
         is_usable: true,
     }
 }

@@ -29,6 +29,7 @@ use crate::model::published::Published;
 use crate::model::threat::{Threat, Trigger};
 
 pub use compose::{Refused, to_next_contacts};
+pub use contact::used_of;
 pub use correct::{Wrong, corrections};
 use history::History;
 pub use shadow::rehearse;

@@ -12,12 +12,14 @@ use jiff::civil::Date;
 use super::Moment;
 use super::inputs::COPIES;
 use super::load::{Call, Loaded, load};
+use crate::decide::used_of;
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger, crash, party_name};
 use crate::model::company::CompanyKey;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{Erased, LedgerView, Record};
 use crate::model::night::Night;
+use crate::report::CONTACT_TRAIL;
 use crate::scan;
 use crate::store::Place;
 
@@ -157,13 +159,15 @@ fn of_company(
     Ok(found)
 }
 
-/// References of the company's letters in a table of decisions; `None` where it has no row.
+/// References of the company's letters in a table of decisions, and of those that went to a contact
+/// of its own about another; `None` where it has no row.
 fn references_of(
     place: &Place,
     path: &str,
     company: &CompanyKey,
 ) -> Result<Option<BTreeSet<String>>, Failure> {
     let (batches, _) = scan::read_table(place, path)?;
+    let used = used_of(company);
     let mut found = None;
     for batch in &batches {
         let column = |name: &str| {
@@ -176,8 +180,13 @@ fn references_of(
                 })
         };
         let (keys, references) = (column("company_key")?, column("reference")?);
+        let trails = column(CONTACT_TRAIL).ok(); // absent in tables of earlier versions
+        let is_used = |row: usize| {
+            let trail = trails.filter(|t| t.is_valid(row)).map(|t| t.value(row));
+            trail.is_some_and(|t| t.split("; ").any(|step| step.ends_with(&used)))
+        };
         for (row, key) in keys.iter().enumerate() {
-            if key != Some(company.as_str()) {
+            if key != Some(company.as_str()) && !is_used(row) {
                 continue;
             }
             let of_company: &mut BTreeSet<String> = found.get_or_insert_default();
