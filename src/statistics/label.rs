@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::group::Frame;
+use super::period::feed_key;
 use super::{Dimension, sector};
 use crate::model::company::Language;
 
@@ -46,7 +47,8 @@ pub(super) fn of(
         | Dimension::Urgency
         | Dimension::Channel => word(value, Language::Nl),
         Dimension::SectorCode => title(value).map(|title| format!("{value} {title}")),
-        Dimension::Province | Dimension::Feed => None,
+        Dimension::Feed => title(&feed_key(value)),
+        Dimension::Province => None,
     };
     known.unwrap_or_else(|| if value.is_empty() { UNKNOWN } else { value }.to_owned())
 }
@@ -101,5 +103,24 @@ const fn in_language<'t>(nl: &'t str, en: &'t str, language: Language) -> &'t st
     match language {
         Language::Nl => nl,
         Language::En => en,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_is_called_as_the_job_calls_it_and_never_as_a_threat() {
+        let title = |nl: &str| (nl.to_owned(), nl.to_owned());
+        let titles = BTreeMap::from([
+            ("own".to_owned(), title("een dreiging")),
+            (feed_key("own"), title("eigen metingen")),
+        ]);
+        let frame = Frame::new(&[], &[]).unwrap();
+        let label = |feed| of(Dimension::Feed, feed, &frame, &titles);
+        assert_eq!(label("own"), "eigen metingen");
+        assert_eq!(label("partner"), "partner");
+        assert_eq!(label(""), UNKNOWN);
     }
 }
