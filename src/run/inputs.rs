@@ -90,16 +90,14 @@ impl<'a> Inputs<'a> {
             return Ok((bytes, object));
         };
         let now = self.place.get_if(path)?;
-        for bytes in [now.clone(), self.place.get_if(&copy)?]
-            .into_iter()
-            .flatten()
-        {
-            let found = object(path, &bytes);
-            if found == *pinned {
-                return Ok((bytes, found));
-            }
-        }
-        let bytes = now.map_or_else(|| self.place.get(path), Ok)?;
+        let is_same = |bytes: &Bytes| object(path, bytes) == *pinned;
+        let bytes = match now {
+            Some(now) if is_same(&now) => now,
+            now => match self.place.get_if(&copy)?.filter(is_same) {
+                Some(then) => then,
+                None => now.map_or_else(|| self.place.get(path), Ok)?,
+            },
+        };
         let object = object(path, &bytes);
         Ok((bytes, object))
     }
