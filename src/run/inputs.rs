@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::world::listed;
 use crate::diag::Failure;
-use crate::ledger::crash;
+use crate::ledger::{Ledger, crash};
 use crate::model::ledger_record::{PinnedNight, PinnedObject};
 use crate::model::night::Night;
 use crate::plan::Listed;
 use crate::store::Place;
 
-/// Below a run's folder.
+/// Below a run's folder, each under the hash of its content.
 pub(super) const COPIES: &str = "inputs/";
 
 /// Reads register and references.
@@ -82,7 +82,7 @@ impl<'a> Inputs<'a> {
     pub(super) fn get(&self, path: &str) -> Result<(Bytes, PinnedObject), Failure> {
         let then = self.pinned.and_then(|Pinned { pin, folder }| {
             let pinned = pin.inputs.iter().find(|o| o.path == path)?;
-            Some((pinned, format!("{folder}{COPIES}{path}")))
+            Some((pinned, copy_of(pinned, folder)))
         });
         let Some((pinned, copy)) = then else {
             let bytes = self.place.get(path)?;
@@ -111,12 +111,20 @@ fn object(path: &str, bytes: &[u8]) -> PinnedObject {
     }
 }
 
+fn copy_of(pinned: &PinnedObject, folder: &str) -> String {
+    format!("{folder}{COPIES}{}", pinned.sha256)
+}
+
 /// Copies what an open night read beside its letters; what is there already stays.
-pub(super) fn keep(place: &Place, pin: &PinnedNight, folder: &str) -> Result<(), Failure> {
-    let copies = format!("{folder}{COPIES}");
-    let there = place.list(&copies)?;
+pub(super) fn keep(
+    place: &Place,
+    pin: &PinnedNight,
+    folder: &str,
+    ledger: &Ledger,
+) -> Result<(), Failure> {
+    let there = place.list(&format!("{folder}{COPIES}"))?;
     for pinned in &pin.inputs {
-        let copy = format!("{copies}{}", pinned.path);
+        let copy = copy_of(pinned, folder);
         if there.iter().any(|o| o.path == copy) {
             continue;
         }
@@ -128,6 +136,8 @@ pub(super) fn keep(place: &Place, pin: &PinnedNight, folder: &str) -> Result<(),
                     .hint("run the same command again"),
             );
         }
+        // Whoever took over may have ended the night and taken the copies away.
+        ledger.check_held()?;
         place.create_same(&copy, &bytes)?;
         crash::point("input_kept");
     }
@@ -154,8 +164,13 @@ pub(super) fn pinned(place: &Place, folder: &str) -> Result<Option<Vec<PinnedObj
 }
 
 /// Keeps what a correction read, and its list last.
-pub(super) fn pin(place: &Place, pin: &PinnedNight, folder: &str) -> Result<(), Failure> {
-    keep(place, pin, folder)?;
+pub(super) fn pin(
+    place: &Place,
+    pin: &PinnedNight,
+    folder: &str,
+    ledger: &Ledger,
+) -> Result<(), Failure> {
+    keep(place, pin, folder, ledger)?;
     let list = pin.inputs.iter().map(|o| (&o.path, o.size, &o.sha256));
     let list = serde_json::to_vec(&list.collect::<Vec<_>>())
         .map_err(|e| Failure::our_bug(format!("writing a list of inputs: {e}")))?;

@@ -229,7 +229,7 @@ fn prepared(
     let pin = planning::pin(loaded, &found, ask, given_up, ledger, moment)?;
     crash::point("pinned");
     if !ledger.view().is_final(&pin) {
-        inputs::keep(place, &pin, &loaded.run_folder(&pin))?;
+        inputs::keep(place, &pin, &loaded.run_folder(&pin), ledger)?;
     }
     for gone in given_up {
         if let Some(pin) = ledger.view().pinned(gone.night, gone.revision) {

@@ -417,7 +417,7 @@ impl House<'_> {
         let world = world::read(loaded, Inputs::of_plan(place, pin.dated, then, &folder))?;
         if !is_pinned {
             night.inputs.clone_from(&world.inputs);
-            inputs::pin(place, &night, &folder)?;
+            inputs::pin(place, &night, &folder, ledger)?;
         } else if world.inputs != night.inputs {
             return Err(
                 Failure::fix_data("the register changed since this correction began")

@@ -59,10 +59,7 @@ pub(super) fn open(
             let root = base
                 .to_file_path()
                 .map_err(|()| refuse(&"not a path of this machine"))?;
-            // A folder that a deletion empties goes with it, as it would in a bucket.
-            let store = LocalFileSystem::new_with_prefix(&root)
-                .map_err(|e| refuse(&e))?
-                .with_automatic_cleanup(true);
+            let store = LocalFileSystem::new_with_prefix(&root).map_err(|e| refuse(&e))?;
             return Ok((Arc::new(store), Path::default(), Some(root)));
         }
         ObjectStoreScheme::Memory => Arc::new(InMemory::new()),
