@@ -85,13 +85,7 @@ pub fn preview(call: &Call, ask: &Ask, moment: &Moment) -> Result<Preview, Failu
     let plan = planning::plan_night(&loaded, &listing, night, ask, &view, &fates.give_up)?;
     let open = planning::open_all(&loaded, &place, &plan)?;
     let pin = view.pinned(night, ask.revision);
-    let folder = pin.map(|pin| loaded.run_folder(pin)).unwrap_or_default();
-    let from = Inputs::of_plan(&place, night, pin, &folder);
-    let mut world = world::read(&loaded, from)?;
-    world
-        .inputs
-        .extend(sightings::coverage(&loaded, from, &plan)?.1);
-    world.inputs.sort();
+    let (world, _) = world_of(&loaded, &place, &plan, pin)?;
     Ok(Preview {
         snapshots: open
             .iter()
@@ -332,16 +326,11 @@ pub(super) fn gather(
     pin: Option<&PinnedNight>,
     progress: &dyn Progress,
 ) -> Result<Gathered, Failure> {
-    let folder = pin.map(|pin| loaded.run_folder(pin)).unwrap_or_default();
-    let from = Inputs::of_plan(place, plan.night, pin, &folder);
     progress.begin("open snapshots", len(plan.snapshots.len()));
     let open = planning::open_all(loaded, place, &plan)?;
     progress.end();
     progress.begin("read the register", 1);
-    let mut world = world::read(loaded, from)?;
-    let (coverage, objects) = sightings::coverage(loaded, from, &plan)?;
-    world.inputs.extend(objects);
-    world.inputs.sort();
+    let (world, coverage) = world_of(loaded, place, &plan, pin)?;
     progress.end();
     let groups: usize = open
         .iter()
@@ -357,6 +346,23 @@ pub(super) fn gather(
         swept,
         coverage,
     })
+}
+
+/// The register, the references and what was scanned: as they are now, or as they were when the
+/// night was planned.
+fn world_of(
+    loaded: &Loaded,
+    place: &Place,
+    plan: &Plan,
+    pin: Option<&PinnedNight>,
+) -> Result<(World, Vec<Coverage>), Failure> {
+    let folder = pin.map(|pin| loaded.run_folder(pin)).unwrap_or_default();
+    let from = Inputs::of_plan(place, plan.night, pin, &folder);
+    let mut world = world::read(loaded, from)?;
+    let (coverage, objects) = sightings::coverage(loaded, from, plan)?;
+    world.inputs.extend(objects);
+    world.inputs.sort();
+    Ok((world, coverage))
 }
 
 /// Decides and renders a night as the ledger `view` lets it.
