@@ -160,6 +160,8 @@ fn host_name(random: &mut Random, i: usize) -> String {
 enum Written {
     /// Plain, as `ingest` writes columns in which hardly a value comes twice.
     Plain,
+    /// Plain and in the order of addresses, as all that `ingest` wrote is.
+    InOrder,
     /// By a dictionary, as most writers do unless told otherwise.
     Dictionary,
 }
@@ -490,6 +492,7 @@ fn main() {
         if is_wanted("number") {
             let numbers = |what, how| numbers(what, &path, how, &assets, &index, n_rows);
             numbers("number, assets anywhere", Written::Plain);
+            numbers("number, in order, as ingest writes", Written::InOrder);
             numbers("number, by a dictionary", Written::Dictionary);
         }
         if is_wanted("text") {
@@ -524,11 +527,15 @@ fn of_one_country(random: u32) -> u32 {
 }
 
 fn numbers(what: &str, path: &Path, how: Written, assets: &[Asset], index: &Index, n_rows: usize) {
-    let mut random = Random(2);
-    write(path, n_rows, how, |_, n| {
-        let values = UInt32Array::from(addresses(&mut random, assets, n));
+    let mut all = addresses(&mut Random(2), assets, n_rows);
+    if matches!(how, Written::InOrder) {
+        all.par_sort_unstable();
+    }
+    write(path, n_rows, how, |first, n| {
+        let values = UInt32Array::from_iter_values(all[first..first + n].iter().copied());
         (column::IP_V4, Arc::new(values))
     });
+    drop(all);
     let snapshot = Snapshot::open(path);
     compare(what, &snapshot, index, assets, column::IP_V4, n_rows);
 }

@@ -15,6 +15,7 @@ use crate::harness;
 use crate::ledger::claim;
 use crate::sandbox::{Ran, Sandbox, Tree};
 use crate::signing::Key;
+use crate::statistics::period::table;
 
 pub const FIRST: &str = "2026-03-09";
 pub const SECOND: &str = "2026-03-10";
@@ -242,6 +243,23 @@ fn a_night_that_was_taken_over_can_never_be_approved() {
     let found = n_findings(&sandbox);
     assert_eq!(found, n_findings(&calm));
     assert!(found.values().all(|n| *n == 1), "nothing twice");
+    // The night that ended says what was held on the way to it, and a period what its nights say.
+    let holds = sandbox.ledger("hold");
+    let held: u64 = holds.iter().map(|h| h["letters"].as_u64().unwrap()).sum();
+    assert_eq!(holds.len(), 2);
+    for (sandbox, held) in [(&sandbox, held), (&calm, 0)] {
+        assert_eq!(sandbox.manifest(SECOND)["letters_held_by_brakes"], held);
+        sandbox
+            .call(
+                &["statistics", "jobs/statistics.toml", "--period", "2026-03"],
+                &[],
+            )
+            .ended_with(0)
+            .says(&[&format!("{held} more by a brake")]);
+        let path = "internal/statistics/2026-03/v1/nights.csv";
+        let nights = table(&fs::read(sandbox.path(path)).unwrap());
+        assert_eq!(nights[0]["letters_held_by_brakes"], held.to_string());
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ mod keyed;
 mod linked;
 mod naive;
 mod page;
-mod period;
+pub mod period;
 mod refused;
 mod work;
 mod year;

@@ -256,6 +256,24 @@ impl LedgerView {
         by
     }
 
+    /// Letters that brakes held on the way to this plan: those of its night's newest hold, and of each
+    /// night whose plan was given up for it.
+    #[must_use]
+    pub fn held_before(&self, pin: &PinnedNight) -> u64 {
+        let superseded = self.superseded();
+        let mut nights = BTreeSet::from([pin.night]);
+        let mut n = 0;
+        while n < nights.len() {
+            n = nights.len();
+            let taken = superseded.iter().filter(|(_, by)| nights.contains(*by));
+            let taken: Vec<Night> = taken.map(|((night, _), _)| *night).collect();
+            nights.extend(taken);
+        }
+        let of_nights = self.holds().filter(|h| nights.contains(&h.night));
+        let newest: BTreeMap<Night, u64> = of_nights.map(|h| (h.night, h.letters)).collect();
+        newest.values().sum()
+    }
+
     /// Nights that were planned, did not end and were not given up, in order. One at most, but
     /// for ledgers of before there were holds.
     #[must_use]

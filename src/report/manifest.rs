@@ -68,6 +68,8 @@ pub struct Circumstances {
     pub written_at: String,
     /// Version of the program.
     pub program: &'static str,
+    /// Of a night that ended: letters that brakes held on the way to it.
+    pub letters_held_by_brakes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -78,6 +80,8 @@ struct ManifestV1 {
     started_at: String,
     written_at: String,
     program: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letters_held_by_brakes: Option<u64>,
     content_sha256: String,
     #[serde(flatten)]
     content: ContentV1,
@@ -176,6 +180,7 @@ pub fn json(
         started_at: circumstances.started_at.clone(),
         written_at: circumstances.written_at.clone(),
         program: circumstances.program,
+        letters_held_by_brakes: circumstances.letters_held_by_brakes,
         content_sha256: content_sha256.clone(),
         content,
     };

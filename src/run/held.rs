@@ -34,7 +34,7 @@ impl Outputs<'_> {
             outputs.extend(forms.clone());
         }
         self.write_all(files)?;
-        self.write_manifest("held/manifest.json", "held", night, outputs)?;
+        self.write_manifest("held/manifest.json", "held", night, outputs, None)?;
         Ok(())
     }
 

@@ -236,7 +236,7 @@ impl Outputs<'_> {
         self.write("letters.plan.json", &bytes)?;
         crash::point("letter_plan_written");
         let outputs = BTreeMap::from([("letters.plan.json".to_owned(), sha256)]);
-        self.write_manifest("manifest.planned.json", "planned", night, outputs)
+        self.write_manifest("manifest.planned.json", "planned", night, outputs, None)
     }
 
     /// The bytes of `letters.plan.json`, and their SHA-256.
@@ -310,7 +310,8 @@ impl Outputs<'_> {
         }
         self.write_all(files)?;
         crash::point("results_written");
-        self.write_manifest("manifest.json", "final", night, outputs)?;
+        let held = Some(ledger.held_before(self.pin));
+        self.write_manifest("manifest.json", "final", night, outputs, held)?;
         crash::point("manifest_written");
         progress.advance(1);
         progress.end();
@@ -422,6 +423,7 @@ impl Outputs<'_> {
         state: &'static str,
         night: &RenderedNight<'_>,
         outputs: BTreeMap<String, String>,
+        letters_held_by_brakes: Option<u64>,
     ) -> Result<(), Failure> {
         let content = self.content(night, outputs);
         let circumstances = manifest::Circumstances {
@@ -430,6 +432,7 @@ impl Outputs<'_> {
             started_at: self.moment.now.to_string(),
             written_at: self.moment.now.to_string(),
             program: concat!("nachtwacht ", env!("CARGO_PKG_VERSION")),
+            letters_held_by_brakes,
         };
         let (bytes, sha256) = manifest::json(&content, &circumstances)?;
         let path = format!("{}{name}", self.folder);

@@ -23,6 +23,7 @@ pub fn groups(is_shown: bool) -> Vec<WorkGroup> {
         held: 31,
         in_letters: 500,
         letters_held: 7,
+        letters_held_by_brakes: 44,
         ..Funnel::default()
     };
     let total = Figures {
@@ -60,6 +61,7 @@ fn figures_of_the_work_are_rounded_to_fives_in_every_form() {
         ("funnel", "letters", 200),
         ("letters", "letters", 200),
         ("letters", "held", 5),
+        ("letters", "braked", 45),
         ("letters", "corrections", 0),
         ("letters", "bounced", 15),
         ("letters", "hours_median", 31),

@@ -312,11 +312,12 @@ fn said(
     let funnel = counted.funnel;
     let _ = writeln!(
         text,
-        "{} nights read {} rows; {} are in letters; {} letters were held",
+        "{} nights read {} rows; {} are in letters; {} letters were held, {} more by a brake",
         grouped(funnel.nights),
         grouped(funnel.read),
         grouped(funnel.in_letters),
-        grouped(funnel.letters_held)
+        grouped(funnel.letters_held),
+        grouped(funnel.letters_held_by_brakes)
     );
     if funnel.nights_without_manifest > 0 {
         let _ = writeln!(

@@ -62,6 +62,7 @@ pub fn work(input: &WorkInput<'_>) -> Vec<WorkGroup> {
             lines: vec![
                 ("letters", rounded(total.counts.letters)),
                 ("held", rounded(funnel.letters_held)),
+                ("braked", rounded(funnel.letters_held_by_brakes)),
                 ("corrections", rounded(total.counts.corrections)),
                 ("bounced", rounded(total.bounced)),
                 ("hours_median", hours(|h| h.0)),
@@ -126,17 +127,19 @@ impl WorkGroup {
                 n("letters")
             ),
             ("letters", Language::Nl) => format!(
-                "Er gingen ongeveer {} brieven uit; {} werden vastgehouden en {} kwamen terug. De helft ging binnen {} uur na de eerste waarneming uit, negen van de tien binnen {} uur.",
+                "Er gingen ongeveer {} brieven uit; {} werden vastgehouden, {} hield een rem op en {} kwamen terug. De helft ging binnen {} uur na de eerste waarneming uit, negen van de tien binnen {} uur.",
                 n("letters"),
                 n("held"),
+                n("braked"),
                 n("bounced"),
                 n("hours_median"),
                 n("hours_90")
             ),
             ("letters", Language::En) => format!(
-                "About {} letters went out; {} were held and {} came back. Half went out within {} hours of the first observation, nine in ten within {} hours.",
+                "About {} letters went out; {} were held, {} were stopped by a brake, and {} came back. Half went out within {} hours of the first observation, nine in ten within {} hours.",
                 n("letters"),
                 n("held"),
+                n("braked"),
                 n("bounced"),
                 n("hours_median"),
                 n("hours_90")
@@ -182,6 +185,10 @@ pub(super) fn line_name(code: &str, language: Language) -> &'static str {
         "held" => (
             "Brieven vastgehouden (elke nacht telt)",
             "Letters held (counted each night)",
+        ),
+        "braked" => (
+            "Brieven die een rem ophield (elke nacht telt)",
+            "Letters that a brake stopped (counted each night)",
         ),
         "corrections" => ("Rectificaties", "Corrections"),
         "bounced" => ("Brieven die terugkwamen", "Letters that came back"),

@@ -29,12 +29,17 @@ pub struct Funnel {
     pub letters_held: u64,
     /// Letters that the nights sent.
     pub letters_sent: u64,
+    /// Letters that brakes held until a person looked; again, each night counts.
+    pub letters_held_by_brakes: u64,
 }
 
 #[derive(Deserialize)]
 struct Manifest {
     counts: Counts,
     letters: Letters,
+    /// Absent from those of before it was written down.
+    #[serde(default)]
+    letters_held_by_brakes: u64,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +75,7 @@ impl Funnel {
         "in_letters",
         "letters_held",
         "letters_sent",
+        "letters_held_by_brakes",
     ];
 
     /// The values, in the order of [`Funnel::NAMES`].
@@ -88,6 +94,7 @@ impl Funnel {
             self.in_letters,
             self.letters_held,
             self.letters_sent,
+            self.letters_held_by_brakes,
         ]
     }
 
@@ -113,6 +120,7 @@ impl Funnel {
         self.in_letters += counts.in_letters;
         self.letters_held += manifest.letters.held;
         self.letters_sent += manifest.letters.sent;
+        self.letters_held_by_brakes += manifest.letters_held_by_brakes;
         Ok(())
     }
 
