@@ -243,13 +243,17 @@ fn place_of(target: &Target) -> String {
 
 /// Names the cells, not their values.
 fn refused(targets: &[Target], before: &Before) -> Failure {
+    let label = |p: usize| {
+        let publication = before.publications.get(p);
+        publication.map_or_else(|| "this period".to_owned(), |p| p.span.label())
+    };
     let problems = targets.iter().map(|target| {
         let period = match &target.which {
-            Which::Publication(p) => before
-                .publications
-                .get(*p)
-                .map_or_else(|| "this period".to_owned(), |p| p.span.label()),
+            Which::Publication(p) => label(*p),
             Which::Slices(_) => "the nights between two publications".to_owned(),
+            Which::Beyond(long, short) => {
+                format!("what {} has beside {}", label(*long), label(*short))
+            }
         };
         Problem::new(
             period,

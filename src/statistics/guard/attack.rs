@@ -35,12 +35,12 @@ impl Slices {
         }
     }
 
-    fn is_in(&self, slice: usize, publication: usize) -> bool {
+    pub(super) fn is_in(&self, slice: usize, publication: usize) -> bool {
         self.of.get(slice).and_then(|s| s.get(publication)) == Some(&true)
     }
 
     /// Does the spot of a publication stand apart from those of its slices?
-    fn is_apart(&self, publication: usize, spot: &Spot) -> bool {
+    pub(super) fn is_apart(&self, publication: usize, spot: &Spot) -> bool {
         spot.of().iter().any(|(axis, _)| axis.is_of_period())
             || self.moved.contains(&(publication, spot.clone()))
     }
@@ -53,6 +53,19 @@ pub enum Which {
     Publication(usize),
     /// Those of these slices: what is left when publications are subtracted.
     Slices(Vec<usize>),
+    /// Those of the first publication, at companies that are not in the second one, which it holds.
+    Beyond(usize, usize),
+}
+
+impl Which {
+    /// Is it about this publication?
+    pub(super) fn is_of(&self, publication: usize) -> bool {
+        match self {
+            Self::Publication(p) => *p == publication,
+            Self::Slices(_) => false,
+            Self::Beyond(long, short) => [*long, *short].contains(&publication),
+        }
+    }
 }
 
 /// A count that must not be worked out: at least one of the values up to `at_most` and one from
@@ -82,15 +95,15 @@ impl Target {
     }
 }
 
-type Key = (usize, Spot, Measure);
+pub(super) type Key = (usize, Spot, Measure);
 
 /// The unknowns of all publications and what is known of them.
 pub(super) struct Model<'s> {
     pub(super) system: System,
     /// Unknown by unit, spot and measure. Notifications are counted by slice, but where a value
     /// hangs on the period; the rest is counted by publication.
-    numbers: BTreeMap<Key, usize>,
-    slices: &'s Slices,
+    pub(super) numbers: BTreeMap<Key, usize>,
+    pub(super) slices: &'s Slices,
 }
 
 impl<'s> Model<'s> {
@@ -123,6 +136,7 @@ impl<'s> Model<'s> {
         for measure in [Measure::Companies, Measure::Findings] {
             if of.contains(&measure) {
                 model.longer_is_more(publications, measure);
+                model.no_more_than_its_parts(publications, measure);
             }
         }
         model.companies_are_the_same(of);
@@ -247,11 +261,10 @@ impl<'s> Model<'s> {
     }
 
     /// `more` is no less than `less`.
-    fn at_least(&mut self, more: &Terms, less: &Terms) {
-        let mut terms = more.clone();
-        terms.extend(less.iter().map(|(v, f)| (*v, -f)));
+    pub(super) fn at_least(&mut self, more: &Terms, less: &Terms) {
+        let less = less.iter().map(|(v, f)| (*v, -f));
         self.system.rows.push(Row {
-            terms,
+            terms: more.iter().copied().chain(less).collect(),
             compare: Compare::AtLeast,
             rhs: 0.0,
         });
@@ -272,40 +285,18 @@ impl<'s> Model<'s> {
         }
     }
 
-    /// A period that holds another has no fewer distinct companies and findings.
-    fn longer_is_more(&mut self, publications: &[Publication], measure: Measure) {
-        for short in 0..publications.len() {
-            for long in 0..publications.len() {
-                if short == long || !self.is_within(short, long) {
-                    continue;
-                }
-                let spots: Vec<(Spot, usize)> = self
-                    .numbers
-                    .iter()
-                    .filter(|((unit, spot, m), _)| {
-                        let is_apart = |p| self.slices.is_apart(p, spot);
-                        (*unit, *m) == (short, measure) && !is_apart(short) && !is_apart(long)
-                    })
-                    .map(|((_, spot, _), number)| (spot.clone(), *number))
-                    .collect();
-                for (spot, less) in spots {
-                    if let Some(more) = self.numbers.get(&(long, spot, measure)) {
-                        let more = vec![(*more, 1.0)];
-                        self.at_least(&more, &vec![(less, 1.0)]);
-                    }
-                }
-            }
-        }
-    }
-
-    fn is_within(&self, short: usize, long: usize) -> bool {
-        let all = 0..self.slices.of.len();
-        all.into_iter()
-            .all(|s| !self.slices.is_in(s, short) || self.slices.is_in(s, long))
-    }
-
-    /// The sum that stands at a spot of a publication, or of slices.
+    /// The sum that stands at a spot of a publication, or of slices; of [`Which::Beyond`] nothing where the
+    /// spot stands in one of the two alone.
     pub(super) fn terms(&self, which: &Which, spot: &Spot, measure: Measure) -> Terms {
+        if let Which::Beyond(long, short) = which {
+            let at = |p: &usize| self.terms(&Which::Publication(*p), spot, measure);
+            let (more, less) = (at(long), at(short));
+            if more.is_empty() || less.is_empty() {
+                return Terms::new();
+            }
+            let less = less.into_iter().map(|(v, f)| (v, -f));
+            return more.into_iter().chain(less).collect();
+        }
         let n_slices = self.slices.of.len();
         let units: Vec<usize> = match (which, measure) {
             (Which::Publication(p), Measure::Notifications) => {
@@ -318,6 +309,7 @@ impl<'s> Model<'s> {
             }
             (Which::Publication(p), _) => vec![*p],
             (Which::Slices(slices), _) => slices.clone(),
+            (Which::Beyond(..), _) => Vec::new(),
         };
         let number = |unit| self.numbers.get(&(unit, spot.clone(), measure));
         let terms = units.into_iter().filter_map(number);
@@ -345,9 +337,19 @@ impl<'s> Model<'s> {
     /// What a target is about; `None` where one of several cells stands nowhere.
     pub(super) fn terms_of(&self, target: &Target) -> Option<Terms> {
         if target.beside.is_empty() {
-            return Some(self.terms(&target.which, &target.spot, target.measure));
+            let terms = self.terms(&target.which, &target.spot, target.measure);
+            let is_nowhere = terms.is_empty() && matches!(target.which, Which::Beyond(..));
+            return (!is_nowhere).then_some(terms);
         }
         self.sum(&target.which, target.cells(), target.measure)
+    }
+
+    /// Takes over tables that the attacker could not tell from the real ones in another model, from its table
+    /// `first` on, where he cannot here either.
+    pub(super) fn learn(&self, other: &Self, first: usize) {
+        if self.numbers == other.numbers {
+            self.system.learn(&other.system, first);
+        }
     }
 
     /// Puts in all that publications say.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::attack::{Slices, Target, Which};
+use super::attack::{Slices, Target, Which, opened};
 use super::noise::Noise;
 use super::protect::{Before, Draft};
 use super::publication::{Publication, Spot};
 use super::relate::{Members, related};
-use super::risk::{Contribution, Contributions, Rules, small_differences, targets};
+use super::risk::{Contribution, Contributions, Rules, small_beyond, small_differences, targets};
 use crate::statistics::period::{
     Axis, Facts, InWindow, Row, Window, WithMembers, count_in, count_members, slices,
 };
@@ -101,6 +101,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     let mut all: Vec<Target> = Vec::new();
     let mut moved = BTreeSet::new();
     let mut links = Vec::new();
+    let mut counted: Vec<Contributions> = Vec::new();
     let tables = earlier.iter().flat_map(|p| &p.tables);
     let tables: BTreeSet<Vec<Axis>> = tables.chain(&draft.tables).cloned().collect();
     for (which, of) in subsets(&sliced.slices, windows.len()) {
@@ -129,27 +130,62 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
         let is_there = |spot: &Spot| tables.contains(&spot.axes());
         let differing = difference(&own, &whole).into_iter();
         moved.extend(differing.filter(is_there).map(|spot| (p, spot)));
+        counted.push(own);
     }
+    let slices = Slices {
+        of: sliced.slices,
+        moved,
+        links,
+    };
+    let beyond = beyond(&earlier, &counted, &slices, rules);
     // What an earlier publication shows openly was no secret then, and cannot become one.
     all.retain(|t| match t.which {
         Which::Publication(p) => earlier
             .get(p)
             .is_some_and(|e| e.noise.is_some() || is_hidden_in(e, t)),
-        Which::Slices(_) => true,
+        Which::Slices(_) | Which::Beyond(..) => true,
     });
+    all.extend(beyond);
     let same_period = earlier.iter().filter(|p| p.span == draft.span);
     let cells = same_period.flat_map(|p| &p.cells);
     let hidden = cells.filter(|(_, v)| v.is_none()).map(|(s, _)| s.clone());
     Before {
         hidden: hidden.collect(),
         publications: earlier,
-        slices: Slices {
-            of: sliced.slices,
-            moved,
-            links,
-        },
+        slices,
         targets: all,
     }
+}
+
+/// Companies that a period has beside those of a shorter one: `counted` are the cells of each publication,
+/// the draft's last. What two earlier ones tell already is no secret any more.
+fn beyond(
+    earlier: &[Publication],
+    counted: &[Contributions],
+    slices: &Slices,
+    rules: &Rules,
+) -> Vec<Target> {
+    let mut all = Vec::new();
+    let each = || counted.iter().enumerate();
+    for (long, of_long) in each() {
+        for (short, of_short) in each() {
+            if long != short && slices.is_within(short, long) {
+                let is_alike =
+                    |spot: &Spot| !slices.is_apart(long, spot) && !slices.is_apart(short, spot);
+                all.extend(small_beyond(
+                    (long, of_long),
+                    (short, of_short),
+                    is_alike,
+                    rules,
+                ));
+            }
+        }
+    }
+    let is_old = |t: &Target| !t.which.is_of(earlier.len());
+    let (old, ours): (Vec<Target>, Vec<Target>) = all.into_iter().partition(is_old);
+    let told: Vec<&Target> = opened(earlier, slices, &old);
+    let kept = old.iter().filter(|t| !told.contains(t)).cloned();
+    kept.chain(ours).collect()
 }
 
 /// Is a cell hidden, for the target's sake or another's?

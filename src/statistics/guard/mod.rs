@@ -11,6 +11,7 @@ mod attack;
 mod companies;
 mod draft;
 mod noise;
+mod over_time;
 mod protect;
 mod publication;
 mod relate;

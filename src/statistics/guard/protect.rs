@@ -135,7 +135,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     if !failed.is_empty() {
         return Err(failed);
     }
-    search.show_again(&kept, &all);
+    search.show_again(&kept, &all, model);
     let publications = search.publications();
     let left: Vec<Target> = opened(&publications, &slices, &all)
         .into_iter()
@@ -187,6 +187,13 @@ impl<'d> Search<'d> {
         known(&self.publications(), self.slices)
     }
 
+    /// The model after a change, with what the one before it found.
+    fn changed(&self, before: &Model<'d>) -> Model<'d> {
+        let model = self.model();
+        model.learn(before, 0);
+        model
+    }
+
     /// Hides cells until the target is safe; false where that cannot be. `model` is what the
     /// attacker knows.
     fn close(&mut self, target: &Target, model: &mut Model<'d>) -> bool {
@@ -197,7 +204,7 @@ impl<'d> Search<'d> {
                 && target.beside.is_empty()
                 && self.secret.insert(target.spot.clone())
             {
-                *model = self.model();
+                *model = self.changed(model);
                 continue;
             }
             let mut found = BTreeSet::new();
@@ -216,7 +223,7 @@ impl<'d> Search<'d> {
                 measures = Measure::ALL.to_vec();
             }
             self.secret.extend(found);
-            *model = self.model();
+            *model = self.changed(model);
         }
         true
     }
@@ -291,7 +298,7 @@ impl<'d> Search<'d> {
     }
 
     /// Shows hidden cells again, dearest first, where the secrets hold without them.
-    fn show_again(&mut self, kept: &BTreeSet<Spot>, targets: &[Target]) {
+    fn show_again(&mut self, kept: &BTreeSet<Spot>, targets: &[Target], mut so_far: Model<'d>) {
         let mut hidden: Vec<Spot> = self.secret.difference(kept).cloned().collect();
         let n = |spot: &Spot| {
             self.draft
@@ -303,11 +310,15 @@ impl<'d> Search<'d> {
         let mut order: Vec<&Target> = targets.iter().collect();
         for spot in hidden.into_iter().take(MAX_TRIED_AGAIN) {
             self.secret.remove(&spot);
-            let model = self.model();
+            let model = self.changed(&so_far);
+            let n_learnt = model.system.n_seen();
             if let Some(at) = order.iter().position(|t| is_open(&model, t)) {
                 // What one cell gives away, its neighbour mostly does too: it is asked first.
                 order.get_mut(..=at).unwrap_or_default().rotate_right(1);
                 self.secret.insert(spot);
+                so_far.learn(&model, n_learnt);
+            } else {
+                so_far = model;
             }
         }
     }

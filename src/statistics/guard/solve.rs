@@ -141,6 +141,42 @@ impl System {
             .any(|values| is_meant(value(values)))
     }
 
+    /// Answers that were found, and may be learnt.
+    pub(super) fn n_seen(&self) -> usize {
+        self.seen.borrow().len()
+    }
+
+    /// Takes over what another system over the same unknowns found from its answer `first` on, where it fits
+    /// here too.
+    pub(super) fn learn(&self, other: &Self, first: usize) {
+        let found = other.seen.borrow();
+        let fitting = found.iter().skip(first).filter(|values| self.fits(values));
+        self.seen.borrow_mut().extend(fitting.cloned());
+    }
+
+    /// Do the values fit everything that is known, as far as a row's unknowns have one?
+    fn fits(&self, values: &[f64]) -> bool {
+        let at = |var: usize| values.get(var).copied().unwrap_or(f64::NAN);
+        let is_close = |var: usize, known: Option<f64>| {
+            let (value, (least, greatest)) = (at(var), self.bounds_of(var));
+            let is_within = (least - CLOSE..=greatest + CLOSE).contains(&value);
+            value.is_nan() || (is_within && known.is_none_or(|k| (k - value).abs() <= CLOSE))
+        };
+        let mut known = self.known.iter().enumerate();
+        known.all(|(var, known)| is_close(var, *known))
+            && self.rows.iter().all(|row| {
+                let (unknown, fixed) = self.split(&row.terms);
+                let of = unknown.iter().map(|(var, factor)| at(*var) * factor);
+                let sum = of.sum::<f64>() + fixed - row.rhs;
+                // Rows that no value touches say nothing of them.
+                unknown.iter().all(|(var, _)| at(*var).is_nan())
+                    || match row.compare {
+                        Compare::Equal => sum.abs() <= CLOSE,
+                        Compare::AtLeast => sum >= -CLOSE,
+                    }
+            })
+    }
+
     /// The least or the greatest value of a sum, as anybody can compute it.
     fn extreme(&self, target: &Terms, direction: OptimizationDirection) -> Extreme {
         let (unknown, fixed) = self.split(target);
@@ -166,7 +202,8 @@ impl System {
         let Ok(solution) = solution else {
             return Extreme::Unsolved;
         };
-        let mut values = vec![f64::NAN; self.known.len()];
+        let known = self.known.iter().map(|known| known.unwrap_or(f64::NAN));
+        let mut values: Vec<f64> = known.collect();
         for (var, variable) in made {
             if let Some(value) = values.get_mut(var) {
                 *value = solution.var_value(variable);
