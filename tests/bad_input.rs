@@ -1,6 +1,8 @@
 //! What is wrong is said once, clearly, and nothing half-written is left: one row a case.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -198,6 +200,43 @@ const CASES: &[Case] = &[
         name: "a base that is not there",
         spoil: |s| s.edit(JOB, "base = \"..\"", "base = \"../nowhere\""),
         says: &["base", "nowhere", "hint:"],
+    },
+    Case {
+        name: "a name with a line break",
+        spoil: |s| fs::write(s.path(&RDP.replace("scan_rdp", "scan\nrdp")), b"x").unwrap(),
+        says: &[
+            "data-samples/snapshots",
+            "name cannot be used",
+            "scan rdp",
+            "rename it",
+        ],
+    },
+    Case {
+        name: "a name that is no UTF-8",
+        spoil: |s| {
+            let name = std::ffi::OsStr::from_bytes(b"scan\xff.parquet");
+            let folder = s.path("data-samples/snapshots/2026-03-09/shadowserver");
+            fs::write(folder.join(name), b"x").unwrap();
+        },
+        says: &["name cannot be used", "scan%FF", "rename it"],
+    },
+    Case {
+        name: "a link to a folder above it",
+        spoil: |s| symlink("..", s.path("data-samples/snapshots/2026-03-09/up")).unwrap(),
+        says: &[
+            "a link leads back to itself",
+            "2026-03-09/up",
+            "take the link away",
+        ],
+    },
+    Case {
+        name: "a link to itself",
+        spoil: |s| symlink("self", s.path("data-samples/snapshots/2026-03-09/self")).unwrap(),
+        says: &[
+            "a link leads back to itself",
+            "2026-03-09/self",
+            "take the link away",
+        ],
     },
 ];
 

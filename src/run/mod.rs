@@ -36,6 +36,7 @@ pub mod progress;
 mod read_ahead;
 pub mod rectify;
 pub mod reference;
+mod references;
 pub mod register;
 pub mod replay;
 mod shadow;

@@ -9,8 +9,8 @@ use super::progress::Progress;
 use super::sweep::{OpenSnapshot, Swept, sweep};
 use super::world::World;
 use super::{
-    House, Moment, again, erase, give_up, hand_over, in_workers, outboxes, planning, sightings,
-    status, world,
+    House, Moment, again, erase, give_up, hand_over, in_workers, outboxes, planning, references,
+    sightings, status, world,
 };
 use crate::brakes;
 use crate::decide::{self, Decided, history::History};
@@ -376,6 +376,7 @@ pub(super) fn rendered<'v>(
     let night = found.plan.night;
     let history = History::of(view);
     let [mut decided, rehearsed] = decide_night(outputs, &found.world, &found.swept, &history)?;
+    references::unique(&decided.letters, view)?;
     let tonight = hold::tonight(outputs, &found, &decided, gate)?;
     let n_nights = outputs.loaded.job.brakes.history_nights;
     let figures = tonight.figures(&brakes::History::of(view, night, n_nights));

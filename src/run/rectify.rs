@@ -21,7 +21,7 @@ use super::load::{Call, Loaded, fix_job, load};
 use super::outputs::{Again, Outputs};
 use super::progress::Progress;
 use super::world::World;
-use super::{House, Moment, hand_over, in_workers, outboxes, world};
+use super::{House, Moment, hand_over, in_workers, outboxes, references, world};
 use crate::config;
 use crate::decide::{self, Drafted, Wrong, history::History};
 use crate::diag::Failure;
@@ -435,6 +435,7 @@ impl House<'_> {
         };
         place.remove_unfinished(&outputs.folder)?;
         let drafts = self.drafts(&world, pin, threat, reason, &due, ledger.view(), said);
+        references::unique(&drafts, ledger.view())?;
         let letters = outputs.render_again(drafts)?;
         let old: BTreeMap<LetterId, &Claim> = letters
             .iter()

@@ -17,6 +17,18 @@ pub(super) fn of(error: &Error, shown: &str) -> Failure {
             .hint("deliver it, or mend the path in the job"),
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => refused(shown),
         other if other.to_string().contains("NoSuchBucket") => no_bucket(shown),
+        Error::InvalidPath { source } => Failure::fix_data(format!(
+            "an object's name cannot be used: {}",
+            short(&source.to_string())
+        ))
+        .at(shown, "")
+        .hint("rename it or move it away: a name is UTF-8 text without control characters"),
+        other if is_loop(other) => Failure::fix_data(format!(
+            "a link leads back to itself: {}",
+            short(&other.to_string())
+        ))
+        .at(shown, "")
+        .hint("take the link away"),
         other if let Some(e) = io_error(other).filter(|e| is_ours(e.kind())) => of_io(e, shown),
         // Without credentials of its own the client looks for a cloud's metadata service.
         other if says_refused(&other.to_string()) => refused(shown),
@@ -55,6 +67,16 @@ fn io_error(error: &Error) -> Option<&io::Error> {
         at = error.source();
     }
     None
+}
+
+/// Links of a folder that go round in a circle; the standard library has no stable kind for it.
+fn is_loop(error: &Error) -> bool {
+    let text = error.to_string();
+    let said = [
+        "File system loop found",
+        "Too many levels of symbolic links",
+    ];
+    said.iter().any(|words| text.contains(words))
 }
 
 /// Another run finds the same: a person must act.
