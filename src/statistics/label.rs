@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::group::Frame;
 use super::period::feed_key;
-use super::{Dimension, sector};
+use super::{Dimension, country, sector};
 use crate::model::company::Language;
 
 const UNKNOWN: &str = "onbekend";
@@ -48,7 +48,7 @@ pub(super) fn of(
         | Dimension::Channel => word(value, Language::Nl),
         Dimension::SectorCode => title(value).map(|title| format!("{value} {title}")),
         Dimension::Feed => title(&feed_key(value)),
-        Dimension::Province => None,
+        Dimension::Province => country::label(value, Language::Nl),
     };
     known.unwrap_or_else(|| if value.is_empty() { UNKNOWN } else { value }.to_owned())
 }

@@ -11,6 +11,7 @@
 
 mod chart;
 mod counted;
+mod country;
 mod export;
 pub mod forms;
 mod group;

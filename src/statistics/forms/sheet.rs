@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::WorkGroup;
 use crate::model::company::Language;
+use crate::statistics::country;
 use crate::statistics::guard::{Noise, Publication, Seen, Spot, Values};
 use crate::statistics::period::{Axis, Span, Titles, axis_name, id_of, value_label};
 
@@ -120,7 +121,9 @@ pub fn sheets(publication: &Publication) -> Vec<Sheet> {
     }
     let of = |axis: &Axis| -> Vec<Option<String>> {
         let mut sorted: Vec<String> = values.get(axis).into_iter().flatten().cloned().collect();
-        sorted.sort_by_key(|v| (v.is_empty(), leading_number(v), v.clone()));
+        // Countries come after the provinces, and what is unknown last.
+        let is_country = |v: &str| *axis == Axis::Province && country::is_code(v);
+        sorted.sort_by_key(|v| (v.is_empty(), is_country(v), leading_number(v), v.clone()));
         std::iter::once(None)
             .chain(sorted.into_iter().map(Some))
             .collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Axis;
 use crate::model::company::Language;
-use crate::statistics::label;
+use crate::statistics::{country, label};
 
 /// Titles of threats by id, of branches by SBI code, and of feeds by `feed_key`: Dutch, English.
 pub type Titles = BTreeMap<String, (String, String)>;
@@ -66,7 +66,8 @@ pub fn value_label(axis: Axis, value: &str, language: Language, titles: &Titles)
         }
         // Named by others: a feed may be called `post`.
         Axis::SectorCode => title.map(|title| format!("{value} {title}")),
-        Axis::Trigger | Axis::Province => None,
+        Axis::Province => country::label(value, language),
+        Axis::Trigger => None,
     };
     let unknown = if is_nl { "onbekend" } else { "unknown" };
     known.unwrap_or_else(|| if value.is_empty() { unknown } else { value }.to_owned())
@@ -108,6 +109,7 @@ mod tests {
         );
         assert_eq!(of(Axis::Sector, "C"), ["C Industrie", "C Manufacturing"]);
         assert_eq!(of(Axis::Province, ""), ["onbekend", "unknown"]);
+        assert_eq!(of(Axis::Province, "BE"), ["België (BE)", "Belgium (BE)"]);
         assert_eq!(of(Axis::Month, "2022-03"), ["maart 2022", "March 2022"]);
         assert_eq!(
             of(Axis::SizeClass, "250+")[1],
