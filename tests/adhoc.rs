@@ -53,7 +53,11 @@ fn all_owners_are_listed_and_the_narrowest_is_marked() {
     let list = "ip\n9.9.9.9\n9.9.1.1\n::ffff:9.9.9.200\n2a00:1450:4001::1\n8.8.8.8\nnonsense\n";
     let ran = run(&folder, list, "out.csv");
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert_eq!(ran.status.code(), Some(0), "{said}");
+    assert_eq!(
+        ran.status.code(),
+        Some(1),
+        "rows and assets were set aside: {said}"
+    );
     let out = fs::read_to_string(folder.path().join("out.csv")).unwrap();
     let want = "row,company_key,asset,kind,most_specific,confidence
 0,kvk:00000001,9.9.0.0/16,cidr,false,high
@@ -84,7 +88,7 @@ fn names_meet_on_label_borders_in_every_notation() {
     let ran = run(&folder, list, "out.jsonl");
     assert_eq!(
         ran.status.code(),
-        Some(0),
+        Some(1),
         "{}",
         String::from_utf8_lossy(&ran.stderr)
     );
@@ -302,10 +306,10 @@ fn a_list_that_would_be_misread_is_refused_or_said() {
         ),
         (
             "ip,note,note\n9.9.9.9,\"x\n9.9.1.1,y\n8.8.8.8,z\",\n",
-            0,
+            1,
             "1 rows of ",
         ),
-        ("ip\n9.9.9.9\n", 0, "1 rows read"),
+        ("ip\n9.9.9.9\n", 1, "1 rows read"),
     ] {
         let ran = run(&folder, list, "out.csv");
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -316,6 +320,28 @@ fn a_list_that_would_be_misread_is_refused_or_said() {
             says == "1 rows of ",
             "{said}"
         );
+    }
+}
+
+#[test]
+fn the_exit_code_says_whether_something_was_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (assets, list, code) in [
+        ("kvk:00000001,ip,9.9.9.9\n", "ip\n9.9.9.9\n", 0),
+        ("kvk:00000001,ip,9.9.9.9\n", "ip\n9.9.9.9\nnonsense\n", 1),
+        (
+            "kvk:00000001,ip,9.9.9.9\nkvk:1,ip,8.8.8.8\n",
+            "ip\n9.9.9.9\n",
+            1,
+        ),
+        ("kvk:1,ip,9.9.9.9\n", "ip\n9.9.9.9\n", 2),
+    ] {
+        fs::write(path("as.csv"), format!("company_key,kind,value\n{assets}")).unwrap();
+        fs::write(path("seen.csv"), list).unwrap();
+        let ask = ["match", "--assets", "as.csv", "--observations", "seen.csv"];
+        let ran = nachtwacht(&ask, &folder);
+        assert_eq!(ran.status.code(), Some(code), "{assets}{list}");
     }
 }
 

@@ -140,6 +140,10 @@ fn the_restore_drill_brings_the_ledger_back() {
         .says(&["nothing was missing"]);
     ledger(&sandbox, &["verify", "--expect", "3:00"])
         .ended_with(2)
+        .says(&["all 64 digits"]);
+    let other = format!("3:{}", "0".repeat(64));
+    ledger(&sandbox, &["verify", "--expect", &other])
+        .ended_with(2)
         .says(&["laid back"]);
 }
 
@@ -285,7 +289,19 @@ fn erasing_a_parent_takes_letters_that_went_to_it_about_its_daughters() {
     let parent = trails[row].rsplit(' ').next().unwrap();
     let letter = format!("letters/{}.pdf", references[row]);
     assert!(outputs.contains_key(&letter));
-    sandbox.call(&["erase", parent], &[]).ended_with(0);
+    // The print files of others are spared until they are posted.
+    sandbox
+        .call(&["erase", parent], &[])
+        .ended_with(2)
+        .says(&["are not reported as posted", "--also-unprinted"]);
+    assert!(sandbox.outputs(FIRST).contains_key(&letter));
+    sandbox
+        .call(&["erase", parent, "--also-unprinted"], &[])
+        .ended_with(0);
+    sandbox
+        .call(&["explain", "--night", FIRST, "--company", parent], &[])
+        .ended_with(2)
+        .says(&["not there any more", "when a company is erased"]);
     let left = sandbox.outputs(FIRST);
     assert!(!left.contains_key(&letter) && !left.contains_key("decisions.parquet"));
     assert!(
@@ -424,7 +440,7 @@ fn what_is_older_than_the_retention_goes_with_the_next_night() {
     sandbox
         .run(FIRST)
         .ended_with(2)
-        .says(&["retention_days", "one day at least"]);
+        .says(&["retention_days", "expected 1 to 36525 days"]);
     sandbox.edit(
         "jobs/nightly.toml",
         "retention_days = 0 ",

@@ -47,6 +47,22 @@ fn every_form_and_language_of_a_threat_is_shown() {
 }
 
 #[test]
+fn the_name_of_the_file_says_which_form_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, begins) in [
+        ("l.pdf", "%PDF-1.7"),
+        ("l.html", "<!doctype html>"),
+        ("letter", ""),
+    ] {
+        let path = folder.path().join(name);
+        preview(&["web-shell", "--out", path.to_str().unwrap()], 0);
+        let bytes = std::fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.starts_with(begins), "{name}: {text:.40}");
+    }
+}
+
+#[test]
 fn a_threat_that_is_unknown_is_answered_with_those_that_are_not() {
     let (_, said) = preview(&["web-shel"], 2);
     for part in ["unknown threat `web-shel`", "exposed-rdp", "web-shell"] {

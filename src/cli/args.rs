@@ -141,6 +141,9 @@ pub(super) enum Command {
     Erase {
         /// Company, such as kvk:00012345
         company: String,
+        /// Also print files of nights whose letters by post are not reported yet: those of others go with them
+        #[arg(long)]
+        also_unprinted: bool,
         #[command(flatten)]
         job: JobArgs,
     },
@@ -163,10 +166,10 @@ pub(super) struct PreviewArgs {
     /// nl or en
     #[arg(long, default_value = "nl")]
     language: String,
-    /// txt, html or pdf
-    #[arg(long, default_value = "txt")]
-    form: String,
-    /// first, reminder or relapse
+    /// txt, html or pdf; by the name of the file to write where absent, else txt
+    #[arg(long)]
+    form: Option<String>,
+    /// first, reminder, relapse, escalation or correction
     #[arg(long, default_value = "first")]
     kind: String,
     /// As the owner of a network gets it, whose customer uses the address
@@ -200,15 +203,22 @@ impl PreviewArgs {
             .language
             .parse()
             .map_err(|()| wrong("language", &self.language, "nl, en"))?;
-        let kind: ItemKind = self
-            .kind
-            .parse()
-            .map_err(|()| wrong("kind", &self.kind, "first, reminder, relapse"))?;
-        let form = Form::ALL
-            .iter()
-            .copied()
-            .find(|f| f.extension() == self.form);
-        let form = form.ok_or_else(|| wrong("form", &self.form, "txt, html, pdf"))?;
+        let kind: ItemKind = self.kind.parse().map_err(|()| {
+            wrong(
+                "kind",
+                &self.kind,
+                "first, reminder, relapse, escalation, correction",
+            )
+        })?;
+        let extension = self.out.as_ref().and_then(|out| out.extension()?.to_str());
+        let asked = self.form.as_deref().or(extension);
+        let all = || Form::ALL.iter().copied();
+        let form = match asked.map(|asked| all().find(|f| f.extension() == asked)) {
+            Some(Some(form)) => form,
+            // A file may be called anything, where the form is not named.
+            _ if self.form.is_none() => Form::Text,
+            _ => return Err(wrong("form", asked.unwrap_or_default(), "txt, html, pdf")),
+        };
         Ok(preview::Ask {
             threat: self.threat.clone(),
             language,

@@ -20,6 +20,7 @@ mod watch;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -47,7 +48,10 @@ pub fn main() -> ExitCode {
         crash::arm(point);
     }
     log_as(args.log);
-    match command(args, env) {
+    // A panic has said where it was; what died halfway is resumed by the next run.
+    let ended = catch_unwind(AssertUnwindSafe(|| command(args, env)));
+    let ended = ended.unwrap_or_else(|_| Err(Failure::our_bug("the program panicked: see above")));
+    match ended {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             explain(&failure);
@@ -157,7 +161,7 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             let answer = run::adhoc::adhoc(&ask.ask(moment.now))?;
             write_out(ask.out.as_deref(), &answer.bytes)?;
             eprint!("{}", printable(&answer.said));
-            Ok(0)
+            Ok(answer.exit_code)
         }
         Command::Verify(ask) => {
             let question = ask.ask();
@@ -239,13 +243,22 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
             )?)?;
             Ok(0)
         }
-        Command::Erase { company, job } => {
+        Command::Erase {
+            company,
+            also_unprinted,
+            job,
+        } => {
             let key = company.parse().map_err(|()| {
                 Failure::fix_job(format!(
                     "`{company}` is not a company key such as `kvk:00012345`"
                 ))
             })?;
-            say(&run::erase::company(&call(job), &key, &moment)?)?;
+            say(&run::erase::company(
+                &call(job),
+                &key,
+                also_unprinted,
+                &moment,
+            )?)?;
             Ok(0)
         }
         Command::Index { command } => {

@@ -269,11 +269,15 @@ fn ledger_settings(root: &Section<'_, '_>) -> Option<ledger::Settings> {
     Some(settings)
 }
 
+/// A hundred years.
+const MOST_DAYS: u32 = 36_525;
+
 /// No default: the law names no term, so whoever runs the service must choose one.
 fn retention(root: &Section<'_, '_>) -> Option<u32> {
     let days = root.number("retention_days", "a number of days");
-    if days == Some(0) {
-        root.problem("retention_days", "expected one day at least");
+    if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+        let message = format!("expected 1 to {MOST_DAYS} days");
+        root.problem("retention_days", &message);
     }
     days
 }

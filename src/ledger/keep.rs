@@ -314,19 +314,27 @@ impl Verified {
     /// `FixJob` where the text is no head; `FixData` where the ledger does not hold it.
     pub fn expect(place: &Place, settings: &Settings, head: &str) -> Result<(), Failure> {
         let bad = || {
-            Failure::fix_job(format!("`{head}` is not `number:sha256`"))
-                .at("", "--expect")
-                .hint("give the head that an earlier `nachtwacht ledger verify` printed")
+            Failure::fix_job(format!(
+                "`{head}` is not `number:sha256`, with all 64 digits of the hash"
+            ))
+            .at("", "--expect")
+            .hint("give the head that an earlier `nachtwacht ledger verify` printed")
         };
         let (seq, sha256) = head.split_once(':').ok_or_else(bad)?;
         let seq: u64 = seq.parse().map_err(|_| bad())?;
+        let is_hash = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_empty = seq == 0 && sha256.is_empty();
+        if !(is_hash || is_empty) {
+            return Err(bad());
+        }
         let ledger = Ledger::unread(place, settings, "");
         let there = if seq == 0 {
             Some(Bytes::new())
         } else {
             ledger.store.read(&name(seq))?
         };
-        let is_same = there.is_some_and(|t| seq == 0 || v1::sha256(&t) == sha256);
+        let is_same =
+            there.is_some_and(|t| seq == 0 || v1::sha256(&t).eq_ignore_ascii_case(sha256));
         if is_same {
             return Ok(());
         }

@@ -240,6 +240,14 @@ impl Reference {
         Self(format!("NW-{day}-{first}-{second}-{check}").into())
     }
 
+    /// The night of its letter, as the reference says it; `None` where that is no date.
+    #[must_use]
+    pub fn night(&self) -> Option<Night> {
+        let (year, rest) = self.0.get(3..9)?.split_at(2);
+        let (month, day) = rest.split_at(2);
+        format!("20{year}-{month}-{day}").parse().ok()
+    }
+
     /// The reference as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -22,6 +22,7 @@ pub mod night;
 pub mod night_csv;
 pub mod observation;
 pub mod published;
+pub mod quotes;
 pub mod shown;
 pub mod sighting;
 pub mod suffix;

@@ -16,8 +16,8 @@ const LINES: usize = 60;
 pub fn text(s: &Summary, status: &Status) -> String {
     let mut out = String::new();
     let verdict = match status.exit_code {
-        0 => "nothing to do",
-        1 => "look at it",
+        0 if s.held_letters == 0 => "nothing to do",
+        0 | 1 => "look at it",
         _ => "a person must act",
     };
     let _ = writeln!(out, "{} {}: {verdict}\n", status.job, s.night);
@@ -52,6 +52,9 @@ pub fn text(s: &Summary, status: &Status) -> String {
             "\nMore rows were rejected than the job tolerates ({}):\nread rejects.parquet.",
             dotted(s.rejects_tolerated)
         );
+    }
+    if s.held_letters > 0 {
+        out.push_str("\nHeld letters lie in held/: find a contact for those that have none. A\nlater night writes what its own snapshots show.\n");
     }
     for todo in todos(status) {
         let _ = write!(out, "\n{todo}");

@@ -23,6 +23,8 @@ pub struct Input<'a> {
     pub now_secs: i64,
     /// Every night that had to be done by now, in rising order.
     pub due: &'a [Night],
+    /// Where the object lies that stops every letter, where it does.
+    pub stop: Option<&'a str>,
     /// The ledger.
     pub ledger: &'a LedgerView,
 }
@@ -94,6 +96,8 @@ pub struct Status {
     pub missing_nights: Vec<String>,
     /// Nights that were left out, and whose snapshots a later night took.
     pub skipped_nights: Vec<String>,
+    /// What stops every letter, where something does.
+    pub stopped_by: Option<String>,
     /// Nights that were planned and are not done.
     pub open_nights: Vec<OpenNight>,
     /// Letters of which nobody knows whether they left.
@@ -153,6 +157,7 @@ pub fn status(input: &Input<'_>) -> Status {
         }),
         missing_nights: missing,
         skipped_nights: texts(input.due.iter().filter(is_skipped).collect()),
+        stopped_by: input.stop.map(str::to_owned),
         open_nights: open,
         unknown_letters: unknown,
         unreported_batches: open_batches(view),
@@ -280,6 +285,11 @@ fn listed(nights: &[String]) -> Option<String> {
 #[must_use]
 pub fn todos(s: &Status) -> Vec<String> {
     let mut todos = Vec::new();
+    if let Some(stop) = &s.stopped_by {
+        todos.push(format!(
+            "No letter leaves while this stands; take it away when all is well:\n  {stop}\n"
+        ));
+    }
     if !s.missing_nights.is_empty() {
         todos.push("A night that was due is missing. Run the job: it takes what\nwas missed in order, one letter a company.\n".to_owned());
     }

@@ -61,6 +61,8 @@ pub struct Answer {
     pub bytes: Vec<u8>,
     /// Figures for standard error.
     pub said: String,
+    /// 0; 1 where rows or assets were set aside; 2 where no asset can be used.
+    pub exit_code: u8,
 }
 
 /// Matches a list against assets.
@@ -120,6 +122,7 @@ pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
         }
     };
     Ok(Answer {
+        exit_code: exit_code(&assets, n.n_rejected() + rejects.len() as u64),
         bytes,
         said: n.said(&assets, &rejects, rows.len())
             + &note
@@ -142,6 +145,7 @@ pub fn store(ask: &Store) -> Result<Answer, Failure> {
         note,
     } = usable(&ask.assets, ask.public_suffixes.as_deref())?;
     Ok(Answer {
+        exit_code: exit_code(&assets, rejects.len() as u64),
         bytes: register::stored_assets(&assets)?,
         said: format!(
             "{} assets stored, {} refused\n{}{note}",
@@ -150,6 +154,14 @@ pub fn store(ask: &Store) -> Result<Answer, Failure> {
             refused(&rejects)
         ),
     })
+}
+
+const fn exit_code(assets: &[Asset], n_set_aside: u64) -> u8 {
+    match (assets.is_empty(), n_set_aside) {
+        (true, _) => 2,
+        (false, 0) => 0,
+        (false, _) => 1,
+    }
 }
 
 /// AS numbers meet addresses by a table, and nothing without one.
@@ -179,8 +191,12 @@ impl Counts {
         }
     }
 
+    fn n_rejected(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
     fn said(&self, assets: &[Asset], rejects: &[Reject], n_matches: usize) -> String {
-        let rejected: u64 = self.rejected.values().sum();
+        let rejected = self.n_rejected();
         let unmatched = self.first_row - self.matched - rejected;
         let mut said = format!(
             "{} rows read: {rejected} rejected, {unmatched} unmatched, {} matched ({n_matches} matches); {} assets, {} refused\n",

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 
 use crate::diag::Failure;
+use crate::model::quotes::unclosed_quote;
 use crate::scan;
 
 /// A table, and what a person should know of how it was read.
@@ -94,7 +95,7 @@ fn csv_table(bytes: &[u8], object: &str) -> Result<Table, Failure> {
         .into_iter()
         .max_by_key(|s| (count(*s), *s == b','))
         .unwrap_or(b',');
-    if let Some(line) = unclosed(bytes, separator) {
+    if let Some(line) = unclosed_quote(bytes, separator) {
         let failure = Failure::fix_data(format!("a quote opens in line {line} and never closes"));
         return Err(failure
             .at(object, format!("line {line}"))
@@ -144,52 +145,4 @@ fn csv_table(bytes: &[u8], object: &str) -> Result<Table, Failure> {
         batches: vec![batch],
         note,
     })
-}
-
-/// The line in which a quote opens that the end of the file finds open: a reader of CSV takes all
-/// that follows for one field. A quote opens only where a field begins.
-fn unclosed(bytes: &[u8], separator: u8) -> Option<u64> {
-    let (mut line, mut opened) = (1, None);
-    let (mut begins, mut was_quote) = (true, false);
-    for &byte in bytes {
-        line += u64::from(byte == b'\n');
-        let is_quote = byte == b'"';
-        if opened.is_some() {
-            // Two quotes are one of the text; else the first of them closed the field.
-            if was_quote && !is_quote {
-                opened = None;
-                begins = byte == separator || byte == b'\n' || byte == b'\r';
-            }
-            was_quote = is_quote && !was_quote;
-        } else if begins && is_quote {
-            opened = Some(line);
-            was_quote = false;
-        } else {
-            begins = byte == separator || byte == b'\n' || byte == b'\r';
-        }
-    }
-    opened.filter(|_| !was_quote)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quote_is_open_where_a_reader_of_csv_would_go_on_reading() {
-        for (text, want) in [
-            ("a,b\n1,2\n", None),
-            ("a,b\n\"1\",\"2\"", None),
-            ("a,b\n\"1\",2\n", None),
-            ("a\n\"x \"\"y\"\" z\"\n1\n", None),
-            ("a\n\"two\nlines\"\n", None),
-            ("a\n5\" pipe\n1\n", None),
-            ("a\n\"closed\"\"\n1\n", Some(2)),
-            ("a,b\n1,\"x\n3,4\n", Some(2)),
-            ("a,b\n1,2\n\"", Some(3)),
-            ("a,b\n\"\"\"", Some(2)),
-        ] {
-            assert_eq!(unclosed(text.as_bytes(), b','), want, "{text:?}");
-        }
-    }
 }

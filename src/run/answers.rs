@@ -65,6 +65,14 @@ pub fn answer(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failure
     let who = Holder::this_process(&moment.run_id);
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
     let claim = claim_of(ledger.view(), &ask.reference)?.clone();
+    if let Some(until) = ask.until.filter(|until| *until <= claim.night.date()) {
+        return Err(Failure::fix_job(format!(
+            "{until} is not after the letter of {}: the answer would have no effect",
+            claim.night
+        ))
+        .at("", "--until")
+        .hint("give the first date on which it no longer counts"));
+    }
     let items = items(&claim, ask)?;
     let said = said(&loaded, ask, &claim, &items, moment);
     ledger.append(vec![said.clone().into()], &mut |_, r| r)?;

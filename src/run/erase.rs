@@ -19,7 +19,7 @@ use crate::model::company::CompanyKey;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{Erased, LedgerView, Record};
 use crate::model::night::Night;
-use crate::report::CONTACT_TRAIL;
+use crate::report::{CONTACT_TRAIL, status};
 use crate::scan;
 use crate::store::Place;
 
@@ -51,16 +51,25 @@ const DECISIONS: [&str; 4] = [
 /// tables of runs that hold rows of it.
 ///
 /// # Errors
-/// As [`Ledger::open`]; `FixData` where a table cannot be read; `FixJob` while a night is open.
-pub fn company(call: &Call, company: &CompanyKey, moment: &Moment) -> Result<String, Failure> {
+/// As [`Ledger::open`]; `FixData` where a table cannot be read; `FixJob` while a night is open, and, unless
+/// `also_unprinted`, while letters by post would go that nobody reported as posted.
+pub fn company(
+    call: &Call,
+    company: &CompanyKey,
+    also_unprinted: bool,
+    moment: &Moment,
+) -> Result<String, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
     let who = Holder::this_process(&moment.run_id);
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
-    give_up_open(&mut ledger)?;
     let party = PartyRef::of(&loaded.secrets.party, company);
     place.remove_unfinished(&loaded.job.runs)?;
     let mut objects = of_company(&loaded, &place, ledger.view(), company, party)?;
+    if !also_unprinted {
+        spare_unprinted(&loaded, ledger.view(), &objects)?;
+    }
+    give_up_open(&mut ledger)?;
     let entry = format!("{}{}", loaded.job.ledger.prefix, party_name(party));
     if place.exists(&entry)? {
         objects.push(entry);
@@ -83,6 +92,28 @@ pub fn company(call: &Call, company: &CompanyKey, moment: &Moment) -> Result<Str
              registrations and snapshots are inputs: erase {company} there yourself, or the next night reads it again\n"
         ),
     })
+}
+
+/// Print files hold many companies and go as a whole: not before the others are posted.
+fn spare_unprinted(loaded: &Loaded, view: &LedgerView, objects: &[String]) -> Result<(), Failure> {
+    let goes = |night: &str| {
+        let folder = format!("{}{night}/", loaded.job.runs);
+        let mut objects = objects.iter();
+        objects.any(|o| o.starts_with(&folder) && o.contains("/mail-merge/"))
+    };
+    let open = status::open_batches(view).into_iter();
+    let Some(batch) = open.into_iter().find(|b| goes(&b.night)) else {
+        return Ok(());
+    };
+    Err(Failure::fix_job(format!(
+        "{} letters by post of night {} are not reported as posted, and their print files would go",
+        batch.unreported, batch.night
+    ))
+    .at("", "erase")
+    .hint(format!(
+        "print them and say so with `nachtwacht printed {} --report FILE`, or lay mail-merge/ aside and add `--also-unprinted`",
+        batch.batch_id
+    )))
 }
 
 /// Gives open plans up: one that a brake holds would send all the same what was to be forgotten.

@@ -52,8 +52,19 @@ pub fn explain(
 ) -> Result<String, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
+    // A reference bears the date of its letter.
+    let night = night.or(match question {
+        Question::Letter(reference) => reference.night(),
+        _ => None,
+    });
     let (folder, tables) = newest_run(&place, &loaded.job.runs, night)?;
-    let (batches, _) = scan::read_table(&place, &format!("{folder}{tables}decisions.parquet"))?;
+    let path = format!("{folder}{tables}decisions.parquet");
+    if !place.exists(&path)? {
+        return Err(Failure::fix_data("the decisions of this run are not there any more")
+            .at(place.display(&path), "")
+            .hint("tables go as a whole when a company is erased, and when the retention ends; ask about another night"));
+    }
+    let (batches, _) = scan::read_table(&place, &path)?;
     let mut answer = String::new();
     let mut n = 0;
     for batch in &batches {

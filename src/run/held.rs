@@ -64,6 +64,14 @@ impl Outputs<'_> {
             "  nachtwacht approve {night} --plan {}",
             hold.plan_sha256
         );
+        if self.loaded.job.brakes.signers.is_empty() {
+            let revision = self.pin.revision + 1;
+            let _ = writeln!(
+                text,
+                "no key may sign yet: put one into `[brakes.signers]` of the job, and plan the night anew with\n  \
+                 nachtwacht run JOB --night {night} --revision {revision}"
+            );
+        }
         text
     }
 }

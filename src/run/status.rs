@@ -96,10 +96,13 @@ fn of(
     moment: &Moment,
 ) -> Result<Status, Failure> {
     let due = due(loaded, place, view, moment)?;
+    let stop = &loaded.job.brakes.stop;
+    let stop = place.exists(stop)?.then(|| place.display(stop));
     Ok(status::status(&status::Input {
         job: &loaded.job.name,
         now_secs: moment.now.as_second(),
         due: &due,
+        stop: stop.as_deref(),
         ledger: view,
     }))
 }

@@ -342,6 +342,7 @@ impl Reader<'_> {
         };
         let listing = self.from.list(folder)?;
         let Some((found, day)) = plan::dated(&listing, self.from.night) else {
+            tracing::warn!(night = %self.from.night, "no object dated on or before the night lies in `{folder}`, which the job names: the night goes without");
             return Ok(None);
         };
         let bytes = self.get(&found.path)?;

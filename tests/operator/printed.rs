@@ -57,6 +57,13 @@ fn what_is_spoiled_or_returned_is_written_again_and_what_is_open_is_listed() {
     }
     let first = batches[0]["batch_id"].as_str().unwrap();
     let letters = references(&batches[0]);
+    let open = format!(
+        "reference;state\n{};\"posted\n{};posted\n",
+        letters[0], letters[1]
+    );
+    report(&sandbox, first, &open)
+        .ended_with(2)
+        .says(&["a quote opens in line 2 and never closes"]);
     sandbox
         .call(&["printed"], &[])
         .ended_with(0)

@@ -35,6 +35,14 @@ fn json(sandbox: &Sandbox, code: i32) -> Value {
 #[test]
 fn a_night_that_is_due_and_missing_ends_with_2_and_one_that_was_done_with_0() {
     let sandbox = short(&[6, 9, 10]);
+    // A folder that the job names and that holds no day is said, and not just left out.
+    let kev = sandbox.path("data-samples/reference/kev");
+    fs::rename(&kev, sandbox.path("kev")).unwrap();
+    sandbox
+        .call(&["check"], &[])
+        .ended_with(0)
+        .says(&["the night goes without", "reference/kev"]);
+    fs::rename(sandbox.path("kev"), &kev).unwrap();
     // Nothing ran yet: the newest snapshot's night is due.
     let found = json(&sandbox, 2);
     assert_eq!(found["missing_nights"], serde_json::json!([SECOND]));
@@ -66,6 +74,9 @@ fn a_night_that_is_due_and_missing_ends_with_2_and_one_that_was_done_with_0() {
     assert_eq!(found["missing_nights"], serde_json::json!([]));
     let ran = sandbox.call(&["status"], &[]).ended_with(0);
     ran.says(&["last good night     2026-03-10", "missing nights      none"]);
+    fs::write(sandbox.path("STOP"), b"").unwrap();
+    let ran = sandbox.call(&["status"], &[]).ended_with(0);
+    ran.says(&["No letter leaves while this stands", "/STOP"]);
 }
 
 #[test]
@@ -389,6 +400,7 @@ fn ten_years_of_nights_are_read_in_seconds() {
     let found = status(&Input {
         job: "nightly",
         now_secs: 0,
+        stop: None,
         due: &due,
         ledger: &view,
     });

@@ -314,6 +314,13 @@ fn a_delivery_shows_what_it_would_change() {
 #[test]
 fn what_is_no_table_of_registrations_is_refused_with_its_columns() {
     let read = |bytes: &[u8]| register::delivered(bytes, "file.csv");
+    // What follows would be one name, and its rows would be nobody's.
+    let open = b"sep=,\nKvK-nummer,Naam\n12345678,\"Onaf\n12345679,Tweede\n";
+    let failure = read(open).err().unwrap().to_string();
+    assert!(
+        failure.contains("a quote opens in line 3 and never closes"),
+        "{failure}"
+    );
     for bytes in [
         &b""[..],
         b"PK\x03\x04rubbish",

@@ -159,8 +159,7 @@ fn nothing_follows_from_many_nights_with_cell_keys() {
         let facts = gathered(&view, span, b"party");
         let draft = draft(&facts, view.last_seq);
         let ours: Span = span.parse().unwrap();
-        let earlier = all.iter().filter(|p| p.span.overlaps(&ours)).cloned();
-        let earlier: Vec<Publication> = earlier.collect();
+        let earlier = guard::connected(all.clone(), &ours);
         let hull = earlier.iter().fold(ours, |w, p| w.hull(&p.span));
         let of_all = gathered(&view, &hull.label(), b"party");
         let before = guard::before(earlier, &draft, &of_all, &Rules::default());

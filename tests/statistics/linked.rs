@@ -421,7 +421,7 @@ fn no_pair_of_shown_cells_of_random_tables_differs_by_a_company_or_two() {
 }
 
 #[test]
-fn what_an_earlier_publication_opened_by_its_relations_is_refused() {
+fn what_an_earlier_publication_of_the_same_letters_opened_is_refused() {
     let draft = unknown_sectors();
     let earlier = careless(&draft).publication;
     let mut before = Before::nothing();
@@ -435,8 +435,13 @@ fn what_an_earlier_publication_opened_by_its_relations_is_refused() {
     let Err(open) = protect(&draft, &before, &Rules::default()) else {
         panic!("it was published although the owner of a network is open");
     };
+    // Its own secrets are; those of the earlier one are beyond help, and stop nothing.
     let owner = at(Axis::PartyKind, "network_owner");
     assert!(open.iter().any(|t| t.spot == owner), "{open:?}");
+    assert!(
+        open.iter().all(|t| t.which == Which::Publication(1)),
+        "{open:?}"
+    );
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Published {
 /// The name of the machine-readable publication, which later ones are held against.
 const PUBLICATION: &str = "publication.json";
 
-/// Every finished publication that shares a night with the period, by path.
+/// Every finished publication that hangs together with the period.
 pub(super) fn earlier(
     place: &Place,
     prefix: &str,
@@ -69,10 +69,9 @@ pub(super) fn earlier(
                 .at(place.display(&object.path), "")
                 .hint("restore it from a backup: without it nobody knows what can be subtracted")
         })?;
-        if publication.span.overlaps(&span) {
-            found.push(publication);
-        }
+        found.push(publication);
     }
+    let mut found = guard::connected(found, &span);
     found.sort_by_key(|p| (p.span, p.ledger_seq));
     Ok(found)
 }
@@ -108,6 +107,11 @@ pub(super) fn publish(
     }
     let done = guard::protect(&draft, &before, &settings.rules)
         .map_err(|targets| refused(&targets, &before))?;
+    for target in &done.told {
+        let (period, cell) = (period_of(target, &before), place_of(target));
+        let measure = target.measure;
+        tracing::warn!(%period, %cell, %measure, "earlier publications give this away; nothing that is hidden now can change that");
+    }
     let number = version::after(newest.as_ref());
     let work = work(counted, &done, total)?;
     let files = files(counted, settings, &done, &work, number)?;
@@ -241,22 +245,31 @@ fn place_of(target: &Target) -> String {
     format!("{}{}", target.spot, beside.collect::<String>())
 }
 
-/// Names the cells, not their values.
-fn refused(targets: &[Target], before: &Before) -> Failure {
+/// Which letters a target is about.
+fn period_of(target: &Target, before: &Before) -> String {
     let label = |p: usize| {
         let publication = before.publications.get(p);
         publication.map_or_else(|| "this period".to_owned(), |p| p.span.label())
     };
+    match &target.which {
+        Which::Publication(p) => label(*p),
+        Which::Slices(_) => "the nights between two publications".to_owned(),
+        Which::Sum(of) => {
+            let signed = of.iter().map(|(p, sign)| {
+                let word = if *sign > 0 { "and" } else { "less" };
+                format!(" {word} {}", label(*p))
+            });
+            let text = signed.collect::<String>();
+            text.trim_start_matches(" and ").to_owned()
+        }
+    }
+}
+
+/// Names the cells, not their values.
+fn refused(targets: &[Target], before: &Before) -> Failure {
     let problems = targets.iter().map(|target| {
-        let period = match &target.which {
-            Which::Publication(p) => label(*p),
-            Which::Slices(_) => "the nights between two publications".to_owned(),
-            Which::Beyond(long, short) => {
-                format!("what {} has beside {}", label(*long), label(*short))
-            }
-        };
         Problem::new(
-            period,
+            period_of(target, before),
             place_of(target),
             format!(
                 "the {} of this cell could be worked out, whatever else is hidden; nothing was published",

@@ -53,8 +53,8 @@ pub enum Which {
     Publication(usize),
     /// Those of these slices: what is left when publications are subtracted.
     Slices(Vec<usize>),
-    /// Those of the first publication, at companies that are not in the second one, which it holds.
-    Beyond(usize, usize),
+    /// Those of publications, added or subtracted: distinct companies that are in some of them and not in others.
+    Sum(Vec<(usize, i64)>),
 }
 
 impl Which {
@@ -63,7 +63,7 @@ impl Which {
         match self {
             Self::Publication(p) => *p == publication,
             Self::Slices(_) => false,
-            Self::Beyond(long, short) => [*long, *short].contains(&publication),
+            Self::Sum(of) => of.iter().any(|(p, _)| *p == publication),
         }
     }
 }
@@ -285,17 +285,19 @@ impl<'s> Model<'s> {
         }
     }
 
-    /// The sum that stands at a spot of a publication, or of slices; of [`Which::Beyond`] nothing where the
+    /// The sum that stands at a spot of a publication, or of slices; of [`Which::Sum`] nothing where the
     /// spot stands in one of the two alone.
     pub(super) fn terms(&self, which: &Which, spot: &Spot, measure: Measure) -> Terms {
-        if let Which::Beyond(long, short) = which {
+        if let Which::Sum(of) = which {
             let at = |p: &usize| self.terms(&Which::Publication(*p), spot, measure);
-            let (more, less) = (at(long), at(short));
-            if more.is_empty() || less.is_empty() {
+            let all = of.iter().map(|(p, sign)| (at(p), *sign as f64));
+            let all: Vec<(Terms, f64)> = all.collect();
+            if all.iter().any(|(terms, _)| terms.is_empty()) {
                 return Terms::new();
             }
-            let less = less.into_iter().map(|(v, f)| (v, -f));
-            return more.into_iter().chain(less).collect();
+            let signed =
+                |(terms, sign): (Terms, f64)| terms.into_iter().map(move |(v, f)| (v, f * sign));
+            return all.into_iter().flat_map(signed).collect();
         }
         let n_slices = self.slices.of.len();
         let units: Vec<usize> = match (which, measure) {
@@ -309,7 +311,7 @@ impl<'s> Model<'s> {
             }
             (Which::Publication(p), _) => vec![*p],
             (Which::Slices(slices), _) => slices.clone(),
-            (Which::Beyond(..), _) => Vec::new(),
+            (Which::Sum(_), _) => Vec::new(),
         };
         let number = |unit| self.numbers.get(&(unit, spot.clone(), measure));
         let terms = units.into_iter().filter_map(number);
@@ -334,12 +336,12 @@ impl<'s> Model<'s> {
         Some(sum)
     }
 
-    /// What a target is about; `None` where one of several cells stands nowhere.
+    /// What a target is about; `None` where one of its cells stands nowhere.
     pub(super) fn terms_of(&self, target: &Target) -> Option<Terms> {
         if target.beside.is_empty() {
             let terms = self.terms(&target.which, &target.spot, target.measure);
-            let is_nowhere = terms.is_empty() && matches!(target.which, Which::Beyond(..));
-            return (!is_nowhere).then_some(terms);
+            let is_own = matches!(target.which, Which::Publication(_));
+            return (is_own || !terms.is_empty()).then_some(terms);
         }
         self.sum(&target.which, target.cells(), target.measure)
     }
@@ -400,13 +402,16 @@ pub fn opened<'t>(
 
 /// Can the target be worked out too closely?
 pub(super) fn is_open(model: &Model<'_>, target: &Target) -> bool {
-    let Some(terms) = model.terms_of(target) else {
-        return false;
-    };
-    let (system, terms) = (&model.system, &terms);
-    let below = target.at_most;
-    let below = below.is_some_and(|most| !system.may_be_at_most(terms, most as f64));
-    let above = target.at_least;
-    let above = above.is_some_and(|least| !system.may_be_at_least(terms, least as f64));
-    below || above
+    is_open_below(model, target) || is_open_above(model, target)
+}
+
+/// Can too little no longer be?
+pub(super) fn is_open_below(model: &Model<'_>, target: &Target) -> bool {
+    let terms = model.terms_of(target).zip(target.at_most);
+    terms.is_some_and(|(terms, most)| !model.system.may_be_at_most(&terms, most as f64))
+}
+
+fn is_open_above(model: &Model<'_>, target: &Target) -> bool {
+    let terms = model.terms_of(target).zip(target.at_least);
+    terms.is_some_and(|(terms, least)| !model.system.may_be_at_least(&terms, least as f64))
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::attack::{Slices, Target, Which, opened};
+use super::attack::{Slices, Target, Which};
+use super::between::few_companies;
 use super::noise::Noise;
 use super::protect::{Before, Draft};
-use super::publication::{Publication, Spot};
+use super::publication::{Publication, Spot, Values};
 use super::relate::{Members, related};
-use super::risk::{Contribution, Contributions, Rules, small_beyond, small_differences, targets};
+use super::risk::{Contribution, Contributions, Rules, small_differences, targets};
 use crate::statistics::period::{
     Axis, Facts, InWindow, Row, Window, WithMembers, count_in, count_members, slices,
 };
@@ -101,7 +102,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     let mut all: Vec<Target> = Vec::new();
     let mut moved = BTreeSet::new();
     let mut links = Vec::new();
-    let mut counted: Vec<Contributions> = Vec::new();
+    let mut by_publication: Vec<Members> = Vec::new();
     let tables = earlier.iter().flat_map(|p| &p.tables);
     let tables: BTreeSet<Vec<Axis>> = tables.chain(&draft.tables).cloned().collect();
     for (which, of) in subsets(&sliced.slices, windows.len()) {
@@ -112,40 +113,41 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
             all.extend(left.filter(is_lasting));
             continue;
         };
-        let own = match (earlier.get(p), windows.get(p)) {
-            (Some(earlier), Some(window)) => {
-                let of_window = InWindow::of(facts, window);
-                let (own, members) =
-                    with_members(&earlier.tables, |tables| of_window.count_members(tables));
-                all.extend(targets(&which, &own, rules));
-                let related = related(&earlier.tables, &members, rules.min_companies);
-                let differing = &related.differences;
-                all.extend(small_differences(&which, differing, &own, rules));
-                links.extend(related.links.into_iter().map(|link| (p, link)));
-                own
-            }
-            _ => draft.cells.clone(), // counted already, and its targets are added later
+        let Some(window) = windows.get(p) else {
+            continue;
         };
         let tables = earlier.get(p).map_or(&draft.tables, |e| &e.tables);
+        let of_window = InWindow::of(facts, window);
+        let (own, mut members) = with_members(tables, |tables| of_window.count_members(tables));
+        let mut differing = difference(&own, &whole);
+        // The draft's own targets and relations are added later.
+        if let Some(publication) = earlier.get(p) {
+            all.extend(targets(&which, &own, rules));
+            let related = related(tables, &members, rules.min_companies);
+            all.extend(small_differences(&which, &related.differences, &own, rules));
+            links.extend(related.links.into_iter().map(|link| (p, link)));
+            let otherwise = shown_otherwise(publication, &own);
+            members.retain(|spot, _| !otherwise.contains(spot));
+            differing.extend(otherwise);
+        }
         let is_there = |spot: &Spot| tables.contains(&spot.axes());
-        let differing = difference(&own, &whole).into_iter();
-        moved.extend(differing.filter(is_there).map(|spot| (p, spot)));
-        counted.push(own);
+        let differing = differing.into_iter().filter(is_there);
+        moved.extend(differing.map(|spot| (p, spot)));
+        by_publication.push(members);
     }
     let slices = Slices {
         of: sliced.slices,
         moved,
         links,
     };
-    let beyond = beyond(&earlier, &counted, &slices, rules);
     // What an earlier publication shows openly was no secret then, and cannot become one.
     all.retain(|t| match t.which {
         Which::Publication(p) => earlier
             .get(p)
             .is_some_and(|e| e.noise.is_some() || is_hidden_in(e, t)),
-        Which::Slices(_) | Which::Beyond(..) => true,
+        Which::Slices(_) | Which::Sum(_) => true,
     });
-    all.extend(beyond);
+    all.extend(few_companies(&by_publication, &slices, rules));
     let same_period = earlier.iter().filter(|p| p.span == draft.span);
     let cells = same_period.flat_map(|p| &p.cells);
     let hidden = cells.filter(|(_, v)| v.is_none()).map(|(s, _)| s.clone());
@@ -157,35 +159,21 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     }
 }
 
-/// Companies that a period has beside those of a shorter one: `counted` are the cells of each publication,
-/// the draft's last. What two earlier ones tell already is no secret any more.
-fn beyond(
-    earlier: &[Publication],
-    counted: &[Contributions],
-    slices: &Slices,
-    rules: &Rules,
-) -> Vec<Target> {
-    let mut all = Vec::new();
-    let each = || counted.iter().enumerate();
-    for (long, of_long) in each() {
-        for (short, of_short) in each() {
-            if long != short && slices.is_within(short, long) {
-                let is_alike =
-                    |spot: &Spot| !slices.is_apart(long, spot) && !slices.is_apart(short, spot);
-                all.extend(small_beyond(
-                    (long, of_long),
-                    (short, of_short),
-                    is_alike,
-                    rules,
-                ));
-            }
-        }
+/// Where a publication shows other figures than its letters come to today: a receipt that came late can make an
+/// earlier try the first one.
+fn shown_otherwise(publication: &Publication, own: &Contributions) -> BTreeSet<Spot> {
+    if publication.noise.is_some() {
+        return BTreeSet::new();
     }
-    let is_old = |t: &Target| !t.which.is_of(earlier.len());
-    let (old, ours): (Vec<Target>, Vec<Target>) = all.into_iter().partition(is_old);
-    let told: Vec<&Target> = opened(earlier, slices, &old);
-    let kept = old.iter().filter(|t| !told.contains(t)).cloned();
-    kept.chain(ours).collect()
+    let shown = publication.cells.iter();
+    let shown = shown.filter_map(|(spot, values)| Some((spot, (*values)?)));
+    let differs = |(spot, values): &(&Spot, Values)| {
+        own.get(spot).map_or([0; 3], |cell| cell.values) != *values
+    };
+    shown
+        .filter(differs)
+        .map(|(spot, _)| spot.clone())
+        .collect()
 }
 
 /// Is a cell hidden, for the target's sake or another's?

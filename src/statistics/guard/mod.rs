@@ -8,6 +8,7 @@
 //! Pure: tables in, tables out.
 
 mod attack;
+mod between;
 mod companies;
 mod draft;
 mod noise;
@@ -23,6 +24,6 @@ pub use draft::{Counting, before, draft};
 pub use noise::Noise;
 pub(crate) use noise::mixed;
 pub use protect::{Before, Draft, Protected, protect};
-pub use publication::{Measure, Publication, Seen, Spot, Values, with_margins};
+pub use publication::{Measure, Publication, Seen, Spot, Values, connected, with_margins};
 pub use relate::{Difference, Link, Members, Sum};
 pub use risk::{Contribution, Contributions, Rules, is_sensitive, targets};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::attack::{Model, Slices, Which};
-use super::publication::{Measure, Publication, Spot};
+use super::publication::{Measure, Publication, Seen, Spot};
 use super::solve::Terms;
 
 impl Slices {
@@ -13,27 +13,43 @@ impl Slices {
         all.all(|s| !self.is_in(s, short) || self.is_in(s, long))
     }
 
-    /// Slices of a publication.
-    fn n_of(&self, publication: usize) -> usize {
-        (0..self.of.len())
-            .filter(|s| self.is_in(*s, publication))
-            .count()
+    fn of_publication(&self, publication: usize) -> BTreeSet<usize> {
+        let all = 0..self.of.len();
+        all.filter(|s| self.is_in(*s, publication)).collect()
     }
 
-    /// Those of the publications `among`, taken in their order where they add something, that together leave
-    /// no letter of `long` out.
-    fn cover(&self, long: usize, among: &[usize]) -> Option<Vec<usize>> {
-        let mut left: BTreeSet<usize> = (0..self.of.len())
-            .filter(|s| self.is_in(*s, long))
-            .collect();
-        let mut cover = Vec::new();
-        for p in among {
+    /// Publications among `parts` that together leave no letter of `long` out, and none of which is needless: as
+    /// short ones as there are, and as long ones.
+    pub(super) fn covers(&self, long: usize, parts: &[usize]) -> BTreeSet<Vec<usize>> {
+        let mut parts = parts.to_vec();
+        parts.sort_by_key(|p| self.of_publication(*p).len());
+        let of_short = self.cover(long, &parts);
+        parts.reverse();
+        of_short
+            .into_iter()
+            .chain(self.cover(long, &parts))
+            .collect()
+    }
+
+    /// Takes those that add something, in their order, then leaves out what later ones made needless.
+    fn cover(&self, long: usize, parts: &[usize]) -> Option<Vec<usize>> {
+        let mut left = self.of_publication(long);
+        let mut cover: Vec<usize> = Vec::new();
+        for p in parts {
             let n = left.len();
             left.retain(|s| !self.is_in(*s, *p));
             if left.len() < n {
                 cover.push(*p);
             }
         }
+        for p in cover.clone() {
+            let others: Vec<usize> = cover.iter().copied().filter(|o| *o != p).collect();
+            let is_in_others = |s: &usize| others.iter().any(|o| self.is_in(*s, *o));
+            if self.of_publication(long).iter().all(is_in_others) {
+                cover = others;
+            }
+        }
+        cover.sort_unstable();
         left.is_empty().then_some(cover)
     }
 }
@@ -80,25 +96,34 @@ impl Model<'_> {
             let spots: Vec<Spot> = spots.map(|(_, spot, _)| spot.clone()).collect();
             for spot in spots.iter().filter(|s| !self.slices.is_apart(long, s)) {
                 let whole = self.terms(&Which::Publication(long), spot, measure);
-                for parts in self.sums_of_parts(publications.len(), long, spot, measure) {
+                for parts in self.sums_of_parts(publications, long, spot, measure) {
                     self.at_least(&parts, &whole);
                 }
             }
         }
     }
 
-    /// Sums over periods that make up another: of as short ones as there are, and of as long ones.
-    fn sums_of_parts(&self, n: usize, long: usize, spot: &Spot, measure: Measure) -> Vec<Terms> {
+    /// Sums over periods that make up another.
+    fn sums_of_parts(
+        &self,
+        publications: &[Publication],
+        long: usize,
+        spot: &Spot,
+        measure: Measure,
+    ) -> Vec<Terms> {
         let at = |p: usize| self.terms(&Which::Publication(p), spot, measure);
         let is_part = |p: &usize| *p != long && self.slices.is_within(*p, long);
-        // Where a period publishes no such cell, nobody knows what is in it.
-        let is_alike = |p: &usize| !self.slices.is_apart(*p, spot) && !at(*p).is_empty();
-        let mut parts: Vec<usize> = (0..n).filter(is_part).filter(is_alike).collect();
-        parts.sort_by_key(|p| self.slices.n_of(*p));
-        let of_short = self.slices.cover(long, &parts);
-        parts.reverse();
-        let covers = of_short.into_iter().chain(self.slices.cover(long, &parts));
+        // A row that a table does not have is zero. Where there is no such table, nobody knows what is in it.
+        let is_zero = |p: usize| {
+            let publication = publications.get(p).filter(|p| p.noise.is_none());
+            publication.is_some_and(|p| p.at(spot) == Seen::Figures([0; 3]))
+        };
+        let is_alike =
+            |p: &usize| !self.slices.is_apart(*p, spot) && (is_zero(*p) || !at(*p).is_empty());
+        let parts = (0..publications.len()).filter(is_part).filter(is_alike);
+        let covers = self.slices.covers(long, &parts.collect::<Vec<_>>());
         covers
+            .into_iter()
             .map(|cover| cover.into_iter().flat_map(at).collect())
             .collect()
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Variable};
 
-use super::attack::{Model, Slices, Target, Which, is_open, known, opened};
+use super::attack::{Model, Slices, Target, Which, is_open, is_open_below, known, opened};
 use super::noise::Noise;
 use super::publication::{Measure, Publication, Spot, Values, value};
 use super::relate::{Members, related};
@@ -72,6 +72,8 @@ pub struct Protected {
     pub publication: Publication,
     /// Everything that the attacker must not work out.
     pub targets: Vec<Target>,
+    /// What earlier publications give away, whatever is hidden now.
+    pub told: Vec<Target>,
     /// What the attacker is taken to know beside the figures.
     pub known: Slices,
     /// Cells that are hidden for their sake.
@@ -125,6 +127,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         shown: shown(draft),
         secret: kept.clone(),
     };
+    let told = search.told(&mut all);
     let mut failed = Vec::new();
     let mut model = search.model();
     for target in &all {
@@ -146,6 +149,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
             n_secondary: search.secret.difference(&primary).count(),
             publication,
             targets: all,
+            told,
             known: slices.clone(),
         }),
         _ => Err(left),
@@ -185,6 +189,33 @@ impl<'d> Search<'d> {
 
     fn model(&self) -> Model<'d> {
         known(&self.publications(), self.slices)
+    }
+
+    /// Takes out what earlier publications give away about themselves though nothing of ours were shown: it is
+    /// beyond help. Of our own secrets they may say that there is something, and never how much at most.
+    fn told(&self, targets: &mut Vec<Target>) -> Vec<Target> {
+        if self.before.publications.is_empty() {
+            return Vec::new();
+        }
+        let nothing = Search {
+            secret: self.shown.keys().chain(&self.secret).cloned().collect(),
+            shown: self.shown.clone(),
+            ..*self
+        };
+        let (model, ours) = (nothing.model(), self.before.publications.len());
+        let (mut told, mut kept) = (Vec::new(), Vec::new());
+        for mut target in std::mem::take(targets) {
+            if !target.which.is_of(ours) && is_open(&model, &target) {
+                told.push(target);
+                continue;
+            }
+            if target.measure != Measure::Notifications && is_open_below(&model, &target) {
+                target.at_most = None;
+            }
+            kept.push(target);
+        }
+        *targets = kept;
+        told
     }
 
     /// The model after a change, with what the one before it found.

@@ -140,6 +140,24 @@ impl Publication {
     }
 }
 
+/// The publications that hang together with a period: those that share a night with it, or with one of these. What
+/// two parts show and their whole, the third part cannot hide.
+#[must_use]
+pub fn connected(mut all: Vec<Publication>, span: &Span) -> Vec<Publication> {
+    let mut near: Vec<Publication> = Vec::new();
+    loop {
+        let overlaps = |p: &Publication| {
+            p.span.overlaps(span) || near.iter().any(|n| n.span.overlaps(&p.span))
+        };
+        let (found, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(overlaps);
+        if found.is_empty() {
+            return near;
+        }
+        near.extend(found);
+        all = rest;
+    }
+}
+
 /// What a reader sees at a spot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {

@@ -153,7 +153,8 @@ impl Search {
     /// A sum that holds so many companies; the smaller side of it holds `least`.
     fn note(&mut self, sum: Sum, n: u64, is_known: bool, least: u64) {
         let is_small = least < self.min;
-        if n == 0 || (is_known && !is_small) {
+        // Of a few companies, that two cells are the same ones is a secret itself, unless everybody knows it.
+        if (n == 0 && (is_known || !is_small)) || (is_known && !is_small) {
             self.found.links.push(Link {
                 sum: sum.clone(),
                 is_zero: n == 0,

@@ -94,41 +94,6 @@ fn uncertain(
     }
 }
 
-/// A few companies that a period has beside those of a shorter one in it are as secret as a cell of their
-/// own would be. `is_alike` says at which spots companies are the same in both.
-#[must_use]
-pub(super) fn small_beyond(
-    (long, of_long): (usize, &Contributions),
-    (short, of_short): (usize, &Contributions),
-    is_alike: impl Fn(&Spot) -> bool,
-    rules: &Rules,
-) -> Vec<Target> {
-    let which = Which::Beyond(long, short);
-    let min = rules.min_companies.max(3);
-    let mut targets = Vec::new();
-    for (spot, cell) in of_short {
-        let measure = Measure::Companies;
-        let n = |cell: &Contribution| value(&cell.values, measure);
-        let Some(more) = of_long.get(spot).map(n) else {
-            continue;
-        };
-        let beyond = more.saturating_sub(n(cell));
-        // A cell under the threshold is secret itself, and so is what differs from it.
-        if n(cell) >= min && (1..min).contains(&beyond) && is_alike(spot) {
-            // A third period may show that there are some: that there are enough must seem possible.
-            targets.push(Target {
-                which: which.clone(),
-                spot: spot.clone(),
-                beside: Vec::new(),
-                measure,
-                at_most: None,
-                at_least: Some(min),
-            });
-        }
-    }
-    targets
-}
-
 /// A few companies by which cells differ are as secret as a cell of their own would be.
 #[must_use]
 pub(super) fn small_differences(

@@ -209,7 +209,9 @@ impl System {
                 *value = solution.var_value(variable);
             }
         }
-        self.seen.borrow_mut().push(values);
+        if self.fits(&values) {
+            self.seen.borrow_mut().push(values);
+        }
         Extreme::At(solution.objective() + fixed)
     }
 
