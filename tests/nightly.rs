@@ -3,12 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::bad_input::{read, with_column, write};
 use crate::sandbox::{Sandbox, Tree};
 
 const FIRST: &str = "2026-03-09";
@@ -374,4 +378,58 @@ fn a_letter_that_its_form_cannot_hold_leaves_plainly() {
         assert!(after[name].starts_with(b"%PDF"), "{name}");
         assert_eq!(after[name] != *bytes, is_odd, "{name}");
     }
+}
+
+/// A letter that is held for lack of a contact is written by another revision, as the run says.
+#[test]
+fn a_contact_that_is_found_later_gets_the_letter_that_was_held() {
+    const CONTACTS: &str = "data-samples/register/contacts.parquet";
+    let sandbox = Sandbox::new(&[6, 9]);
+    let ran = sandbox.run(FIRST).ended_with(0);
+    let again = "nachtwacht run JOB --night 2026-03-09 --revision 1";
+    ran.says(&["letters held", again]);
+    let decided = sandbox.outputs(FIRST)["decisions.parquet"].clone();
+    let decided = nachtwacht::scan::table_of(decided.into(), "decisions").unwrap();
+    let text = |batch: &RecordBatch, name: &str, row: usize| {
+        let column = batch.column_by_name(name).unwrap().as_string::<i32>();
+        column.value(row).to_owned()
+    };
+    let rows = decided
+        .iter()
+        .flat_map(|b| (0..b.num_rows()).map(move |row| (b, row)));
+    let mut held = rows.filter(|(b, row)| text(b, "reason", *row) == "no_contact");
+    let company = held
+        .next()
+        .map(|(b, row)| text(b, "company_key", row))
+        .unwrap();
+    // Somebody finds a mailbox.
+    let contacts = read(&sandbox, CONTACTS);
+    let row = (0..contacts.num_rows()).find(|row| text(&contacts, "channel", *row) == "email");
+    let found = contacts.slice(row.unwrap(), 1);
+    let keys = contacts.column_by_name("company_key").unwrap().clone();
+    let key: ArrayRef = Arc::new(StringArray::from(vec![company.as_str()]));
+    let both = [
+        with_column(&contacts, "company_key", Some(keys)),
+        with_column(&found, "company_key", Some(key)),
+    ];
+    let all = concat_batches(&both[0].schema(), &both).unwrap();
+    write(&sandbox, CONTACTS, &all);
+    let claims = sandbox.ledger("claim").len();
+    let args = [
+        "run",
+        "jobs/nightly.toml",
+        "--night",
+        FIRST,
+        "--revision",
+        "1",
+    ];
+    sandbox
+        .call(&args, &[])
+        .ended_with(0)
+        .says(&["1 new letters"]);
+    assert_eq!(sandbox.ledger("claim").len(), claims + 1);
+    sandbox
+        .call(&["explain", "--night", FIRST, "--company", &company], &[])
+        .ended_with(0)
+        .says(&["first_warning"]);
 }

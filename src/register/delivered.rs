@@ -46,6 +46,9 @@ pub fn delivered(bytes: &[u8], name: &str) -> Result<Vec<Sheet>, Failure> {
             "this is an old `.xls` workbook, or one with a password",
         ));
     }
+    if name.to_lowercase().ends_with(".xlsx") {
+        return Err(wrong(name, "this is no workbook, though it is called one"));
+    }
     let (text, encoding) = decoded(bytes);
     let mut sheet = csv_sheet(&text, name)?;
     if encoding != "UTF-8" {

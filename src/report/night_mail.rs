@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::status::{Status, todos};
-use super::summary::Summary;
+use super::summary::{Summary, after_held};
 use crate::model::shown;
 
 /// Columns of a plain mail (RFC 3676 advises 78 at most).
@@ -54,7 +54,7 @@ pub fn text(s: &Summary, status: &Status) -> String {
         );
     }
     if s.held_letters > 0 {
-        out.push_str("\nHeld letters lie in held/: find a contact for those that have none. A\nlater night writes what its own snapshots show.\n");
+        let _ = writeln!(out, "\n{}", after_held(s));
     }
     for todo in todos(status) {
         let _ = write!(out, "\n{todo}");

@@ -12,6 +12,8 @@ use crate::model::shown;
 pub struct Summary {
     /// Night.
     pub night: String,
+    /// Revision of its plan.
+    pub revision: u32,
     /// Snapshot objects read.
     pub n_snapshots: usize,
     /// Rows.
@@ -138,6 +140,13 @@ pub fn text(s: &Summary) -> String {
     if let Some(example) = &s.example {
         let _ = writeln!(text, "    {example}   a letter");
     }
+    if s.held_letters > 0 {
+        let _ = writeln!(
+            text,
+            "    {:<28} letters that a person must look at",
+            "held/"
+        );
+    }
     for (file, meaning) in [
         (
             "statistics/statistics.html",
@@ -150,6 +159,9 @@ pub fn text(s: &Summary) -> String {
     ] {
         let _ = writeln!(text, "    {file:<28} {meaning}");
     }
+    if s.held_letters > 0 {
+        let _ = writeln!(text, "\n{}", after_held(s));
+    }
     if s.rejects > s.rejects_tolerated {
         let _ = writeln!(
             text,
@@ -159,6 +171,17 @@ pub fn text(s: &Summary) -> String {
         );
     }
     text
+}
+
+/// What to do about letters that are held; lines of at most 72 columns.
+pub(super) fn after_held(s: &Summary) -> String {
+    format!(
+        "Held letters lie in held/. Find a contact for those that have none, put\n\
+         it into the register, and before the next night:\n  \
+         nachtwacht run JOB --night {} --revision {}",
+        s.night,
+        s.revision + 1
+    )
 }
 
 /// What was warned about before: how many of it are fixed, …

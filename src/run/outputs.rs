@@ -506,6 +506,7 @@ impl Outputs<'_> {
         let register = night.world.tables.iter();
         Summary {
             night: self.pin.night.to_string(),
+            revision: self.pin.revision,
             n_snapshots: self.pin.snapshots.len(),
             rows: night.swept.counts.total(),
             decisions: night.of_decisions,

@@ -315,6 +315,10 @@ fn a_delivery_shows_what_it_would_change() {
 fn what_is_no_table_of_registrations_is_refused_with_its_columns() {
     let read = |bytes: &[u8]| register::delivered(bytes, "file.csv");
     // What follows would be one name, and its rows would be nobody's.
+    let failure = register::delivered(b"a,b\n1,2\n", "file.XLSX")
+        .err()
+        .unwrap();
+    assert!(failure.to_string().contains("no workbook"), "{failure}");
     let open = b"sep=,\nKvK-nummer,Naam\n12345678,\"Onaf\n12345679,Tweede\n";
     let failure = read(open).err().unwrap().to_string();
     assert!(
