@@ -285,8 +285,8 @@ impl<'s> Model<'s> {
         }
     }
 
-    /// The sum that stands at a spot of a publication, or of slices; of [`Which::Sum`] nothing where the
-    /// spot stands in one of the two alone.
+    /// The sum that stands at a spot of a publication, or of slices; of [`Which::Sum`] nothing where
+    /// one of its publications has no such spot.
     pub(super) fn terms(&self, which: &Which, spot: &Spot, measure: Measure) -> Terms {
         if let Which::Sum(of) = which {
             let at = |p: &usize| self.terms(&Which::Publication(*p), spot, measure);
