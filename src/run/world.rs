@@ -109,19 +109,19 @@ pub(super) fn read(loaded: &Loaded, from: Inputs<'_>) -> Result<World, Failure> 
     let job = &loaded.job;
     let suffixes = reader.needed("public_suffixes", &job.references.public_suffixes)?;
     let suffixes = SuffixList::read(&suffixes.bytes, &suffixes.path)?;
-    let prefixes = match reader.optional(job.references.prefix_asn.as_deref())? {
+    let prefixes = match reader.wanted(job.references.prefix_asn.as_deref())? {
         Some(o) => matching::read_prefix_table(&o.bytes, &o.path)?,
         None => PrefixTable::default(),
     };
-    let shared = match reader.optional(job.references.shared_infrastructure.as_deref())? {
+    let shared = match reader.wanted(job.references.shared_infrastructure.as_deref())? {
         Some(o) => matching::read_shared_infrastructure(&o.bytes, &o.path)?,
         None => Shared::default(),
     };
-    let kev = match reader.optional(job.references.kev.as_deref())? {
+    let kev = match reader.wanted(job.references.kev.as_deref())? {
         Some(o) => Some(enrich::read_kev(&o.bytes, &o.path, o.day)?),
         None => None,
     };
-    let epss = match reader.optional(job.references.epss.as_deref())? {
+    let epss = match reader.wanted(job.references.epss.as_deref())? {
         Some(o) => Some(enrich::read_epss(&o.bytes, &o.path, o.day)?),
         None => None,
     };
@@ -335,6 +335,15 @@ impl Reader<'_> {
         })
     }
 
+    /// As [`Reader::optional`], of what decisions hang on: that it is missing is said.
+    fn wanted(&mut self, folder: Option<&str>) -> Result<Option<Read>, Failure> {
+        let found = self.optional(folder)?;
+        if let (Some(folder), None) = (folder, &found) {
+            tracing::warn!(night = %self.from.night, "no object dated on or before the night lies in `{folder}`, which the job names: the night goes without");
+        }
+        Ok(found)
+    }
+
     /// The newest dated object of a folder on or before the night.
     fn optional(&mut self, folder: Option<&str>) -> Result<Option<Read>, Failure> {
         let Some(folder) = folder else {
@@ -342,7 +351,6 @@ impl Reader<'_> {
         };
         let listing = self.from.list(folder)?;
         let Some((found, day)) = plan::dated(&listing, self.from.night) else {
-            tracing::warn!(night = %self.from.night, "no object dated on or before the night lies in `{folder}`, which the job names: the night goes without");
             return Ok(None);
         };
         let bytes = self.get(&found.path)?;
