@@ -428,8 +428,4 @@ fn a_contact_that_is_found_later_gets_the_letter_that_was_held() {
         .ended_with(0)
         .says(&["1 new letters"]);
     assert_eq!(sandbox.ledger("claim").len(), claims + 1);
-    sandbox
-        .call(&["explain", "--night", FIRST, "--company", &company], &[])
-        .ended_with(0)
-        .says(&["first_warning"]);
 }
