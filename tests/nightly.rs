@@ -415,17 +415,13 @@ fn a_contact_that_is_found_later_gets_the_letter_that_was_held() {
     let all = concat_batches(&both[0].schema(), &both).unwrap();
     write(&sandbox, CONTACTS, &all);
     let claims = sandbox.ledger("claim").len();
-    let args = [
-        "run",
-        "jobs/nightly.toml",
-        "--night",
-        FIRST,
-        "--revision",
-        "1",
-    ];
     sandbox
-        .call(&args, &[])
+        .run_anew(FIRST, &[])
         .ended_with(0)
         .says(&["1 new letters"]);
     assert_eq!(sandbox.ledger("claim").len(), claims + 1);
+    sandbox
+        .call(&["explain", "--night", FIRST, "--company", &company], &[])
+        .ended_with(0)
+        .says(&["first_warning"]);
 }

@@ -76,6 +76,19 @@ impl Sandbox {
         self.call(&["run", "jobs/nightly.toml", "--night", night], &[])
     }
 
+    /// Plans a night anew, as its first revision after the first plan.
+    pub fn run_anew(&self, night: &str, more: &[&str]) -> Ran {
+        let anew = [
+            "run",
+            "jobs/nightly.toml",
+            "--night",
+            night,
+            "--revision",
+            "1",
+        ];
+        self.call(&[&anew, more].concat(), &[])
+    }
+
     /// Runs a night, and dies at a named point.
     pub fn crash(&self, night: &str, point: &str) -> Ran {
         self.call(

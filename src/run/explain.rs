@@ -7,9 +7,11 @@ use std::net::IpAddr;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt16Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
+use serde_json::Value;
 
 use super::afterwards::told;
 use super::load::{Call, load};
+use super::replay::manifest;
 use super::why_not::why_not;
 use crate::diag::{Failure, plain};
 use crate::ledger::Ledger;
@@ -100,7 +102,7 @@ fn night_of(folder: &str, runs: &str) -> Option<Night> {
     folder.strip_prefix(runs)?.split('/').next()?.parse().ok()
 }
 
-/// The folder of the newest run that ended or is held, and where in it the tables are: `held/` as
+/// The folder of the newest night's newest revision that ended or is held, and where in it the tables are: `held/` as
 /// long as it waits.
 fn newest_run(
     place: &Place,
@@ -117,9 +119,24 @@ fn newest_run(
             None => (folder.to_owned(), true),
         })
     };
-    let newest = listing.iter().filter_map(|o| of_run(&o.path)).max();
-    let tables = |(folder, has_ended)| (folder, if has_ended { "" } else { HELD });
-    newest.map(tables).ok_or_else(|| {
+    let found: Vec<(String, bool)> = listing.iter().filter_map(|o| of_run(&o.path)).collect();
+    let newest = found
+        .iter()
+        .filter_map(|(folder, _)| night_of(folder, runs))
+        .max();
+    let of_night = found
+        .into_iter()
+        .filter(|(folder, _)| night_of(folder, runs) == newest);
+    // Names of runs are random: their manifests know the order.
+    let mut last = None;
+    for (folder, has_ended) in of_night {
+        let tables = if has_ended { "" } else { HELD };
+        let manifest = manifest(place, &format!("{folder}{tables}"))?;
+        let revision = manifest.get("revision").and_then(Value::as_u64);
+        last = last.max(Some((revision, folder, has_ended, tables)));
+    }
+    let newest = last.map(|(_, folder, _, tables)| (folder, tables));
+    newest.ok_or_else(|| {
         Failure::fix_job("no run that ended or is held is there")
             .at(place.display(&prefix), "")
             .hint("run the night first: `nachtwacht run JOB --night D`")
@@ -192,15 +209,14 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn json(&self, row: usize) -> serde_json::Value {
+    fn json(&self, row: usize) -> Value {
         let pairs = self.columns.iter().map(|(name, _)| {
             (
                 (*name).to_owned(),
-                self.get(name, row)
-                    .map_or(serde_json::Value::Null, Into::into),
+                self.get(name, row).map_or(Value::Null, Into::into),
             )
         });
-        serde_json::Value::Object(pairs.collect())
+        Value::Object(pairs.collect())
     }
 
     /// One decision, for a person.

@@ -148,7 +148,7 @@ fn compare(
     Ok(text)
 }
 
-fn manifest(place: &Place, folder: &str) -> Result<Value, Failure> {
+pub(super) fn manifest(place: &Place, folder: &str) -> Result<Value, Failure> {
     let path = format!("{folder}manifest.json");
     let bytes = place.get_if(&path)?.ok_or_else(|| {
         Failure::fix_job("the night has no final manifest: its run did not end")
