@@ -112,12 +112,11 @@ fn a_night_that_can_never_go_on_is_closed_and_planned_anew() {
         sandbox.edit(JOB, "growth = 8 ", "growth = 9 ");
         let refused = sandbox.run(SECOND).ended_with(2);
         refused.says(&["planned with another job", "--revision 1"]);
-        let anew = ["run", JOB, "--night", FIRST, "--revision", "1"];
-        sandbox.call(&anew, &[]).ended_with(0);
+        sandbox.run_anew(FIRST, &[]).ended_with(0);
         assert_eq!(sandbox.ledger("superseded").len(), 1, "{point}");
         // The same command again finds nothing to do, and the night goes on to the next one.
         sandbox
-            .call(&anew, &[])
+            .run_anew(FIRST, &[])
             .ended_with(0)
             .says(&["0 new letters"]);
         sandbox.run(FIRST).ended_with(2).says(&["was given up"]);

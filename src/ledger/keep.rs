@@ -13,6 +13,7 @@ use super::stream::{columns_damaged, columns_of};
 use super::{ClaimStore, Holder, Ledger, Settings, compact, name, number, probe, v1};
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::encoder::Encoder;
+use crate::model::identity::from_hex;
 use crate::model::ledger_record::LedgerView;
 use crate::store::Place;
 
@@ -322,9 +323,8 @@ impl Verified {
         };
         let (seq, sha256) = head.split_once(':').ok_or_else(bad)?;
         let seq: u64 = seq.parse().map_err(|_| bad())?;
-        let is_hash = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
         let is_empty = seq == 0 && sha256.is_empty();
-        if !(is_hash || is_empty) {
+        if !is_empty && from_hex::<32>(sha256).is_none() {
             return Err(bad());
         }
         let ledger = Ledger::unread(place, settings, "");

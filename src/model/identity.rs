@@ -12,7 +12,7 @@ use super::night::Night;
 
 /// Digits of either case. The crate `hex` does the same; a ledger has ten million of these, and
 /// crates outside are not optimised where tests are run.
-fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     const fn digit(c: u8) -> Option<u8> {
         match c {
             b'0'..=b'9' => Some(c - b'0'),

@@ -1,9 +1,26 @@
 //! Quotes of comma-separated values (RFC 4180).
 
+use crate::diag::Failure;
+
+/// Refuses a table in which a quote never closes; `n_before` lines of the file come before its header.
+///
+/// # Errors
+/// `FixData` naming the line.
+pub fn check_quotes(bytes: &[u8], separator: u8, file: &str, n_before: u64) -> Result<(), Failure> {
+    let Some(line) = unclosed_quote(bytes, separator) else {
+        return Ok(());
+    };
+    let line = line + n_before;
+    Err(
+        Failure::fix_data(format!("a quote opens in line {line} and never closes"))
+            .at(file, format!("line {line}"))
+            .hint("nothing of it was taken, since everything after it would be one field: close the quote, or double it"),
+    )
+}
+
 /// The line in which a quote opens that the end of the file finds open: a reader of CSV takes all
 /// that follows for one field. A quote opens only where a field begins.
-#[must_use]
-pub fn unclosed_quote(bytes: &[u8], separator: u8) -> Option<u64> {
+fn unclosed_quote(bytes: &[u8], separator: u8) -> Option<u64> {
     let (mut line, mut opened) = (1, None);
     let (mut begins, mut was_quote) = (true, false);
     for &byte in bytes {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::text_columns::Unreadable;
 use crate::diag::{Failure, RejectReason};
-use crate::model::quotes::unclosed_quote;
+use crate::model::quotes::check_quotes;
 
 /// A table of a file, every cell as text.
 pub struct Sheet {
@@ -97,14 +97,7 @@ fn csv_sheet(text: &str, name: &str) -> Result<Sheet, Failure> {
         _ => (text, separator_of(first)),
     };
     let n_before = u64::from(first.starts_with("sep="));
-    if let Some(line) = unclosed_quote(text.as_bytes(), separator) {
-        let line = line + n_before;
-        return Err(
-            Failure::fix_data(format!("a quote opens in line {line} and never closes"))
-                .at(name, format!("line {line}"))
-                .hint("everything after it would be one field: close the quote, or double it"),
-        );
-    }
+    check_quotes(text.as_bytes(), separator, name, n_before)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .flexible(true)

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 
 use crate::diag::Failure;
-use crate::model::quotes::unclosed_quote;
+use crate::model::quotes::check_quotes;
 use crate::scan;
 
 /// A table, and what a person should know of how it was read.
@@ -95,12 +95,7 @@ fn csv_table(bytes: &[u8], object: &str) -> Result<Table, Failure> {
         .into_iter()
         .max_by_key(|s| (count(*s), *s == b','))
         .unwrap_or(b',');
-    if let Some(line) = unclosed_quote(bytes, separator) {
-        let failure = Failure::fix_data(format!("a quote opens in line {line} and never closes"));
-        return Err(failure
-            .at(object, format!("line {line}"))
-            .hint("everything after it would be one field: close the quote, or double it"));
-    }
+    check_quotes(bytes, separator, object, 0)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .from_reader(bytes);

@@ -101,7 +101,7 @@ fn spare_unprinted(loaded: &Loaded, view: &LedgerView, objects: &[String]) -> Re
         let mut objects = objects.iter();
         objects.any(|o| o.starts_with(&folder) && o.contains("/mail-merge/"))
     };
-    let open = status::open_batches(view).into_iter();
+    let open = status::open_batches(view);
     let Some(batch) = open.into_iter().find(|b| goes(&b.night)) else {
         return Ok(());
     };

@@ -15,7 +15,7 @@ use crate::ledger::{Holder, Ledger};
 use crate::model::aftermath::{PrintBatch, PrintReport, PrintState};
 use crate::model::identity::Reference;
 use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record, latest};
-use crate::model::quotes::unclosed_quote;
+use crate::model::quotes::check_quotes;
 use crate::report::status;
 
 /// The outbox of receipts that come out of a printer's report.
@@ -86,13 +86,7 @@ fn rows(
     let text = text.trim_start_matches('\u{feff}');
     let head = text.lines().next().unwrap_or_default();
     let separator = if head.contains(';') { b';' } else { b',' };
-    if let Some(line) = unclosed_quote(text.as_bytes(), separator) {
-        return Err(
-            Failure::fix_data(format!("a quote opens in line {line} and never closes"))
-                .at(file, format!("line {line}"))
-                .hint("nothing was written: close the quote, or double it"),
-        );
-    }
+    check_quotes(text.as_bytes(), separator, file, 0)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .trim(csv::Trim::All)

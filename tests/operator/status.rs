@@ -91,21 +91,7 @@ fn an_unknown_letter_ends_with_1_and_an_open_night_is_named() {
     sandbox.run(FIRST).ended_with(0);
     assert_eq!(json(&sandbox, 0)["open_nights"], serde_json::json!([]));
     // A claim of a later revision that nobody finished.
-    sandbox
-        .call(
-            &[
-                "run",
-                "jobs/nightly.toml",
-                "--night",
-                FIRST,
-                "--revision",
-                "1",
-                "--until",
-                "plan",
-            ],
-            &[],
-        )
-        .ended_with(0);
+    sandbox.run_anew(FIRST, &["--until", "plan"]).ended_with(0);
     let found = json(&sandbox, 0);
     assert_eq!(found["open_nights"][0]["revision"], 1);
 }

@@ -41,8 +41,7 @@ impl Slices {
 
     /// Does the spot of a publication stand apart from those of its slices?
     pub(super) fn is_apart(&self, publication: usize, spot: &Spot) -> bool {
-        spot.of().iter().any(|(axis, _)| axis.is_of_period())
-            || self.moved.contains(&(publication, spot.clone()))
+        spot.is_of_period() || self.moved.contains(&(publication, spot.clone()))
     }
 }
 
@@ -305,8 +304,7 @@ impl<'s> Model<'s> {
                 if self.slices.is_apart(*p, spot) {
                     vec![n_slices + p]
                 } else {
-                    let all = 0..n_slices;
-                    all.filter(|s| self.slices.is_in(*s, *p)).collect()
+                    self.slices.of_publication(*p).collect()
                 }
             }
             (Which::Publication(p), _) => vec![*p],
@@ -402,16 +400,20 @@ pub fn opened<'t>(
 
 /// Can the target be worked out too closely?
 pub(super) fn is_open(model: &Model<'_>, target: &Target) -> bool {
-    is_open_below(model, target) || is_open_above(model, target)
+    let Some(terms) = model.terms_of(target) else {
+        return false;
+    };
+    let is_low = |least| model.system.may_be_at_least(&terms, least as f64);
+    is_below(model, target, &terms) || target.at_least.is_some_and(|least| !is_low(least))
 }
 
 /// Can too little no longer be?
 pub(super) fn is_open_below(model: &Model<'_>, target: &Target) -> bool {
-    let terms = model.terms_of(target).zip(target.at_most);
-    terms.is_some_and(|(terms, most)| !model.system.may_be_at_most(&terms, most as f64))
+    let terms = model.terms_of(target);
+    terms.is_some_and(|terms| is_below(model, target, &terms))
 }
 
-fn is_open_above(model: &Model<'_>, target: &Target) -> bool {
-    let terms = model.terms_of(target).zip(target.at_least);
-    terms.is_some_and(|(terms, least)| !model.system.may_be_at_least(&terms, least as f64))
+fn is_below(model: &Model<'_>, target: &Target, terms: &Terms) -> bool {
+    let most = target.at_most;
+    most.is_some_and(|most| !model.system.may_be_at_most(terms, most as f64))
 }

@@ -25,7 +25,7 @@ pub(super) fn few_companies(
     let n = most.map_or(0, |most| *most as usize + 1);
     let sets = |members: &Members| -> BTreeMap<Spot, Set> {
         let members = members.iter();
-        let lasting = members.filter(|(spot, _)| !spot.of().iter().any(|(a, _)| a.is_of_period()));
+        let lasting = members.filter(|(spot, _)| !spot.is_of_period());
         lasting
             .map(|(spot, of)| (spot.clone(), Set::of(of, n)))
             .collect()

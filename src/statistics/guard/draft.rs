@@ -100,17 +100,18 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     });
     let sliced = slices(facts, &windows);
     let mut all: Vec<Target> = Vec::new();
-    let mut moved = BTreeSet::new();
-    let mut links = Vec::new();
+    let mut slices = Slices {
+        of: sliced.slices.clone(),
+        ..Slices::default()
+    };
     let mut by_publication: Vec<Members> = Vec::new();
     let tables = earlier.iter().flat_map(|p| &p.tables);
     let tables: BTreeSet<Vec<Axis>> = tables.chain(&draft.tables).cloned().collect();
-    for (which, of) in subsets(&sliced.slices, windows.len()) {
+    for (which, of) in subsets(&slices, windows.len()) {
         let whole = contributions(&tables, |tables| count_in(facts, tables, &sliced, &of));
         let Which::Publication(p) = which else {
             let left = targets(&which, &whole, rules).into_iter();
-            let is_lasting = |t: &Target| !t.spot.axes().iter().any(|a| a.is_of_period());
-            all.extend(left.filter(is_lasting));
+            all.extend(left.filter(|t| !t.spot.is_of_period()));
             continue;
         };
         let Some(window) = windows.get(p) else {
@@ -125,21 +126,17 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
             all.extend(targets(&which, &own, rules));
             let related = related(tables, &members, rules.min_companies);
             all.extend(small_differences(&which, &related.differences, &own, rules));
-            links.extend(related.links.into_iter().map(|link| (p, link)));
+            let links = related.links.into_iter().map(|link| (p, link));
+            slices.links.extend(links);
             let otherwise = shown_otherwise(publication, &own);
             members.retain(|spot, _| !otherwise.contains(spot));
             differing.extend(otherwise);
         }
         let is_there = |spot: &Spot| tables.contains(&spot.axes());
         let differing = differing.into_iter().filter(is_there);
-        moved.extend(differing.map(|spot| (p, spot)));
+        slices.moved.extend(differing.map(|spot| (p, spot)));
         by_publication.push(members);
     }
-    let slices = Slices {
-        of: sliced.slices,
-        moved,
-        links,
-    };
     // What an earlier publication shows openly was no secret then, and cannot become one.
     all.retain(|t| match t.which {
         Which::Publication(p) => earlier
@@ -192,11 +189,8 @@ fn difference(own: &Contributions, whole: &Contributions) -> BTreeSet<Spot> {
 }
 
 /// The publications, each slice, and what is left of a publication without one that it holds.
-fn subsets(slices: &[Vec<bool>], n: usize) -> Vec<(Which, BTreeSet<usize>)> {
-    let of = |p: usize| -> BTreeSet<usize> {
-        let is_in = |s: &usize| slices.get(*s).and_then(|s| s.get(p)) == Some(&true);
-        (0..slices.len()).filter(is_in).collect()
-    };
+fn subsets(slices: &Slices, n: usize) -> Vec<(Which, BTreeSet<usize>)> {
+    let of = |p: usize| slices.of_publication(p).collect();
     let publications: Vec<BTreeSet<usize>> = (0..n).map(of).collect();
     let mut seen: BTreeSet<BTreeSet<usize>> = publications.iter().cloned().collect();
     let mut all: Vec<(Which, BTreeSet<usize>)> = publications
@@ -209,7 +203,7 @@ fn subsets(slices: &[Vec<bool>], n: usize) -> Vec<(Which, BTreeSet<usize>)> {
             all.push((Which::Slices(of.iter().copied().collect()), of));
         }
     };
-    for slice in 0..slices.len() {
+    for slice in 0..slices.of.len() {
         add(BTreeSet::from([slice]));
     }
     for long in &publications {

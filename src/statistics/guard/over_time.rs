@@ -9,20 +9,20 @@ use super::solve::Terms;
 impl Slices {
     /// Are the letters of a publication all in the other?
     pub(super) fn is_within(&self, short: usize, long: usize) -> bool {
-        let mut all = 0..self.of.len();
-        all.all(|s| !self.is_in(s, short) || self.is_in(s, long))
+        self.of_publication(short).all(|s| self.is_in(s, long))
     }
 
-    fn of_publication(&self, publication: usize) -> BTreeSet<usize> {
+    /// Slices of a publication, in order.
+    pub(super) fn of_publication(&self, publication: usize) -> impl Iterator<Item = usize> {
         let all = 0..self.of.len();
-        all.filter(|s| self.is_in(*s, publication)).collect()
+        all.filter(move |s| self.is_in(*s, publication))
     }
 
     /// Publications among `parts` that together leave no letter of `long` out, and none of which is needless: as
     /// short ones as there are, and as long ones.
     pub(super) fn covers(&self, long: usize, parts: &[usize]) -> BTreeSet<Vec<usize>> {
         let mut parts = parts.to_vec();
-        parts.sort_by_key(|p| self.of_publication(*p).len());
+        parts.sort_by_key(|p| self.of_publication(*p).count());
         let of_short = self.cover(long, &parts);
         parts.reverse();
         of_short
@@ -33,7 +33,7 @@ impl Slices {
 
     /// Takes those that add something, in their order, then leaves out what later ones made needless.
     fn cover(&self, long: usize, parts: &[usize]) -> Option<Vec<usize>> {
-        let mut left = self.of_publication(long);
+        let mut left: BTreeSet<usize> = self.of_publication(long).collect();
         let mut cover: Vec<usize> = Vec::new();
         for p in parts {
             let n = left.len();
@@ -44,8 +44,8 @@ impl Slices {
         }
         for p in cover.clone() {
             let others: Vec<usize> = cover.iter().copied().filter(|o| *o != p).collect();
-            let is_in_others = |s: &usize| others.iter().any(|o| self.is_in(*s, *o));
-            if self.of_publication(long).iter().all(is_in_others) {
+            let is_in_others = |s| others.iter().any(|o| self.is_in(s, *o));
+            if self.of_publication(long).all(is_in_others) {
                 cover = others;
             }
         }

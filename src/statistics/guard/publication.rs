@@ -64,6 +64,12 @@ impl Spot {
         &self.0
     }
 
+    /// Does one of its axes say something of the period, such as how often a company was warned in it?
+    #[must_use]
+    pub fn is_of_period(&self) -> bool {
+        self.0.iter().any(|(axis, _)| axis.is_of_period())
+    }
+
     /// The axes alone, sorted.
     #[must_use]
     pub fn axes(&self) -> Vec<Axis> {
