@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::publication::{Measure, Publication, Split, Spot, splits};
 use super::relate::{Link, Sum};
-use super::solve::{Compare, Row, System, Terms};
+use super::solve::{Compare, Fact, Row, System, Terms};
 use crate::statistics::period::{Axis, warnings_bounds};
 
 /// Letters apart by the publications that they are in.
@@ -355,14 +355,39 @@ impl<'s> Model<'s> {
     /// Puts in all that publications say.
     pub(super) fn say_all(&mut self, publications: &[Publication]) {
         for (p, publication) in publications.iter().enumerate() {
-            for (spot, measure) in self.spots(p) {
-                if let Some(bounds) = publication.bounds(&spot, measure) {
-                    let terms = self.terms(&Which::Publication(p), &spot, measure);
-                    if !terms.is_empty() {
-                        self.system.must_lie(terms, bounds);
-                    }
-                }
+            for (terms, bounds) in self.facts(p, publication, self.spots(p)) {
+                self.system.must_lie(terms, bounds);
             }
+        }
+    }
+
+    /// What a publication says of these spots.
+    fn facts(
+        &self,
+        p: usize,
+        publication: &Publication,
+        spots: impl IntoIterator<Item = (Spot, Measure)>,
+    ) -> Vec<Fact> {
+        let said = spots.into_iter().filter_map(|(spot, measure)| {
+            let bounds = publication.bounds(&spot, measure)?;
+            let terms = self.terms(&Which::Publication(p), &spot, measure);
+            (!terms.is_empty()).then_some((terms, bounds))
+        });
+        said.collect()
+    }
+
+    /// The model of somebody who has a publication as well, as far as it says something of these spots.
+    pub(super) fn told(
+        &self,
+        p: usize,
+        publication: &Publication,
+        spots: impl IntoIterator<Item = (Spot, Measure)>,
+    ) -> Self {
+        let facts = self.facts(p, publication, spots);
+        Self {
+            system: self.system.told(&facts),
+            numbers: self.numbers.clone(),
+            slices: self.slices,
         }
     }
 
@@ -380,13 +405,6 @@ impl<'s> Model<'s> {
     }
 }
 
-/// All that the publications say, as a system.
-pub(super) fn known<'s>(publications: &[Publication], slices: &'s Slices) -> Model<'s> {
-    let mut model = Model::new(publications, slices, Measure::ALL);
-    model.say_all(publications);
-    model
-}
-
 /// The targets that can be worked out too closely.
 #[must_use]
 pub fn opened<'t>(
@@ -394,7 +412,8 @@ pub fn opened<'t>(
     slices: &Slices,
     targets: &'t [Target],
 ) -> Vec<&'t Target> {
-    let model = known(publications, slices);
+    let mut model = Model::new(publications, slices, Measure::ALL);
+    model.say_all(publications);
     targets.iter().filter(|t| is_open(&model, t)).collect()
 }
 
@@ -405,6 +424,23 @@ pub(super) fn is_open(model: &Model<'_>, target: &Target) -> bool {
     };
     let is_low = |least| model.system.may_be_at_least(&terms, least as f64);
     is_below(model, target, &terms) || target.at_least.is_some_and(|least| !is_low(least))
+}
+
+/// How many tables that keep a target in one model are none in a narrower one, if no table is left that keeps it;
+/// else 0.
+pub(super) fn n_lost(wide: &Model<'_>, narrow: &Model<'_>, target: &Target) -> usize {
+    let Some(terms) = wide.terms_of(target) else {
+        return 0;
+    };
+    let n = |model: &Model<'_>| {
+        let (most, least) = (target.at_most, target.at_least);
+        let below = most.map(|most| model.system.n_at_most(&terms, most as f64));
+        let above = least.map(|least| model.system.n_at_least(&terms, least as f64));
+        [below, above]
+    };
+    let lost = n(wide).into_iter().zip(n(narrow));
+    let lost = lost.filter_map(|(wide, narrow)| (narrow == Some(0)).then_some(wide?.max(1)));
+    lost.max().unwrap_or(0)
 }
 
 /// Can too little no longer be?

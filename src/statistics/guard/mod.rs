@@ -7,8 +7,10 @@
 //!
 //! Pure: tables in, tables out.
 
+mod ask;
 mod attack;
 mod between;
+mod cheapest;
 mod companies;
 mod draft;
 mod noise;

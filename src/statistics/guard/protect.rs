@@ -5,20 +5,26 @@
 //! possible (Kelly, Golden and Assad, 1992). The cells in which that table differs are hidden.
 //! Afterwards each hidden cell is shown again if the secrets still hold.
 
+use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Variable};
+use microlp::ComparisonOp;
 
-use super::attack::{Model, Slices, Target, Which, is_open, is_open_below, known, opened};
+use super::attack::{Model, Slices, Target, Which, is_open, is_open_below, n_lost, opened};
+use super::cheapest::{Cheapest, Outset};
 use super::noise::Noise;
 use super::publication::{Measure, Publication, Spot, Values, value};
 use super::relate::{Members, related};
 use super::risk::{Contributions, Rules, groups_with_one_value, small_differences, targets};
-use super::solve::CLOSE;
 use crate::statistics::period::{Axis, Span};
 
 /// Hidden cells that are tried again, at most: each costs an attack.
 const MAX_TRIED_AGAIN: usize = 60;
+
+/// Targets that are asked about each of them, at most.
+const MAX_ASKED: usize = 50;
 
 /// What would be published.
 #[derive(Clone, Debug)]
@@ -80,10 +86,17 @@ pub struct Protected {
     pub n_secondary: usize,
 }
 
+/// What other tables cost while these cells are secret.
+type Priced<'d> = (BTreeSet<Spot>, Cheapest<'d>);
+
 struct Search<'d> {
     draft: &'d Draft,
     before: &'d Before,
     slices: &'d Slices,
+    /// By what is counted: the relations are dear to find.
+    outsets: RefCell<BTreeMap<Vec<Measure>, Rc<Outset<'d>>>>,
+    /// By what is counted.
+    prices: RefCell<BTreeMap<Vec<Measure>, Priced<'d>>>,
     /// What each cell shows, unless it is secret.
     shown: BTreeMap<Spot, Values>,
     secret: BTreeSet<Spot>,
@@ -124,12 +137,19 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         draft,
         before,
         slices: &slices,
+        outsets: RefCell::default(),
+        prices: RefCell::default(),
         shown: shown(draft),
         secret: kept.clone(),
     };
     let told = search.told(&mut all);
     let mut failed = Vec::new();
-    let mut model = search.model();
+    let mut model = search.model(&search.secret);
+    // Moved figures may fit no table before the first cells are hidden: then every target seems open.
+    if draft.noise.is_none() {
+        search.hide_for(&all, &model);
+        model = search.changed(&model);
+    }
     for target in &all {
         if !search.close(target, &mut model) {
             failed.push(target.clone());
@@ -139,7 +159,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         return Err(failed);
     }
     search.show_again(&kept, &all, model);
-    let publications = search.publications();
+    let publications = search.publications(&search.secret);
     let left: Vec<Target> = opened(&publications, &slices, &all)
         .into_iter()
         .cloned()
@@ -169,26 +189,55 @@ fn shown(draft: &Draft) -> BTreeMap<Spot, Values> {
 }
 
 impl<'d> Search<'d> {
-    /// Everything that would be in an attacker's hand.
-    fn publications(&self) -> Vec<Publication> {
+    /// Which publication is ours: the last one.
+    fn position(&self) -> usize {
+        self.before.publications.len()
+    }
+
+    /// What would be published if these cells were secret.
+    fn ours(&self, secret: &BTreeSet<Spot>) -> Publication {
         let shown = self.shown.iter();
         let mut cells: BTreeMap<Spot, Option<_>> =
             shown.map(|(spot, v)| (spot.clone(), Some(*v))).collect();
         // Zeros are not listed, unless they are hidden.
-        cells.extend(self.secret.iter().map(|spot| (spot.clone(), None)));
-        let mut all = self.before.publications.clone();
-        all.push(Publication {
+        cells.extend(secret.iter().map(|spot| (spot.clone(), None)));
+        Publication {
             span: self.draft.span,
             ledger_seq: self.draft.ledger_seq,
             tables: self.draft.tables.clone(),
             cells,
             noise: self.draft.noise,
-        });
+        }
+    }
+
+    /// Everything that would be in an attacker's hand.
+    fn publications(&self, secret: &BTreeSet<Spot>) -> Vec<Publication> {
+        let mut all = self.before.publications.clone();
+        all.push(self.ours(secret));
         all
     }
 
-    fn model(&self) -> Model<'d> {
-        known(&self.publications(), self.slices)
+    /// What an attacker knows before ours is out. Which cells are secret changes no relation of exact figures;
+    /// of moved ones it does, since a small cell that shows zeros is listed as soon as it is hidden.
+    fn outset(&self, measures: &[Measure], secret: &BTreeSet<Spot>) -> Rc<Outset<'d>> {
+        let mut outsets = self.outsets.borrow_mut();
+        if self.draft.noise.is_some() {
+            outsets.clear();
+        }
+        let outset = outsets.entry(measures.to_vec()).or_insert_with(|| {
+            let mut model = Model::new(&self.publications(secret), self.slices, measures);
+            model.say_all(&self.before.publications);
+            let spots = model.spots(self.position());
+            Rc::new(Outset { model, spots })
+        });
+        Rc::clone(outset)
+    }
+
+    /// What he knows when ours is out, and these cells are secret.
+    fn model(&self, secret: &BTreeSet<Spot>) -> Model<'d> {
+        let (outset, ours) = (self.outset(Measure::ALL, secret), self.ours(secret));
+        let spots = outset.spots.iter().cloned();
+        outset.model.told(self.position(), &ours, spots)
     }
 
     /// Takes out what earlier publications give away about themselves though nothing of ours were shown: it is
@@ -197,12 +246,8 @@ impl<'d> Search<'d> {
         if self.before.publications.is_empty() {
             return Vec::new();
         }
-        let nothing = Search {
-            secret: self.shown.keys().chain(&self.secret).cloned().collect(),
-            shown: self.shown.clone(),
-            ..*self
-        };
-        let (model, ours) = (nothing.model(), self.before.publications.len());
+        let everything = self.shown.keys().chain(&self.secret).cloned();
+        let (model, ours) = (self.model(&everything.collect()), self.position());
         let (mut told, mut kept) = (Vec::new(), Vec::new());
         for mut target in std::mem::take(targets) {
             if !target.which.is_of(ours) && is_open(&model, &target) {
@@ -220,9 +265,18 @@ impl<'d> Search<'d> {
 
     /// The model after a change, with what the one before it found.
     fn changed(&self, before: &Model<'d>) -> Model<'d> {
-        let model = self.model();
+        let model = self.model(&self.secret);
         model.learn(before, 0);
         model
+    }
+
+    /// The model after a cell was shown again.
+    fn shown_again(&self, before: &Model<'d>, spot: &Spot) -> Model<'d> {
+        if self.draft.noise.is_some() {
+            return self.changed(before);
+        }
+        let figures = Measure::ALL.iter().map(|m| (spot.clone(), *m));
+        before.told(self.position(), &self.ours(&self.secret), figures)
     }
 
     /// Hides cells until the target is safe; false where that cannot be. `model` is what the
@@ -238,13 +292,7 @@ impl<'d> Search<'d> {
                 *model = self.changed(model);
                 continue;
             }
-            let mut found = BTreeSet::new();
-            if let Some(most) = target.at_most {
-                found.extend(self.cheapest(target, &measures, ComparisonOp::Le, most));
-            }
-            if let Some(least) = target.at_least {
-                found.extend(self.cheapest(target, &measures, ComparisonOp::Ge, least));
-            }
+            let mut found = self.cheapest(target, &measures);
             found.retain(|spot| !self.secret.contains(spot));
             if found.is_empty() {
                 // What holds between measures may narrow what one of them leaves open.
@@ -259,100 +307,79 @@ impl<'d> Search<'d> {
         true
     }
 
-    /// The spots in which the cheapest other table differs.
-    fn cheapest(
-        &self,
-        target: &Target,
-        measures: &[Measure],
-        compare: ComparisonOp,
-        bound: u64,
-    ) -> BTreeSet<Spot> {
-        let publications = self.publications();
-        let ours = self.before.publications.len();
-        let mut model = Model::new(&publications, self.slices, measures);
-        model.say_all(&self.before.publications);
-        let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let system = &model.system;
-        let mut made: BTreeMap<usize, Variable> = BTreeMap::new();
-        for (var, known) in system.known.iter().enumerate() {
-            if known.is_none() {
-                made.insert(var, problem.add_var(0.0, system.bounds_of(var)));
+    /// Hides cells for each target that is open in a model of before. What is missing then, `close` finds: a new
+    /// model after each cell would be dear.
+    fn hide_for(&mut self, targets: &[Target], model: &Model<'d>) {
+        for target in targets.iter().filter(|target| is_open(model, target)) {
+            if target.beside.is_empty() && target.which == Which::Publication(self.position()) {
+                self.secret.insert(target.spot.clone());
             }
+            let found = self.cheapest(target, &[target.measure]);
+            self.secret.extend(found);
         }
-        for row in &system.rows {
-            system.add_row(&mut problem, row, &made, LinearExpr::empty());
-        }
-        let mut changes: Vec<(Spot, Variable, Variable)> = Vec::new();
-        let ours_shown = publications.get(ours);
-        for (spot, measure) in model.spots(ours) {
-            let Some((least, greatest)) = ours_shown.and_then(|p| p.bounds(&spot, measure)) else {
-                continue; // secret
-            };
-            let cell = self.draft.cells.get(&spot);
-            let cost = cost(&spot, cell.map_or(0, |c| value(&c.values, measure)));
-            let up = problem.add_var(cost, (0.0, f64::INFINITY));
-            let down = problem.add_var(cost, (0.0, f64::INFINITY));
-            let terms = model.terms(&Which::Publication(ours), &spot, measure);
-            // The sum is at least `least` if `down` is added, at most `greatest` less `up`.
-            for (sign, by, bound) in [(1.0, down, least), (-1.0, up, greatest)] {
-                if !bound.is_finite() {
-                    continue;
-                }
-                let mut change = LinearExpr::empty();
-                change.add(by, 1.0);
-                let row = super::solve::Row {
-                    terms: terms.iter().map(|(v, f)| (*v, f * sign)).collect(),
-                    compare: super::solve::Compare::AtLeast,
-                    rhs: bound * sign,
-                };
-                system.add_row(&mut problem, &row, &made, change);
-            }
-            changes.push((spot, up, down));
-        }
-        let mut sum = LinearExpr::empty();
-        let mut fixed = 0.0;
-        for (var, factor) in model.terms_of(target).unwrap_or_default() {
-            match made.get(&var) {
-                Some(variable) => sum.add(*variable, factor),
-                None => fixed += system.known.get(var).copied().flatten().unwrap_or(0.0) * factor,
-            }
-        }
-        problem.add_constraint(sum, compare, bound as f64 - fixed);
-        let Some(solution) = problem.solve().ok().and_then(|o| o.into_solution().ok()) else {
-            return BTreeSet::new();
-        };
-        changes
-            .into_iter()
-            .filter(|(_, up, down)| solution.var_value(*up) + solution.var_value(*down) > CLOSE)
-            .map(|(spot, _, _)| spot)
-            .collect()
+    }
+
+    /// The cells in which the cheapest other tables differ that keep a target.
+    fn cheapest(&self, target: &Target, measures: &[Measure]) -> BTreeSet<Spot> {
+        let mut prices = self.prices.borrow_mut();
+        let known = prices.remove(measures);
+        let (secret, cheapest) = known
+            .filter(|(secret, _)| *secret == self.secret)
+            .unwrap_or_else(|| {
+                let outset = self.outset(measures, &self.secret);
+                let ours = self.ours(&self.secret);
+                let cost = |spot: &Spot, measure| self.cost(spot, measure);
+                let cheapest = Cheapest::new(outset, (self.position(), &ours), cost);
+                (self.secret.clone(), cheapest)
+            });
+        let most = target.at_most.map(|most| (ComparisonOp::Le, most));
+        let least = target.at_least.map(|least| (ComparisonOp::Ge, least));
+        let sides = most.into_iter().chain(least);
+        let found = sides
+            .flat_map(|(compare, bound)| cheapest.differing(target, compare, bound))
+            .collect();
+        prices.insert(measures.to_vec(), (secret, cheapest));
+        found
+    }
+
+    /// What it costs to hide a cell for one of its figures.
+    fn cost(&self, spot: &Spot, measure: Measure) -> f64 {
+        let cell = self.draft.cells.get(spot);
+        cost(spot, cell.map_or(0, |c| value(&c.values, measure)))
     }
 
     /// Shows hidden cells again, dearest first, where the secrets hold without them.
     fn show_again(&mut self, kept: &BTreeSet<Spot>, targets: &[Target], mut so_far: Model<'d>) {
+        let safe = self.secret.clone();
         let mut hidden: Vec<Spot> = self.secret.difference(kept).cloned().collect();
-        let n = |spot: &Spot| {
-            self.draft
-                .cells
-                .get(spot)
-                .map_or(0, |c| value(&c.values, Measure::Companies))
-        };
-        hidden.sort_by(|a, b| cost(b, n(b)).total_cmp(&cost(a, n(a))));
-        let mut order: Vec<&Target> = targets.iter().collect();
+        let cost = |spot: &Spot| self.cost(spot, Measure::Companies);
+        hidden.sort_by(|a, b| cost(b).total_cmp(&cost(a)));
         for spot in hidden.into_iter().take(MAX_TRIED_AGAIN) {
             self.secret.remove(&spot);
-            let model = self.changed(&so_far);
+            let model = self.shown_again(&so_far, &spot);
             let n_learnt = model.system.n_seen();
-            if let Some(at) = order.iter().position(|t| is_open(&model, t)) {
-                // What one cell gives away, its neighbour mostly does too: it is asked first.
-                order.get_mut(..=at).unwrap_or_default().rotate_right(1);
+            if may_open(&so_far, &model, targets) {
                 self.secret.insert(spot);
                 so_far.learn(&model, n_learnt);
             } else {
                 so_far = model;
             }
         }
+        // Not all of them were asked about each cell.
+        if !targets.iter().all(|t| self.close(t, &mut so_far)) {
+            self.secret = safe;
+        }
     }
+}
+
+/// Is one of the targets open in the narrower model that most likely is: the more tables kept it that all are none
+/// there, the more it hangs on what is told there.
+fn may_open(wide: &Model<'_>, narrow: &Model<'_>, targets: &[Target]) -> bool {
+    let lost = targets.iter().map(|t| (n_lost(wide, narrow, t), t));
+    let mut lost: Vec<(usize, &Target)> = lost.filter(|(n, _)| *n > 0).collect();
+    lost.sort_by_key(|(n, _)| Reverse(*n));
+    let mut likely = lost.into_iter().take(MAX_ASKED);
+    likely.any(|(_, target)| is_open(narrow, target))
 }
 
 /// What hiding a cell costs: totals are dear, inner cells cheap. A zero is dear too, since a
