@@ -42,6 +42,11 @@ struct Seen {
 }
 
 impl Start {
+    /// Does it have these unknowns? All or none: those of a sum hang together.
+    fn is_about(&self, terms: &Terms) -> bool {
+        terms.iter().any(|(var, _)| self.made.contains_key(var))
+    }
+
     fn sum(&self, terms: &Terms) -> LinearExpr {
         let mut sum = LinearExpr::empty();
         for (var, factor) in terms {
@@ -54,8 +59,7 @@ impl Start {
 }
 
 impl System {
-    /// May the sum be `most` or less, as far as anybody can compute? Counts are whole: a bound
-    /// between two is moved inwards.
+    /// May the sum be `most` or less, as far as anybody can compute?
     pub(super) fn may_be_at_most(&self, target: &Terms, most: f64) -> bool {
         self.n_at_most(target, most) > 0 || self.may_be(target, ComparisonOp::Le, most)
     }
@@ -120,11 +124,13 @@ impl System {
         for (terms, bounds) in facts {
             told.must_lie(terms.clone(), *bounds);
         }
+        // A fact about unknowns that did not hang together changes what belongs to a question.
+        let of_fact = |(terms, _): &Fact| self.roots_of(&self.split(terms).0);
         let starts = self.found.starts.borrow();
-        if let (Some(roots), false) = (self.roots.get(), starts.is_empty()) {
-            let with = |start: &Rc<Start>| self.start_with(start, facts).map(Rc::new);
+        let is_same = !starts.is_empty() && facts.iter().all(|fact| of_fact(fact).len() < 2);
+        if let (Some(roots), true) = (self.roots.get(), is_same) {
             let of = |(key, start): (&BTreeSet<usize>, &Option<Rc<Start>>)| {
-                Some((key.clone(), Some(with(start.as_ref()?)?)))
+                Some((key.clone(), Some(self.start_with(start.as_ref()?, facts)?)))
             };
             told.found.starts = RefCell::new(starts.iter().filter_map(of).collect());
             told.roots = OnceCell::from(roots.clone());
@@ -135,25 +141,27 @@ impl System {
     }
 
     /// A start that fits more facts; nothing where the solver finds none: then it is looked for anew.
-    fn start_with(&self, start: &Start, facts: &[Fact]) -> Option<Start> {
+    fn start_with(&self, start: &Rc<Start>, facts: &[Fact]) -> Option<Rc<Start>> {
+        let known = facts
+            .iter()
+            .map(|(terms, bounds)| (self.split(terms), *bounds));
+        let near = known.filter(|((unknown, _), _)| start.is_about(unknown));
+        let near: Vec<((Terms, f64), (f64, f64))> = near.collect();
+        if near.is_empty() {
+            return Some(Rc::clone(start));
+        }
         let mut solution = start.solution.clone();
-        for (terms, (least, greatest)) in facts {
-            let (unknown, fixed) = self.split(terms);
-            let sum = start.sum(&unknown);
-            // One about others does not concern it.
-            if unknown.is_empty() || !unknown.iter().any(|(v, _)| start.made.contains_key(v)) {
-                continue;
-            }
+        for ((unknown, fixed), (least, greatest)) in near {
             let sides = match least < greatest {
-                false => vec![(ComparisonOp::Eq, *least)],
-                true => vec![(ComparisonOp::Ge, *least), (ComparisonOp::Le, *greatest)],
+                false => vec![(ComparisonOp::Eq, least)],
+                true => vec![(ComparisonOp::Ge, least), (ComparisonOp::Le, greatest)],
             };
             for (compare, bound) in sides.into_iter().filter(|(_, bound)| bound.is_finite()) {
-                let edited = solution.add_constraint(sum.clone(), compare, bound - fixed);
+                let edited = solution.add_constraint(start.sum(&unknown), compare, bound - fixed);
                 solution = edited.ok()?.into_solution().ok()?;
             }
         }
-        Some(self.start_at(start.made.clone(), solution))
+        Some(Rc::new(self.start_at(start.made.clone(), solution)))
     }
 
     fn start_at(&self, made: BTreeMap<usize, Variable>, solution: Solution) -> Start {
@@ -205,7 +213,9 @@ impl System {
             return false;
         };
         let values = self.values(&start.made, &solution);
-        if self.fits(&values) {
+        // The solver has checked them; a table that were none would prove nothing.
+        let is_fitting = self.fits(&values);
+        if is_fitting {
             let moved = values.iter().zip(&start.values);
             self.found.seen.borrow_mut().push(Rc::new(Seen {
                 moves: moved.map(|(at, from)| at - from).collect(),
@@ -213,7 +223,7 @@ impl System {
                 roots: self.roots_of(&unknown),
             }));
         }
-        true
+        is_fitting
     }
 
     /// The values of all unknowns in a solution, not a number where it does not touch them.
@@ -245,6 +255,7 @@ impl System {
 
 #[cfg(test)]
 mod tests {
+    use super::super::noise::mixed;
     use super::super::solve::Row;
     use super::*;
 
@@ -278,5 +289,75 @@ mod tests {
         let mut system = system.unasked();
         system.must_equal(vec![(b, 1.0)], 5.0);
         assert_eq!(range(&system, a), (Some(1.0), Some(1.0)));
+    }
+
+    /// Numbers that look drawn, below a bound.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 = mixed(self.0.wrapping_add(1));
+            self.0 % bound
+        }
+    }
+
+    const N: usize = 7;
+
+    /// Values that are true, a sum of some of them, and bounds around it.
+    fn fact(dice: &mut Dice, truth: &[f64]) -> Fact {
+        let (n, first) = (1 + dice.below(3) as usize, dice.below(N as u64) as usize);
+        let vars = (0..n).map(|i| (first + i * 2) % N);
+        let terms: Terms = vars.map(|var| (var, 1.0)).collect();
+        let sum: f64 = terms.iter().filter_map(|(var, _)| truth.get(*var)).sum();
+        let (less, more) = (dice.below(3) as f64, dice.below(3) as f64);
+        (terms, ((sum - less).max(0.0), sum + more))
+    }
+
+    #[test]
+    fn a_system_that_was_asked_before_it_was_told_more_answers_as_one_that_was_told_at_once() {
+        let (mut n_no, mut n_yes, mut n_carried) = (0, 0, 0);
+        for seed in 0..80 {
+            let mut dice = Dice(seed * 1_000_003);
+            let truth: Vec<f64> = (0..N).map(|_| dice.below(9) as f64).collect();
+            let facts: Vec<Fact> = (0..6).map(|_| fact(&mut dice, &truth)).collect();
+            let mut first = System::default();
+            truth.iter().for_each(|_| {
+                first.unknown();
+            });
+            let (early, late) = facts.split_at(3);
+            for (terms, bounds) in early {
+                first.must_lie(terms.clone(), *bounds);
+            }
+            let mut whole = first.unasked();
+            for (terms, bounds) in late {
+                whole.must_lie(terms.clone(), *bounds);
+            }
+            let mut told = first;
+            // One by one, or all at once.
+            for facts in late.chunks(1 + 2 * (seed as usize % 2)) {
+                for var in 0..N {
+                    told.may_be_at_most(&vec![(var, 1.0)], dice.below(9) as f64);
+                    told.may_be_at_least(&vec![(var, 1.0)], dice.below(9) as f64);
+                }
+                told = told.told(facts);
+            }
+            n_carried += told.found.starts.borrow().len();
+            for var in 0..N {
+                let sum = vec![(var, 1.0), ((var + 1) % N, 1.0)];
+                for (of, bound) in (0..20).map(|n| (&sum, f64::from(n))) {
+                    let is_possible = whole.unasked().may_be_at_most(of, bound);
+                    assert_eq!(told.may_be_at_most(of, bound), is_possible, "{seed}");
+                    let is_possible_above = whole.unasked().may_be_at_least(of, bound);
+                    assert_eq!(told.may_be_at_least(of, bound), is_possible_above, "{seed}");
+                    for answer in [is_possible, is_possible_above] {
+                        *if answer { &mut n_yes } else { &mut n_no } += 1;
+                    }
+                }
+            }
+        }
+        assert!(
+            n_no > 1_000 && n_yes > 1_000 && n_carried > 50,
+            "{n_no} {n_yes} {n_carried}"
+        );
     }
 }

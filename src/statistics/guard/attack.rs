@@ -427,19 +427,17 @@ pub(super) fn is_open(model: &Model<'_>, target: &Target) -> bool {
 }
 
 /// How many tables that keep a target in one model are none in a narrower one, if no table is left that keeps it;
-/// else 0.
+/// else 0. Models of other unknowns have no tables in common.
 pub(super) fn n_lost(wide: &Model<'_>, narrow: &Model<'_>, target: &Target) -> usize {
-    let Some(terms) = wide.terms_of(target) else {
-        return 0;
-    };
     let n = |model: &Model<'_>| {
+        let terms = model.terms_of(target).unwrap_or_default();
         let (most, least) = (target.at_most, target.at_least);
         let below = most.map(|most| model.system.n_at_most(&terms, most as f64));
         let above = least.map(|least| model.system.n_at_least(&terms, least as f64));
         [below, above]
     };
     let lost = n(wide).into_iter().zip(n(narrow));
-    let lost = lost.filter_map(|(wide, narrow)| (narrow == Some(0)).then_some(wide?.max(1)));
+    let lost = lost.filter_map(|(wide, narrow)| (narrow == Some(0)).then_some(wide?));
     lost.max().unwrap_or(0)
 }
 

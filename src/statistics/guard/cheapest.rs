@@ -74,20 +74,21 @@ impl<'s> Cheapest<'s> {
         compare: ComparisonOp,
         bound: u64,
     ) -> BTreeSet<Spot> {
-        let row = Row {
-            terms: self.outset.model.terms_of(target).unwrap_or_default(),
-            compare: Compare::Equal,
-            rhs: bound as f64,
-        };
-        let row = self.outset.model.system.unknown_part(&row);
+        let system = &self.outset.model.system;
+        let terms = self.outset.model.terms_of(target).unwrap_or_default();
+        let (unknown, fixed) = system.split(&terms);
         let mut sum = LinearExpr::empty();
-        for (var, factor) in &row.terms {
+        for (var, factor) in &unknown {
             if let Some(variable) = self.made.get(var) {
                 sum.add(*variable, *factor);
             }
         }
         let start = self.start.clone();
-        let solved = start.and_then(|start| start.add_constraint(sum, compare, row.rhs).ok());
+        let solved = start.and_then(|start| {
+            start
+                .add_constraint(sum, compare, bound as f64 - fixed)
+                .ok()
+        });
         let Some(solution) = solved.and_then(|outcome| outcome.into_solution().ok()) else {
             return BTreeSet::new();
         };

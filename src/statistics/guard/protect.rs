@@ -3,7 +3,7 @@
 //! For each secret and each side a linear programme looks for the cheapest other table that
 //! agrees with everything published and in which the secret has the value that must remain
 //! possible (Kelly, Golden and Assad, 1992). The cells in which that table differs are hidden.
-//! Afterwards each hidden cell is shown again if the secrets still hold.
+//! Afterwards hidden cells are shown again, dearest first, if the secrets still hold.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -148,7 +148,9 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     // Moved figures may fit no table before the first cells are hidden: then every target seems open.
     if draft.noise.is_none() {
         search.hide_for(&all, &model);
-        model = search.changed(&model);
+        if search.secret != kept {
+            model = search.changed(&model);
+        }
     }
     for target in &all {
         if !search.close(target, &mut model) {
@@ -158,22 +160,23 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     if !failed.is_empty() {
         return Err(failed);
     }
+    let safe = search.secret.clone();
     search.show_again(&kept, &all, model);
-    let publications = search.publications(&search.secret);
-    let left: Vec<Target> = opened(&publications, &slices, &all)
-        .into_iter()
-        .cloned()
-        .collect();
-    match publications.into_iter().next_back() {
-        Some(publication) if left.is_empty() => Ok(Protected {
-            n_secondary: search.secret.difference(&primary).count(),
-            publication,
-            targets: all,
-            told,
-            known: slices.clone(),
-        }),
-        _ => Err(left),
+    let mut left = search.opened(&all);
+    if !left.is_empty() || search.secret.len() > safe.len() {
+        search.secret = safe;
+        left = search.opened(&all);
     }
+    if !left.is_empty() {
+        return Err(left);
+    }
+    Ok(Protected {
+        n_secondary: search.secret.difference(&primary).count(),
+        publication: search.ours(&search.secret),
+        targets: all,
+        told,
+        known: slices.clone(),
+    })
 }
 
 /// What would be shown if nothing were secret. A cell that shows zeros is left out like any other
@@ -215,6 +218,13 @@ impl<'d> Search<'d> {
         let mut all = self.before.publications.clone();
         all.push(self.ours(secret));
         all
+    }
+
+    /// What an attacker opens who starts from nothing.
+    fn opened(&self, targets: &[Target]) -> Vec<Target> {
+        let publications = self.publications(&self.secret);
+        let opened = opened(&publications, self.slices, targets).into_iter();
+        opened.cloned().collect()
     }
 
     /// What an attacker knows before ours is out. Which cells are secret changes no relation of exact figures;
@@ -350,7 +360,6 @@ impl<'d> Search<'d> {
 
     /// Shows hidden cells again, dearest first, where the secrets hold without them.
     fn show_again(&mut self, kept: &BTreeSet<Spot>, targets: &[Target], mut so_far: Model<'d>) {
-        let safe = self.secret.clone();
         let mut hidden: Vec<Spot> = self.secret.difference(kept).cloned().collect();
         let cost = |spot: &Spot| self.cost(spot, Measure::Companies);
         hidden.sort_by(|a, b| cost(b).total_cmp(&cost(a)));
@@ -366,14 +375,14 @@ impl<'d> Search<'d> {
             }
         }
         // Not all of them were asked about each cell.
-        if !targets.iter().all(|t| self.close(t, &mut so_far)) {
-            self.secret = safe;
+        for target in targets {
+            self.close(target, &mut so_far);
         }
     }
 }
 
-/// Is one of the targets open in the narrower model that most likely is: the more tables kept it that all are none
-/// there, the more it hangs on what is told there.
+/// Is a target open in the narrower model? Only those are asked that lost all their tables, and of these the ones
+/// that lost most: the more tables kept a target that all are none there, the more it hangs on what is told.
 fn may_open(wide: &Model<'_>, narrow: &Model<'_>, targets: &[Target]) -> bool {
     let lost = targets.iter().map(|t| (n_lost(wide, narrow, t), t));
     let mut lost: Vec<(usize, &Target)> = lost.filter(|(n, _)| *n > 0).collect();

@@ -66,7 +66,7 @@ pub(super) struct System {
 }
 
 /// What is known of unknowns alone.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Reduced {
     /// The least and the greatest value of each.
     pub bounds: Vec<(f64, f64)>,
