@@ -7,9 +7,9 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Solution, Variable};
+use microlp::{ComparisonOp, OptimizationDirection, Problem, Solution, Variable};
 
-use super::solve::{CLOSE, Compare, Fact, System, Terms};
+use super::solve::{CLOSE, Compare, Fact, System, Terms, expression, solved};
 
 /// What a solver's own rounding may take from a bound.
 const NEAR: f64 = CLOSE / 10.0;
@@ -47,14 +47,15 @@ impl Start {
         terms.iter().any(|(var, _)| self.made.contains_key(var))
     }
 
-    fn sum(&self, terms: &Terms) -> LinearExpr {
-        let mut sum = LinearExpr::empty();
-        for (var, factor) in terms {
-            if let Some(variable) = self.made.get(var) {
-                sum.add(*variable, *factor);
-            }
-        }
-        sum
+    /// Values near it in which a sum compares so with a bound.
+    fn moved(
+        &self,
+        from: Solution,
+        terms: &Terms,
+        compare: ComparisonOp,
+        bound: f64,
+    ) -> Option<Solution> {
+        solved(from.add_constraint(expression(terms, &self.made), compare, bound))
     }
 }
 
@@ -157,8 +158,7 @@ impl System {
                 true => vec![(ComparisonOp::Ge, least), (ComparisonOp::Le, greatest)],
             };
             for (compare, bound) in sides.into_iter().filter(|(_, bound)| bound.is_finite()) {
-                let edited = solution.add_constraint(start.sum(&unknown), compare, bound - fixed);
-                solution = edited.ok()?.into_solution().ok()?;
+                solution = start.moved(solution, &unknown, compare, bound - fixed)?;
             }
         }
         Some(Rc::new(self.start_at(start.made.clone(), solution)))
@@ -207,9 +207,8 @@ impl System {
         let Some(start) = self.start(&unknown) else {
             return false;
         };
-        let sum = start.sum(&unknown);
-        let answer = start.solution.clone().add_constraint(sum, compare, bound);
-        let Some(solution) = answer.ok().and_then(|outcome| outcome.into_solution().ok()) else {
+        let from = start.solution.clone();
+        let Some(solution) = start.moved(from, &unknown, compare, bound) else {
             return false;
         };
         let values = self.values(&start.made, &solution);
@@ -246,7 +245,7 @@ impl System {
         let start = starts.entry(key).or_insert_with_key(|roots| {
             let mut problem = Problem::new(OptimizationDirection::Minimize);
             let made = self.put_into(&mut problem, |var| roots.contains(&self.root_of(var)));
-            let solution = problem.solve().ok()?.into_solution().ok()?;
+            let solution = solved(problem.solve())?;
             Some(Rc::new(self.start_at(made, solution)))
         });
         start.clone()

@@ -7,7 +7,7 @@ use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Solution
 
 use super::attack::{Model, Target, Which};
 use super::publication::{Measure, Publication, Spot};
-use super::solve::{CLOSE, Compare, Row, Terms};
+use super::solve::{CLOSE, Compare, Row, Terms, expression, solved};
 
 /// Tables that differ from ours for a price, as a linear programme: free in what nobody sees.
 pub(super) struct Cheapest<'s> {
@@ -50,19 +50,18 @@ impl<'s> Cheapest<'s> {
             let cost = cost(spot, *measure);
             let [up, down] = [(); 2].map(|()| problem.add_var(cost, (0.0, f64::INFINITY)));
             let terms = model.terms(&Which::Publication(ours.0), spot, *measure);
-            for (row, change) in differing(&terms, bounds, up, down) {
+            for (row, change) in rows_between(&terms, bounds, up, down) {
                 let row = model.system.unknown_part(&row);
                 row.add_to(&mut problem, &made, change);
             }
             let spot = spot.clone();
             changes.push(Change { spot, up, down });
         }
-        let solved = problem.solve().ok();
         Self {
             outset,
             made,
             changes,
-            start: solved.and_then(|outcome| outcome.into_solution().ok()),
+            start: solved(problem.solve()),
         }
     }
 
@@ -77,19 +76,10 @@ impl<'s> Cheapest<'s> {
         let system = &self.outset.model.system;
         let terms = self.outset.model.terms_of(target).unwrap_or_default();
         let (unknown, fixed) = system.split(&terms);
-        let mut sum = LinearExpr::empty();
-        for (var, factor) in &unknown {
-            if let Some(variable) = self.made.get(var) {
-                sum.add(*variable, *factor);
-            }
-        }
+        let (sum, bound) = (expression(&unknown, &self.made), bound as f64 - fixed);
         let start = self.start.clone();
-        let solved = start.and_then(|start| {
-            start
-                .add_constraint(sum, compare, bound as f64 - fixed)
-                .ok()
-        });
-        let Some(solution) = solved.and_then(|outcome| outcome.into_solution().ok()) else {
+        let found = start.and_then(|start| solved(start.add_constraint(sum, compare, bound)));
+        let Some(solution) = found else {
             return BTreeSet::new();
         };
         let by = |c: &&Change| solution.var_value(c.up) + solution.var_value(c.down);
@@ -99,7 +89,7 @@ impl<'s> Cheapest<'s> {
 }
 
 /// The sum lies between two values, if `down` is added to it and `up` taken away.
-fn differing(
+fn rows_between(
     terms: &Terms,
     (least, greatest): (f64, f64),
     up: Variable,

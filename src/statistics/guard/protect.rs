@@ -292,13 +292,9 @@ impl<'d> Search<'d> {
     /// Hides cells until the target is safe; false where that cannot be. `model` is what the
     /// attacker knows.
     fn close(&mut self, target: &Target, model: &mut Model<'d>) -> bool {
-        let ours = Which::Publication(self.before.publications.len());
         let mut measures: Vec<Measure> = vec![target.measure];
         while is_open(model, target) {
-            if target.which == ours
-                && target.beside.is_empty()
-                && self.secret.insert(target.spot.clone())
-            {
+            if self.hide_own(target) {
                 *model = self.changed(model);
                 continue;
             }
@@ -317,13 +313,18 @@ impl<'d> Search<'d> {
         true
     }
 
+    /// Hides the cell of ours that a target is about; false where it is about none, or that is secret already.
+    fn hide_own(&mut self, target: &Target) -> bool {
+        let is_own =
+            target.which == Which::Publication(self.position()) && target.beside.is_empty();
+        is_own && self.secret.insert(target.spot.clone())
+    }
+
     /// Hides cells for each target that is open in a model of before. What is missing then, `close` finds: a new
     /// model after each cell would be dear.
     fn hide_for(&mut self, targets: &[Target], model: &Model<'d>) {
         for target in targets.iter().filter(|target| is_open(model, target)) {
-            if target.beside.is_empty() && target.which == Which::Publication(self.position()) {
-                self.secret.insert(target.spot.clone());
-            }
+            self.hide_own(target);
             let found = self.cheapest(target, &[target.measure]);
             self.secret.extend(found);
         }
@@ -374,7 +375,7 @@ impl<'d> Search<'d> {
                 so_far = model;
             }
         }
-        // Not all of them were asked about each cell.
+        // Not all of them were asked about each cell. One that cannot be closed, the last attack finds.
         for target in targets {
             self.close(target, &mut so_far);
         }

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use microlp::{ComparisonOp, LinearExpr, Problem, Variable};
+use microlp::{ComparisonOp, LinearExpr, Problem, Solution, SolveOutcome, Variable};
 
 use super::ask::Found;
 
@@ -36,17 +36,33 @@ impl Row {
         made: &BTreeMap<usize, Variable>,
         mut sum: LinearExpr,
     ) {
-        for (var, factor) in &self.terms {
-            if let Some(variable) = made.get(var) {
-                sum.add(*variable, *factor);
-            }
-        }
+        add(&mut sum, &self.terms, made);
         let compare = match self.compare {
             Compare::Equal => ComparisonOp::Eq,
             Compare::AtLeast => ComparisonOp::Ge,
         };
         problem.add_constraint(sum, compare, self.rhs);
     }
+}
+
+/// A sum as the solver takes it.
+pub(super) fn expression(terms: &Terms, made: &BTreeMap<usize, Variable>) -> LinearExpr {
+    let mut sum = LinearExpr::empty();
+    add(&mut sum, terms, made);
+    sum
+}
+
+fn add(sum: &mut LinearExpr, terms: &Terms, made: &BTreeMap<usize, Variable>) {
+    for (var, factor) in terms {
+        if let Some(variable) = made.get(var) {
+            sum.add(*variable, *factor);
+        }
+    }
+}
+
+/// What a solver came to; nothing where no values fit, or it gave up.
+pub(super) fn solved(answer: Result<SolveOutcome, microlp::Error>) -> Option<Solution> {
+    answer.ok()?.into_solution().ok()
 }
 
 /// Unknown counts, none negative, some known; and what is known of their sums. Asked only when it
@@ -223,16 +239,8 @@ impl System {
                 match row.terms.as_slice() {
                     [] => {}
                     [(var, factor)] => {
-                        let Some((least, greatest)) = bounds.get_mut(*var) else {
-                            continue;
-                        };
-                        let is_lower = row.compare == Compare::Equal || *factor > 0.0;
-                        let is_upper = row.compare == Compare::Equal || *factor < 0.0;
-                        if is_lower {
-                            *least = least.max(row.rhs / factor);
-                        }
-                        if is_upper {
-                            *greatest = greatest.min(row.rhs / factor);
+                        if let Some(of_var) = bounds.get_mut(*var) {
+                            narrow(of_var, *factor, &row);
                         }
                     }
                     _ => wider.push(row),
@@ -250,6 +258,17 @@ impl System {
                 rows: without_doubles(wider),
             }
         })
+    }
+}
+
+/// Makes a row of one unknown its bound.
+fn narrow((least, greatest): &mut (f64, f64), factor: f64, row: &Row) {
+    let is_equal = row.compare == Compare::Equal;
+    if is_equal || factor > 0.0 {
+        *least = least.max(row.rhs / factor);
+    }
+    if is_equal || factor < 0.0 {
+        *greatest = greatest.min(row.rhs / factor);
     }
 }
 
