@@ -80,6 +80,24 @@ fn snapshot(listed: &Listed, folder: &str) -> Option<SnapshotObject> {
     })
 }
 
+/// Folders below that of the snapshots whose name is made like a day and is none (`2026-02-30`,
+/// `20260301`), with their objects: what lies there is never read.
+#[must_use]
+pub fn impossible_days(ignored: &[String], folder: &str) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for path in ignored {
+        let rest = path.strip_prefix(folder).unwrap_or_default();
+        let Some((name, _)) = rest.trim_start_matches('/').split_once('/') else {
+            continue;
+        };
+        let is_alike = name.len() >= 6 && name.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        if is_alike && name.parse::<Night>().is_err() {
+            *found.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    found
+}
+
 /// The date of the newest snapshot of a listing.
 #[must_use]
 pub fn newest(snapshots: &[SnapshotObject]) -> Option<Night> {

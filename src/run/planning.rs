@@ -27,6 +27,14 @@ pub(super) struct Listing {
 pub(super) fn listing(loaded: &Loaded, place: &Place) -> Result<Listing, Failure> {
     let folder = &loaded.job.inputs.snapshots;
     let (snapshots, ignored) = plan::snapshots(&listed(place, folder)?, folder);
+    // Nobody misses a day that was misspelt; a file beside the days is left alone.
+    for (name, n) in plan::impossible_days(&ignored, folder) {
+        let shown = format!("{}/{name}/", folder.trim_end_matches('/'));
+        tracing::warn!(
+            "{shown}: {n} objects lie in a folder whose name is no day of the calendar; expected one such as \
+             `2026-03-01`: none of them is read, rename the folder or move it away"
+        );
+    }
     Ok(Listing { snapshots, ignored })
 }
 

@@ -79,6 +79,31 @@ fn a_night_that_is_due_and_missing_ends_with_2_and_one_that_was_done_with_0() {
     ran.says(&["No letter leaves while this stands", "/STOP"]);
 }
 
+/// What lies in a folder that looks like a day and is none would be left out for ever.
+#[test]
+fn a_snapshot_folder_of_an_impossible_date_is_named() {
+    let sandbox = Sandbox::small();
+    let good = sandbox.path("data-samples/snapshots/2026-03-09/shadowserver");
+    let silent = sandbox.call(&["check"], &[]).ended_with(0);
+    assert!(!silent.err.contains("calendar"), "{}", silent.err);
+    for name in ["2026-02-30", "20260308"] {
+        let folder = sandbox.path(&format!("data-samples/snapshots/{name}/shadowserver"));
+        fs::create_dir_all(&folder).unwrap();
+        for entry in fs::read_dir(&good).unwrap().take(2) {
+            let from = entry.unwrap().path();
+            fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
+        }
+    }
+    let ran = sandbox.call(&["check"], &[]).ended_with(0);
+    ran.says(&[
+        "data-samples/snapshots/2026-02-30/: 2 objects lie in a folder whose name is no day of the \
+         calendar; expected one such as `2026-03-01`",
+        "data-samples/snapshots/20260308/: 2 objects",
+        "night 2026-03-09 would read",
+    ]);
+    assert_eq!(ran.err.matches("calendar").count(), 2, "{}", ran.err);
+}
+
 #[test]
 fn an_unknown_letter_ends_with_1_and_an_open_night_is_named() {
     let sandbox = Sandbox::small();
