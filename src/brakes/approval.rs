@@ -2,7 +2,7 @@
 //!
 //! The format is OpenSSH's own (PROTOCOL.sshsig), read here for Ed25519 keys alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine;
@@ -174,15 +174,24 @@ pub fn is_public_key(text: &str) -> bool {
     public_blob(text).is_some_and(|blob| of_kind(&blob).is_some_and(|key| key.len() == 32))
 }
 
+/// An approval that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// Name of the key in the job.
+    pub signer: String,
+    /// From then on it permits nothing: UTC, microseconds.
+    pub expires_at: Micros,
+}
+
 /// The approvals of one plan that hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Fingerprints of the keys.
-    pub keys: BTreeSet<String>,
+    /// What each key permits, by its fingerprint.
+    pub keys: BTreeMap<String, Permit>,
     /// Keys that are needed.
     pub needed: usize,
-    /// Approvals of this night that do not hold, and why.
-    pub refused: Vec<String>,
+    /// Approvals of this night that do not hold: the key, and why.
+    pub refused: Vec<(String, String)>,
 }
 
 impl Standing {
@@ -190,6 +199,15 @@ impl Standing {
     #[must_use]
     pub fn is_enough(&self) -> bool {
         self.keys.len() >= self.needed
+    }
+
+    /// A key that signed twice permits until the later end.
+    fn permit(&mut self, signer: Signer, expires_at: Micros) {
+        let permit = self.keys.entry(signer.key).or_insert(Permit {
+            signer: signer.name,
+            expires_at,
+        });
+        permit.expires_at = permit.expires_at.max(expires_at);
     }
 }
 
@@ -217,13 +235,13 @@ pub fn standing(settings: &Settings, view: &LedgerView, plan: &Hold, now: Micros
             } else {
                 match verify(text.as_bytes(), &approval.signature, &settings.signers) {
                     Ok(signer) => {
-                        found.keys.insert(signer.key);
+                        found.permit(signer, approval.expires_at);
                         continue;
                     }
                     Err(why) => why,
                 }
             };
-        found.refused.push(format!("{}: {why_not}", approval.key));
+        found.refused.push((approval.key.clone(), why_not));
     }
     found
 }

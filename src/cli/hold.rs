@@ -16,7 +16,9 @@ Examples:
   nachtwacht approve 2026-03-12 --plan 3f2a… --statement approval.txt
   ssh-keygen -Y sign -n nachtwacht -f ~/.ssh/id_ed25519 approval.txt
   nachtwacht approve 2026-03-12 --plan 3f2a… --signed approval.txt
-  nachtwacht run jobs/nightly.toml --night 2026-03-12"
+  nachtwacht run jobs/nightly.toml --night 2026-03-12
+
+Until that run `nachtwacht status` shows which keys approved the plan, and until when."
 )]
 pub(super) struct ApproveArgs {
     /// The night that is held

@@ -31,7 +31,7 @@ pub(super) enum OperatorCommand {
 #[derive(ClapArgs)]
 #[command(
     after_help = "Exit codes: 0 nothing to do; 1 letters are unknown; 2 a night that was due is missing, or a
-night is held.
+night is held and nobody has released it. A held night is shown with the keys that approved it.
 
 After each run the same stands below the job's `operations.status` folder, as status.json and
 status.om, beside summary.txt, which fits a mail."

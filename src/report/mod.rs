@@ -9,6 +9,7 @@ pub mod manifest;
 mod matches;
 pub mod night_mail;
 mod rejects;
+pub mod release;
 mod shadow;
 pub mod status;
 pub mod summary;

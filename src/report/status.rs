@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::release::Release;
 use crate::diag::Failure;
 use crate::model::aftermath::PrintBatch;
 use crate::model::hold::{Hold, Pulled};
@@ -27,6 +28,8 @@ pub struct Input<'a> {
     pub stop: Option<&'a str>,
     /// The ledger.
     pub ledger: &'a LedgerView,
+    /// What releases each held night, by night and revision.
+    pub releases: &'a BTreeMap<(Night, u32), Release>,
 }
 
 /// A night that was planned and is not done.
@@ -40,6 +43,8 @@ pub struct OpenNight {
     pub why: String,
     /// A person must release it; otherwise the same command again is enough.
     pub is_held: bool,
+    /// Of a night that a brake stopped: who approved its plan.
+    pub approval: Option<Release>,
 }
 
 /// A letter that was claimed and has no receipt.
@@ -135,7 +140,7 @@ pub fn status(input: &Input<'_>) -> Status {
         .open_nights()
         .into_iter()
         .filter(|pin| last.is_none_or(|l| pin.night >= l))
-        .map(|pin| open_night(&holds, pin))
+        .map(|pin| open_night(&holds, input.releases, pin))
         .collect();
     let unknown: Vec<UnknownLetter> = view.unknown().into_iter().map(unknown_letter).collect();
     let needs_a_person = !missing.is_empty() || open.iter().any(|n| n.is_held);
@@ -166,9 +171,14 @@ pub fn status(input: &Input<'_>) -> Status {
     }
 }
 
-fn open_night(holds: &[&Hold], pin: &PinnedNight) -> OpenNight {
-    let of_pin = |h: &&&Hold| (h.night, h.revision) == (pin.night, pin.revision);
-    let hold = holds.iter().find(of_pin);
+fn open_night(
+    holds: &[&Hold],
+    releases: &BTreeMap<(Night, u32), Release>,
+    pin: &PinnedNight,
+) -> OpenNight {
+    let key = (pin.night, pin.revision);
+    let hold = holds.iter().find(|h| (h.night, h.revision) == key);
+    let release = hold.and_then(|_| releases.get(&key));
     OpenNight {
         night: pin.night.to_string(),
         revision: pin.revision,
@@ -179,7 +189,8 @@ fn open_night(holds: &[&Hold], pin: &PinnedNight) -> OpenNight {
                 format!("held, {} letters wait: {}", h.letters, texts.join("; "))
             },
         ),
-        is_held: hold.is_some(),
+        is_held: hold.is_some() && !release.is_some_and(|r| r.is_released),
+        approval: release.cloned(),
     }
 }
 
@@ -281,6 +292,15 @@ fn listed(nights: &[String]) -> Option<String> {
     }
 }
 
+/// An open night; below it who approved its plan.
+fn told(night: &OpenNight) -> String {
+    let mut text = format!("{} revision {}: {}", night.night, night.revision, night.why);
+    for line in night.approval.iter().flat_map(Release::lines) {
+        let _ = write!(text, "\n    {line}");
+    }
+    text
+}
+
 /// What a person must do, one paragraph each, lines of at most 72 columns.
 #[must_use]
 pub fn todos(s: &Status) -> Vec<String> {
@@ -307,11 +327,9 @@ pub fn todos(s: &Status) -> Vec<String> {
         let _ = writeln!(text, "  {next}");
         todos.push(text);
     };
-    let open = s.open_nights.iter();
     list(
         "Open nights",
-        open.map(|n| format!("{} revision {}: {}", n.night, n.revision, n.why))
-            .collect(),
+        s.open_nights.iter().map(told).collect(),
         "`nachtwacht run JOB --night D` goes on with one",
     );
     let unknown = s.unknown_letters.iter();

@@ -45,8 +45,8 @@ impl Outputs<'_> {
         for pulled in &hold.pulled {
             let _ = writeln!(text, "  {:<22} {}", pulled.brake, pulled.text());
         }
-        for why in &held.standing.refused {
-            let _ = writeln!(text, "  an approval does not hold  {why}");
+        for (key, why) in &held.standing.refused {
+            let _ = writeln!(text, "  an approval does not hold  {key}: {why}");
         }
         let is = |brake| hold.pulled.iter().any(|p| p.brake == brake);
         text.push_str("\nnext: look at held/, then\n");

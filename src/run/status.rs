@@ -1,19 +1,22 @@
 //! `status`: how the service stands, for people and for whoever watches it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::ToSpan;
 
 use super::Moment;
 use super::load::{Call, Loaded, load};
 use super::world::listed;
+use crate::brakes::{self, approval};
 use crate::config::NightRule;
 use crate::diag::Failure;
 use crate::ledger::Ledger;
+use crate::model::hold::{Brake, Hold};
 use crate::model::ledger_record::LedgerView;
-use crate::model::night::{Night, local_midnight};
+use crate::model::night::{Micros, Night, local_midnight};
 use crate::plan;
 use crate::report::night_mail;
+use crate::report::release::{ApprovedBy, Refused, Release};
 use crate::report::status::{self, Status};
 use crate::report::summary::Summary;
 use crate::store::Place;
@@ -31,7 +34,7 @@ pub enum Form {
 }
 
 /// The status as it is now, and the exit code: 2 where a night that was due is missing or a
-/// night is held, 1 where letters are unknown.
+/// night is held and not released, 1 where letters are unknown.
 ///
 /// # Errors
 /// `FixJob` and `FixData` where job or ledger cannot be read; `TryLater` where the store is away.
@@ -98,13 +101,60 @@ fn of(
     let due = due(loaded, place, view, moment)?;
     let stop = &loaded.job.brakes.stop;
     let stop = place.exists(stop)?.then(|| place.display(stop));
+    let releases = releases(&loaded.job.brakes, view, moment.now.as_microsecond());
     Ok(status::status(&status::Input {
         job: &loaded.job.name,
         now_secs: moment.now.as_second(),
         due: &due,
         stop: stop.as_deref(),
         ledger: view,
+        releases: &releases,
     }))
+}
+
+/// What releases each night that a brake holds, by the ledger as it is now.
+fn releases(
+    settings: &brakes::Settings,
+    view: &LedgerView,
+    now: Micros,
+) -> BTreeMap<(Night, u32), Release> {
+    let holds = view.open_holds().into_iter();
+    holds
+        .map(|hold| {
+            let key = (hold.night, hold.revision);
+            (key, release(settings, view, hold, now))
+        })
+        .collect()
+}
+
+fn release(settings: &brakes::Settings, view: &LedgerView, hold: &Hold, now: Micros) -> Release {
+    let standing = approval::standing(settings, view, hold, now);
+    let is_enough = standing.is_enough();
+    let standing_brakes = || {
+        let pulled = hold.pulled.iter();
+        pulled.filter(|p| !brakes::is_lifted(p, view))
+    };
+    let by_baseline = standing_brakes().next().is_none();
+    let is_clock_off = standing_brakes().any(|p| p.brake == Brake::ClockOff);
+    let by = standing.keys.into_iter().map(|(key, permit)| ApprovedBy {
+        name: permit.signer,
+        key,
+        until: jiff::Timestamp::from_microsecond(permit.expires_at)
+            .map(|t| t.to_string())
+            .unwrap_or_default(),
+    });
+    let mut by: Vec<ApprovedBy> = by.collect();
+    by.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
+    let refused = standing.refused.into_iter();
+    Release {
+        plan_sha256: hold.plan_sha256.clone(),
+        needed: standing.needed,
+        by,
+        refused: refused.map(|(key, why)| Refused { key, why }).collect(),
+        by_baseline,
+        is_clock_off,
+        is_released: by_baseline || (is_enough && !is_clock_off),
+    }
 }
 
 fn metrics(loaded: &Loaded, found: &Status) -> String {

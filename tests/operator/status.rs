@@ -1,6 +1,6 @@
 //! `status`: the last good night, what is missing, what a person must look at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
@@ -10,7 +10,9 @@ use nachtwacht::run::status::{Form, ask};
 use serde_json::Value;
 
 use crate::harness::needs;
+use crate::hold::{approve, limit, plan_of, signed, signers};
 use crate::sandbox::Sandbox;
+use crate::signing::Key;
 
 const FIRST: &str = "2026-03-09";
 const SECOND: &str = "2026-03-10";
@@ -102,6 +104,92 @@ fn a_snapshot_folder_of_an_impossible_date_is_named() {
         "night 2026-03-09 would read",
     ]);
     assert_eq!(ran.err.matches("calendar").count(), 2, "{}", ran.err);
+}
+
+/// An approval only records: until the night goes on, `status` says that it may.
+#[test]
+fn status_says_who_approved_a_held_night_and_for_how_long() {
+    let sandbox = Sandbox::small();
+    limit(&sandbox, 1);
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "two_keys_above = 500 ",
+        "two_keys_above = 1 ",
+    );
+    let (one, two) = (Key::of(1), Key::of(2));
+    signers(&sandbox, &[&one, &two]);
+    let plan = plan_of(&sandbox.run(FIRST).ended_with(2));
+    let status = || sandbox.call(&["status"], &[]).ended_with(2);
+    status().says(&[
+        "    waits: 0 of 2 keys approve the plan\n",
+        &format!("    {plan}\n"),
+    ]);
+    let approval = |found: &Value| found["open_nights"][0]["approval"].clone();
+    let found = approval(&json(&sandbox, 2));
+    assert_eq!(
+        (&found["plan_sha256"], &found["needed"]),
+        (&Value::from(plan.clone()), &Value::from(2))
+    );
+    assert_eq!(found["by"], serde_json::json!([]));
+
+    let file = signed(&sandbox, FIRST, &plan, &one);
+    approve(&sandbox, FIRST, &plan, &["--signed", &file]).ended_with(0);
+    let until = fs::read_to_string(sandbox.path(&file)).unwrap();
+    let until = until
+        .lines()
+        .find_map(|l| l.strip_prefix("expires "))
+        .unwrap()
+        .to_owned();
+    status().says(&[
+        "    waits: 1 of 2 keys approve the plan\n",
+        &format!("    approved by signer-0, until {until}\n"),
+    ]);
+    assert_eq!(json(&sandbox, 2)["open_nights"][0]["is_held"], true);
+
+    let file = signed(&sandbox, FIRST, &plan, &two);
+    approve(&sandbox, FIRST, &plan, &["--signed", &file]).ended_with(0);
+    let ran = status();
+    ran.says(&[
+        "    approved: 2 of 2 keys; the next run hands it over\n",
+        "    approved by signer-0, until ",
+        "    approved by signer-1, until ",
+    ]);
+    assert!(!ran.out.contains("SIGNATURE"), "{}", ran.out);
+    let found = json(&sandbox, 2);
+    let by = approval(&found)["by"].clone();
+    assert_eq!(
+        (&by[1]["name"], &by[0]["until"]),
+        (&"signer-1".into(), &until.into())
+    );
+    assert!(
+        by[0]["key"].as_str().unwrap().starts_with("SHA256:"),
+        "{by}"
+    );
+    // No person has to act on it any more; the night is due and missing all the same.
+    assert_eq!(found["open_nights"][0]["is_held"], false);
+
+    // A signature does not last.
+    let call = Call {
+        job: sandbox.path("jobs/nightly.toml"),
+        ..Call::default()
+    };
+    let now: jiff::Timestamp = Moment::read().unwrap().now;
+    let moment = Moment {
+        now: now + jiff::SignedDuration::from_hours(100),
+        run_id: "0".into(),
+    };
+    let (text, _) = ask(&call, Form::Text, &moment).unwrap();
+    assert!(
+        text.contains("    waits: 0 of 2 keys approve the plan\n"),
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("does not hold: it has expired").count(),
+        2,
+        "{text}"
+    );
+    sandbox.run(FIRST).ended_with(0);
+    assert_eq!(json(&sandbox, 0)["open_nights"], serde_json::json!([]));
 }
 
 #[test]
@@ -414,6 +502,7 @@ fn ten_years_of_nights_are_read_in_seconds() {
         stop: None,
         due: &due,
         ledger: &view,
+        releases: &BTreeMap::new(),
     });
     let lasted = begun.elapsed();
     assert_eq!(found.skipped_nights, ["2031-06-24"]);
