@@ -123,6 +123,12 @@ fn the_report_is_never_guessed() {
         (by_name.report.as_str(), by_name.snapshot_date),
         ("scan_rdp", jiff::civil::date(2026, 3, 1))
     );
+    // Whoever says the day has said it, whatever the name says.
+    let told = read("2026-02-30-scan_rdp-x.csv", None, day).unwrap();
+    assert_eq!(
+        (told.report.as_str(), told.snapshot_date),
+        ("scan_rdp", jiff::civil::date(2026, 3, 2))
+    );
     for (name, report, date, message) in [
         ("partner.csv", None, day, "pass `--report"),
         ("partner.csv", Some("scan_rdp"), None, "pass `--date"),
@@ -137,6 +143,12 @@ fn the_report_is_never_guessed() {
             None,
             None,
             "unknown report",
+        ),
+        (
+            "2026-02-30-scan_rdp-x.csv",
+            None,
+            None,
+            "the file name begins with `2026-02-30`, which is no day of the calendar; expected",
         ),
     ] {
         let failure = read(name, report, date).expect_err(name);

@@ -139,17 +139,29 @@ pub(super) fn of_source(source: &Source<'_>, head: &[u8]) -> Result<Identified, 
         ),
         _ => Arc::new(of_our_own(format, wanted, source.name)?),
     };
-    let snapshot_date = source.snapshot_date.or(date).ok_or_else(|| {
-        Failure::fix_job(format!("the file name does not say which day it is of; expected a name such as `2026-03-01-{example}-name.csv`"))
-            .at(source.name, "")
-            .hint("pass `--date 2026-03-01`")
-    })?;
+    let snapshot_date = match (source.snapshot_date, date) {
+        (Some(date), _) | (None, Ok(date)) => date,
+        (None, Err(found)) => return Err(no_day(found, example, source.name)),
+    };
     Ok(Identified {
         kind,
         snapshot_date,
         format,
         known_by,
     })
+}
+
+/// `found` is what stands where the name of a file has its day; `None` where nothing looks like one.
+fn no_day(found: Option<&str>, example: &str, source: &str) -> Failure {
+    let found = found.map_or_else(
+        || "the file name does not say which day it is of".to_owned(),
+        |text| format!("the file name begins with `{text}`, which is no day of the calendar"),
+    );
+    Failure::fix_job(format!(
+        "{found}; expected a name such as `2026-03-01-{example}-name.csv`"
+    ))
+    .at(source, "")
+    .hint("pass `--date 2026-03-01`")
 }
 
 /// A report that nobody publishes: named by the user, with what its format says of all rows.
@@ -208,18 +220,28 @@ pub(super) fn check_part(
 }
 
 /// Date and report type that stand in a file name: `2026-03-01-scan_rdp[-anything].csv[.gz]`,
-/// or the bare name of a known report.
-fn name_parts(path: &str) -> (Option<Date>, Option<&str>) {
+/// or the bare name of a known report. In the place of the date, what looks like one and is none.
+fn name_parts(path: &str) -> (Result<Date, Option<&str>>, Option<&str>) {
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
     let stem = file.split('.').next().unwrap_or(file);
     let dated = stem.split_at_checked(DATE_LEN).and_then(|(date, rest)| {
-        let date: Date = date.parse().ok()?;
-        Some((date, rest.strip_prefix('-')?))
+        let rest = rest.strip_prefix('-')?;
+        match date.parse() {
+            Ok(date) => Some((Ok(date), rest)),
+            Err(_) => is_dated(date).then_some((Err(Some(date)), rest)),
+        }
     });
     match dated {
-        Some((date, rest)) => (Some(date), rest.split('-').next().filter(|r| !r.is_empty())),
-        None => (None, report_type(stem).map(|_| stem)),
+        Some((date, rest)) => (date, rest.split('-').next().filter(|r| !r.is_empty())),
+        None => (Err(None), report_type(stem).map(|_| stem)),
     }
+}
+
+/// Has it the form of a date, possible or not?
+fn is_dated(text: &str) -> bool {
+    let form = b"9999-99-99";
+    let is_alike = |(b, f): (u8, &u8)| b == *f || (*f == b'9' && b.is_ascii_digit());
+    text.len() == form.len() && text.bytes().zip(form).all(is_alike)
 }
 
 fn unknown(name: &str, source: &str) -> Failure {
@@ -295,7 +317,10 @@ mod tests {
 
     #[test]
     fn published_file_names_are_understood() {
-        let date = |text: &str| text.parse::<Date>().ok();
+        let date = |text: &'static str| match text.parse::<Date>() {
+            Ok(date) => Ok(date),
+            Err(_) => Err(Some(text).filter(|t| !t.is_empty())),
+        };
         let cases = [
             (
                 "2015-01-01-dns_openresolver-sample-asn.csv",
@@ -315,7 +340,12 @@ mod tests {
             ("2020-08-19-.csv", "2020-08-19", None),
             ("scan_rdp.csv", "", Some("scan_rdp")),
             ("partner.csv", "", None),
-            ("2020-13-19-scan_exchange.csv", "", None),
+            (
+                "2020-13-19-scan_exchange.csv",
+                "2020-13-19",
+                Some("scan_exchange"),
+            ),
+            ("2020-1e-19-scan_exchange.csv", "", None),
         ];
         for (path, day, report) in cases {
             assert_eq!(name_parts(path), (date(day), report), "{path}");

@@ -54,9 +54,11 @@ pub(super) fn for_each_part(
         .read_to_end(&mut mark)
         .map_err(unreadable)?;
     input.rewind().map_err(unreadable)?;
+    let of_size = max_bytes.min(size.saturating_mul(MAX_RATIO).max(SMALL_BYTES));
     let packed = Limit {
-        bytes: max_bytes.min(size.saturating_mul(MAX_RATIO).max(SMALL_BYTES)),
-        of_job: max_bytes,
+        bytes: of_size,
+        whole: of_size,
+        allowed: max_bytes,
         is_packed: true,
     };
     if mark.starts_with(&[0x1f, 0x8b]) {
@@ -67,14 +69,15 @@ pub(super) fn for_each_part(
     if mark.starts_with(b"PK\x03\x04") {
         return unzip(input, name, packed, each);
     }
-    if size > max_bytes {
-        return Err(too_large(name, max_bytes, max_bytes));
-    }
     let plain = Limit {
         bytes: max_bytes,
-        of_job: max_bytes,
+        whole: max_bytes,
+        allowed: max_bytes,
         is_packed: false,
     };
+    if size > max_bytes {
+        return Err(too_large(name, plain));
+    }
     let text = Guarded::open(Box::new(input), name, plain)?;
     each(Part { entry: None, text })
 }
@@ -148,24 +151,33 @@ fn check_name(entry: &str, name: &str) -> Result<(), Failure> {
     .hint("no feed gives such names: fetch it again, or unpack it and give the file itself"))
 }
 
-fn too_large(name: &str, limit: u64, of_job: u64) -> Failure {
+fn too_large(name: &str, limit: Limit) -> Failure {
+    let Limit { whole, allowed, .. } = limit;
+    let unpacked = if limit.is_packed {
+        " when unpacked"
+    } else {
+        ""
+    };
     let failure = Failure::fix_data(format!(
-        "holds more than {limit} bytes when unpacked; expected at most that"
+        "holds more than {whole} bytes{unpacked}; expected at most that"
     ))
     .at(name, "");
-    failure.hint(if limit == of_job {
-        "raise `max_bytes` of the feed if a report may be that large, or split the file"
-    } else {
-        "it unpacks to more than 250 times its size, which no report does; if this one is real, unpack it first"
-    })
+    if whole == allowed {
+        return failure.hint(
+            "pass a larger `--max-bytes` if a delivery may be that large, or split the file",
+        );
+    }
+    failure.hint("it unpacks to more than 250 times its size, which no report does; if this one is real, unpack it first")
 }
 
 #[derive(Clone, Copy)]
 struct Limit {
-    /// Bytes that may come out.
+    /// Bytes that may come out: what earlier files of an archive left of `whole`.
     bytes: u64,
-    /// What the job allows; `bytes` may be less for an archive.
-    of_job: u64,
+    /// Bytes that may come out of the whole delivery.
+    whole: u64,
+    /// What the caller allows; `whole` is less where an archive is too small for it.
+    allowed: u64,
     is_packed: bool,
 }
 
@@ -247,8 +259,14 @@ impl<'a> Guarded<'a> {
         if let Some(counter) = &mut self.counter {
             **counter = self.n_read.max(self.n_unpacked);
         }
-        if self.n_unpacked > self.limit.of_job {
-            return Err(too_large(&self.name, self.limit.of_job, self.limit.of_job));
+        let allowed = self.limit.allowed;
+        if self.n_unpacked > allowed {
+            let limit = Limit {
+                whole: allowed,
+                is_packed: true,
+                ..self.limit
+            };
+            return Err(too_large(&self.name, limit));
         }
         Ok(())
     }
@@ -279,7 +297,7 @@ impl<'a> Guarded<'a> {
             **counter = self.n_read;
         }
         if self.n_read > self.limit.bytes {
-            let failure = too_large(&self.name, self.limit.bytes, self.limit.of_job);
+            let failure = too_large(&self.name, self.limit);
             return Err(io::Error::other(failure));
         }
         if self.n_read - self.record_begin > MAX_RECORD_BYTES {

@@ -117,6 +117,16 @@ fn a_zip_of_one_reports_files_is_one_table() {
     );
 }
 
+/// A report of at least so many bytes, with lines of the usual length.
+fn lines(n_bytes: usize) -> Vec<u8> {
+    let line = b"2026-03-01 00:00:00,192.0.2.1,a host chooses what it says of itself\n";
+    let mut text = b"timestamp,ip,banner\n".to_vec();
+    while text.len() < n_bytes {
+        text.extend_from_slice(line);
+    }
+    text
+}
+
 #[track_caller]
 fn refuse(name: &str, bytes: &[u8], kind: Kind, message: &str) {
     let failure = read_as(name, bytes).expect_err("must be refused");
@@ -150,6 +160,16 @@ fn what_is_not_a_report_is_refused_by_name() {
             "more than 16777216 bytes",
         ),
         (vec![b'0'; (1 << 24) + 1], "more than 16777216 bytes"),
+        // All files of a zip together: the limit is named, not what the first one left of it.
+        (
+            zip(&[(name, &lines(9 << 20)), ("other.csv", &lines(9 << 20))]),
+            "more than 16777216 bytes",
+        ),
+        (vec![b'0'; (1 << 24) + 1], "pass a larger `--max-bytes`"),
+        (
+            zip(&[(name, &lines(9 << 20)), ("other.csv", &lines(9 << 20))]),
+            "pass a larger `--max-bytes`",
+        ),
         (b"PAR1....".to_vec(), "a Parquet file"),
         (b"\xff\xfet\0i\0".to_vec(), "UTF-16"),
         (b"<html>".to_vec(), "HTML"),
