@@ -297,6 +297,8 @@ fn what_is_no_reference_data_is_refused_by_name() {
                 check(*kind, &[("x.dat".into(), bytes.to_vec())], NOW).expect_err(kind.as_str());
             assert_eq!(failure.kind, Fault::FixData, "{kind}: {failure}");
             assert!(failure.to_string().contains("x.dat"), "{kind}: {failure}");
+            let said = &failure.problems[0].message;
+            assert!(!said.trim_end().ends_with(':'), "{kind}: {said}");
         }
     }
     let cases: &[(Kind, &str, &str)] = &[

@@ -97,12 +97,14 @@ pub fn check(kind: Kind, files: &[Brought], now: i64) -> Result<Checked, Failure
     }?;
     if checked.entries.is_empty() {
         let name = files.first().map_or("", |(name, _)| name);
-        let why = checked.aside.first().map_or("", |(_, why)| why);
-        return Err(
-            Failure::fix_data(format!("holds nothing of the kind `{kind}`: {why}"))
-                .at(name, "")
-                .hint("check the kind and the file, or fetch it again"),
-        );
+        let why = checked.aside.first();
+        // A table with a header and no rows: nothing was set aside, so nothing says why.
+        let why = why.map_or_else(String::new, |(_, why)| format!(": {why}"));
+        let message =
+            format!("holds nothing of the kind `{kind}`; expected one entry at least{why}");
+        return Err(Failure::fix_data(message)
+            .at(name, "")
+            .hint("check the kind and the file, or fetch it again"));
     }
     Ok(checked)
 }

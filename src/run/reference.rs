@@ -172,12 +172,11 @@ fn told(
             ] {
                 let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
                 let more = if names.len() > SHOWN { ", …" } else { "" };
-                let _ = writeln!(
-                    said,
-                    "  {label:<8} {} {}{more}",
-                    names.len(),
-                    plain(&shown.join(", "), MOST)
-                );
+                let shown = match names.len() {
+                    0 => String::new(),
+                    _ => format!(": {}{more}", plain(&shown.join(", "), MOST)),
+                };
+                let _ = writeln!(said, "  {label:<8} {}{shown}", names.len());
             }
         }
         _ => said.push_str("  against  nothing: it is the first day\n"),
@@ -188,8 +187,15 @@ fn told(
             let _ = writeln!(
                 said,
                 "           {}: {}",
-                plain(what, SHOWN),
-                plain(why, SHOWN)
+                plain(what, MOST),
+                plain(why, MOST)
+            );
+        }
+        if checked.aside.len() > 4 * SHOWN {
+            let _ = writeln!(
+                said,
+                "           and {} more",
+                checked.aside.len() - 4 * SHOWN
             );
         }
     }

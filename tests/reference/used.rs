@@ -24,6 +24,36 @@ fn with_municipalities(sandbox: &Sandbox) -> RecordBatch {
     companies
 }
 
+/// What was added, removed and set aside is said, and no line ends with nothing.
+#[test]
+fn an_import_says_what_changed_and_no_line_ends_in_nothing() {
+    let sandbox = Sandbox::small();
+    sandbox.edit(
+        "jobs/nightly.toml",
+        "csaf = \"data-samples/reference/csaf/\"",
+        "csaf = \"data-samples/reference/csaf/\"\nsbi = \"codes/sbi/\"",
+    );
+    let import = |kind: &str, name: &str, text: &str, day: &str| {
+        fs::write(sandbox.path(name), text).unwrap();
+        let args = ["reference", "import", kind, name, "--day", day];
+        sandbox.call(&args, &[])
+    };
+    let table = "code,title_nl\n01,Teelt\n02,Bosbouw\n";
+    import("sbi", "sbi.csv", table, "2026-03-07").ended_with(0);
+    let more = format!("{table}03,Visserij\n");
+    let ran = import("sbi", "sbi.csv", &more, "2026-03-08").ended_with(0);
+    ran.says(&["  added    1: 03\n", "  removed  0\n", "  changed  0\n"]);
+    assert!(ran.out.lines().all(|l| l.trim_end() == l), "{:?}", ran.out);
+    let ran = import("cve", "empty.jsonl", "\n", "2026-03-08").ended_with(2);
+    ran.says(&["empty.jsonl: holds nothing of the kind `cve`; expected one entry at least\n"]);
+    let record = "{\"dataType\":\"CVE_RECORD\",\"cveMetadata\":{\"cveId\":\"CVE-2026-1234\"},\
+                  \"containers\":{\"cna\":{\"title\":\"A flaw\",\
+                  \"references\":[{\"url\":\"https://a.example/\"}]}}}";
+    let two = format!("{record}\n{{\"dataType\":\"SOMETHING_ELSE\"}}\n");
+    let ran = import("cve", "many.jsonl", &two, "2026-03-08").ended_with(0);
+    ran.says(&["many.jsonl, line 2: no CVE record: `dataType` is not `CVE_RECORD`\n"]);
+}
+
 #[test]
 fn provinces_titles_and_classes_come_out_of_the_tables_of_codes() {
     let sandbox = Sandbox::small();
