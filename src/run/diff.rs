@@ -4,7 +4,7 @@
 //! letters left, the ledger tells what they were, so changed inputs do not matter there.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -70,19 +70,16 @@ fn diff_here(
         };
         recomputed(&asked, moment, progress)
     };
+    // What it is held against first: a night takes minutes, and may have nothing before it.
+    let other_side = other_side(call, &view, night, against)?;
     let after = side(&loaded, &view, night, false)?;
-    let (name, before) = match against {
-        Against::Job(job) => {
-            let other = load(&Call {
-                job: job.clone(),
-                ..call.clone()
-            })?;
+    let (name, before) = match other_side {
+        OtherSide::Job(job, other) => {
             let view = as_if_planned_with(&view, night, &other.job_sha256);
             let name = format!("job {}", job.display());
             (name, side(&other, &view, night, true)?.0)
         }
-        Against::Before | Against::Night(_) => {
-            let earlier = earlier(&view, night, against)?;
+        OtherSide::Night(earlier) => {
             let claims = claims_of(&view, earlier);
             let entries = if claims.is_empty() {
                 side(&loaded, &view, earlier, false)?.0
@@ -94,6 +91,28 @@ fn diff_here(
     };
     let title = format!("night {night} of job {}", loaded.job.name);
     Ok(diff::difference((&name, &before), (&title, &after.0)))
+}
+
+/// What a night is held against, found before anything is computed.
+enum OtherSide<'a> {
+    Night(Night),
+    Job(&'a Path, Box<Loaded>),
+}
+
+fn other_side<'a>(
+    call: &Call,
+    view: &LedgerView,
+    night: Night,
+    against: &'a Against,
+) -> Result<OtherSide<'a>, Failure> {
+    let Against::Job(job) = against else {
+        return Ok(OtherSide::Night(earlier(view, night, against)?));
+    };
+    let other = load(&Call {
+        job: job.clone(),
+        ..call.clone()
+    })?;
+    Ok(OtherSide::Job(job, Box::new(other)))
 }
 
 /// The night that is asked for, or the latest one that was planned before and not given up.

@@ -42,6 +42,16 @@ fn tonight_against_last_night_before_anything_leaves() {
     let sandbox = short(&[6, 9, 10]);
     let none_before = sandbox.call(&["diff", FIRST], &[]).ended_with(2);
     none_before.says(&["no night before 2026-03-09 was planned", "--against"]);
+    // It is said before anything is read: a night takes minutes.
+    let assets = sandbox.path("data-samples/register/assets.parquet");
+    let kept = fs::read(&assets).unwrap();
+    fs::write(&assets, b"PAR1").unwrap();
+    let none_before = sandbox.call(&["diff", FIRST], &[]).ended_with(2);
+    none_before.says(&["no night before 2026-03-09 was planned"]);
+    let no_job = ["diff", FIRST, "--job", "jobs/absent.toml"];
+    let no_job = sandbox.call(&no_job, &[]).ended_with(2);
+    no_job.says(&["jobs/absent.toml"]);
+    fs::write(&assets, kept).unwrap();
     sandbox.run(FIRST).ended_with(0);
     let first = claimed(&sandbox, FIRST);
     let ledger = sandbox.ledger_objects();
