@@ -187,7 +187,8 @@ impl std::error::Error for Failure {}
 pub struct Reject {
     /// The object or file that held the row.
     pub object: String,
-    /// 0-based row in that object (for text files: the record, not the line).
+    /// 0-based row in that object (for text files: the record, not the line), as `source_row`;
+    /// a message gives a person the number that the editor shows (`model::row_numbers`).
     pub row: u64,
     /// The column that is at fault; empty where it is the whole row.
     pub column: &'static str,

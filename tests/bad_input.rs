@@ -12,6 +12,7 @@ use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::harness;
 use crate::sandbox::Sandbox;
 
 const NIGHT: &str = "2026-03-09";
@@ -236,6 +237,24 @@ const CASES: &[Case] = &[
             "a link leads back to itself",
             "2026-03-09/self",
             "take the link away",
+        ],
+    },
+    Case {
+        name: "a row of what was scanned, far behind in a table that is read in pieces",
+        spoil: |s| {
+            let path = "data-samples/coverage/2026-03-09.parquet";
+            fs::create_dir_all(s.path("data-samples/coverage")).unwrap();
+            fs::copy(harness::root().join(path), s.path(path)).unwrap();
+            let few = read(s, path);
+            let many = concat_batches(&few.schema(), vec![&few.slice(0, 1); 9_000]).unwrap();
+            let networks = (1..=9_000).map(|row| (row == 9_000).then_some("everywhere"));
+            let networks: ArrayRef = Arc::new(StringArray::from_iter(networks));
+            write(s, path, &with_column(&many, "network", Some(networks)));
+        },
+        says: &[
+            "coverage/2026-03-09.parquet",
+            "network: row 9000 has `everywhere`",
+            "hint:",
         ],
     },
 ];

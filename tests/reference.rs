@@ -310,7 +310,22 @@ fn what_is_no_reference_data_is_refused_by_name() {
         (
             Kind::PrefixAsn,
             "start,end,asn\n192.0.2.9,192.0.2.1,1\n",
-            "no range",
+            "x.dat: line 2: `192.0.2.9` to `192.0.2.1` is no range",
+        ),
+        (
+            Kind::Epss,
+            "#model_version:v1\ncve,epss,percentile\nCVE-1,0.5,0\nCVE-2,x,0\n",
+            "x.dat: line 4: epss: ",
+        ),
+        (
+            Kind::Kev,
+            "cveID,dateAdded\r\nCVE-1,2026-03-01\r\nCVE-2,x\r\n",
+            "x.dat: line 3: dateAdded: ",
+        ),
+        (
+            Kind::Sbi,
+            "code,title_nl\n01,Teelt\n01,Teelt\n",
+            "x.dat: line 3: the key `01`",
         ),
         (
             Kind::Municipalities,

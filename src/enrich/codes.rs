@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::diag::Failure;
+use crate::model::row_numbers::line_of;
 
 /// Digits that SBI 2008 has in common with NACE Rev. 2 (Eurostat); a fifth one is Dutch.
 const NACE_DIGITS: usize = 4;
@@ -125,7 +126,7 @@ pub fn keyed(
         })?);
     }
     let mut rows = BTreeMap::new();
-    for (i, record) in reader.records().enumerate() {
+    for record in reader.records() {
         let record = record.map_err(unreadable)?;
         let mut cells = columns
             .iter()
@@ -134,7 +135,7 @@ pub fn keyed(
         if key.is_empty() || rows.insert(key.clone(), cells.collect()).is_some() {
             return Err(
                 Failure::fix_data(format!("the key `{key}` is empty or stands twice"))
-                    .at(name, format!("row {i}"))
+                    .at(name, format!("line {}", line_of(bytes, &record)))
                     .hint("each row needs a key of its own"),
             );
         }

@@ -7,6 +7,7 @@ use polars::prelude::DataFrame;
 
 use super::{Polars, frame, numbers, texts};
 use crate::diag::Failure;
+use crate::model::row_numbers::line_of;
 
 /// The scores of one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +41,14 @@ pub fn read_epss(csv_bytes: &[u8], object: &str, named_day: Date) -> Result<Epss
     };
     let (cve_at, score_at) = (position("cve")?, position("epss")?);
     let mut scores = BTreeMap::new();
-    for (i, record) in reader.records().enumerate() {
+    for record in reader.records() {
         let record = record.map_err(not_epss)?;
         let text = record.get(score_at).unwrap_or_default();
         let score = text.parse::<f64>().ok().filter(|s| (0.0..=1.0).contains(s));
         let Some(score) = score else {
             let message = format!("`{text}` is not a probability between 0 and 1");
-            return Err(Failure::fix_data(message).at(object, format!("row {i}: epss")));
+            let line = line_of(csv_bytes, &record);
+            return Err(Failure::fix_data(message).at(object, format!("line {line}: epss")));
         };
         let cve = record.get(cve_at).unwrap_or_default().to_uppercase();
         scores.insert(cve, per_10_000(score));

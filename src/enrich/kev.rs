@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Polars, frame, numbers, texts};
 use crate::diag::Failure;
+use crate::model::row_numbers::line_of;
 
 /// The catalogue of one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,14 +63,15 @@ fn read_csv(csv: &[u8], object: &str, as_of: Date) -> Result<Kev, Failure> {
         return Err(not_kev(&"it has no columns `cveID` and `dateAdded`"));
     };
     let mut rows = Vec::new();
-    for (i, record) in reader.records().enumerate() {
+    for record in reader.records() {
         let record = record.map_err(|e| not_kev(&e))?;
         let cell = |at: usize| record.get(at).unwrap_or_default().trim().to_owned();
         let row = Row {
             cve_id: cell(cve),
             date_added: cell(added),
         };
-        rows.push((format!("row {i}: dateAdded"), row));
+        let line = line_of(csv, &record);
+        rows.push((format!("line {line}: dateAdded"), row));
     }
     kev(rows.into_iter(), object, as_of)
 }

@@ -124,13 +124,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, Vec<Record>), String> {
     let texts = body.split(|b| *b == b'\n').filter(|l| !l.is_empty());
     let lines = texts
         .enumerate()
-        .map(|(i, text)| parse(text).map_err(|e| format!("record {i} cannot be read: {e}")));
+        .map(|(i, text)| parse(text).map_err(|e| format!("line {} cannot be read: {e}", i + 2)));
     let lines: Vec<Line<'_>> = lines.collect::<Result<_, _>>()?;
     let mut shared = Shared::default();
     let mut records = Vec::with_capacity(lines.len());
     for (i, line) in lines.into_iter().enumerate() {
         let record = record(line, &mut shared);
-        records.push(record.map_err(|what| format!("record {i}: {what} cannot be read"))?);
+        let line = i + 2; // the header is line 1
+        records.push(record.map_err(|what| format!("line {line}: {what} cannot be read"))?);
     }
     if records.len() == header.records {
         Ok((header, records))

@@ -1,12 +1,14 @@
 //! Small reference tables in CSV: columns by name, faults with their line.
 
 use crate::diag::{Failure, Kind, Problem};
+use crate::model::row_numbers::line_of;
 
 /// Faults that are named one by one; a table with more is wrong as a whole.
 const MAX_PROBLEMS: usize = 20;
 
 /// A table that is being read.
 pub(super) struct Rows<'a> {
+    text: &'a [u8],
     reader: csv::Reader<&'a [u8]>,
     header: Vec<String>,
     object: &'a str,
@@ -39,6 +41,7 @@ impl<'a> Rows<'a> {
             );
         }
         Ok(Self {
+            text: csv,
             reader,
             header,
             object,
@@ -67,7 +70,7 @@ impl<'a> Rows<'a> {
             let fault = match self.reader.read_record(&mut record) {
                 Ok(false) => break,
                 Ok(true) => {
-                    let line = record.position().map_or(line, csv::Position::line);
+                    let line = line_of(self.text, &record);
                     match read(&Row(&record)) {
                         Ok(row) => {
                             rows.push(row);
@@ -76,7 +79,7 @@ impl<'a> Rows<'a> {
                         Err(message) => (line, message),
                     }
                 }
-                Err(e) => (line_of(&e).unwrap_or(line), describe(&e)),
+                Err(e) => (line_of_error(&e).unwrap_or(line), describe(&e)),
             };
             problems.push(Problem::new(
                 self.object,
@@ -94,7 +97,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn line_of(error: &csv::Error) -> Option<u64> {
+fn line_of_error(error: &csv::Error) -> Option<u64> {
     error.position().map(csv::Position::line)
 }
 

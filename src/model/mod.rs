@@ -23,6 +23,7 @@ pub mod night_csv;
 pub mod observation;
 pub mod published;
 pub mod quotes;
+pub mod row_numbers;
 pub mod shown;
 pub mod sighting;
 pub mod suffix;

@@ -11,6 +11,7 @@ use crate::matching;
 use crate::model::address::parse_ip;
 use crate::model::name::Domain;
 use crate::model::net::{parse_prefix, parse_range};
+use crate::model::row_numbers::line_of;
 
 /// A CSV table with its names in lower case.
 fn table(name: &str, bytes: &[u8]) -> Result<(Vec<String>, Vec<csv::StringRecord>), Failure> {
@@ -79,10 +80,10 @@ pub(super) fn prefix_asn(files: &[Brought]) -> Result<Checked, Failure> {
         if start.is_none() || asn.is_none() || (end.is_none() && length.is_none()) {
             return Err(missing(if asn.is_none() { "asn" } else { "start" }));
         }
-        for (i, record) in records.iter().enumerate() {
+        for record in &records {
             let wrong = |what: String| {
                 Failure::fix_data(what)
-                    .at(file, format!("row {i}"))
+                    .at(file, format!("line {}", line_of(bytes, record)))
                     .hint("expected a range of one family in rising order and an AS number")
             };
             let first = address(at(record, start)).map_err(wrong)?;

@@ -17,6 +17,7 @@ use super::typed::typed;
 use super::{Kept, Settings, SuffixList};
 use crate::diag::{Failure, Reject};
 use crate::model::company::CompanyKey;
+use crate::model::row_numbers::RowNumbers;
 
 /// A table of the delivery: texts out of CSV or a workbook, or batches out of Parquet.
 pub struct Table {
@@ -25,17 +26,19 @@ pub struct Table {
     /// Rows.
     pub batches: Vec<RecordBatch>,
     notes: Vec<String>,
+    numbers: RowNumbers,
     unreadable: Unreadable,
 }
 
 impl Table {
     /// A table with the types of its own.
     #[must_use]
-    pub const fn of_batches(name: String, batches: Vec<RecordBatch>) -> Self {
+    pub fn of_batches(name: String, batches: Vec<RecordBatch>) -> Self {
         Self {
             name,
             batches,
             notes: Vec::new(),
+            numbers: RowNumbers::of_table(),
             unreadable: Unreadable::new(),
         }
     }
@@ -53,6 +56,7 @@ impl From<Sheet> for Table {
             name: sheet.name,
             batches: vec![sheet.batch],
             notes: sheet.notes,
+            numbers: sheet.numbers,
             unreadable: sheet.unreadable,
         }
     }
@@ -129,6 +133,8 @@ pub struct Checked {
     pub problems: Vec<Reject>,
     /// How it was read.
     pub notes: Vec<String>,
+    /// Where a person finds its rows.
+    pub numbers: RowNumbers,
     /// What would change.
     pub changes: Vec<Change>,
     /// The table with its types, for writing; rows with faults are in it.
@@ -244,6 +250,7 @@ fn check_one(
         n_usable: u64::try_from(entries.len()).unwrap_or(u64::MAX),
         problems,
         notes,
+        numbers: table.numbers,
         changes: difference(before, entries, ask.is_partial.then_some(names.as_slice())),
         batches,
     })

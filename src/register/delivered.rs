@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::text_columns::Unreadable;
 use crate::diag::{Failure, RejectReason};
 use crate::model::quotes::check_quotes;
+use crate::model::row_numbers::{RowNumbers, line_of};
 
 /// A table of a file, every cell as text.
 pub struct Sheet {
@@ -23,6 +24,8 @@ pub struct Sheet {
     pub batch: RecordBatch,
     /// What a person should know about how it was read.
     pub notes: Vec<String>,
+    /// Where a person finds its rows.
+    pub numbers: RowNumbers,
     pub(super) unreadable: Unreadable,
 }
 
@@ -105,12 +108,14 @@ fn csv_sheet(text: &str, name: &str) -> Result<Sheet, Failure> {
     let headers = reader
         .headers()
         .map_err(|e| wrong(name, &format!("not a table: {e}")))?;
-    let mut table = Table::new(name, headers.iter(), 2 + n_before)?;
+    let mut table = Table::new(name, headers.iter(), RowNumbers::of_text())?;
     let mut record = csv::StringRecord::new();
     while reader
         .read_record(&mut record)
         .map_err(|e| wrong(name, &format!("not a table: {e}")))?
     {
+        let line = line_of(text.as_bytes(), &record) + n_before;
+        table.numbers.note(table.n_rows, line);
         if record.len() > table.n_columns() {
             table.fault(
                 "",
@@ -146,7 +151,8 @@ fn workbook(bytes: &[u8], name: &str) -> Result<Vec<Sheet>, Failure> {
         let names: Vec<String> = header.iter().map(ToString::to_string).collect();
         let first_row = u64::from(range.start().map_or(0, |(row, _)| row)) + 2;
         let full = format!("{name}, sheet `{sheet}`");
-        let mut table = Table::new(&full, names.iter().map(String::as_str), first_row)?;
+        let numbers = RowNumbers::of_sheet(first_row);
+        let mut table = Table::new(&full, names.iter().map(String::as_str), numbers)?;
         for row in rows {
             for (column, cell) in row.iter().enumerate() {
                 table.data(column, cell);
@@ -188,7 +194,7 @@ struct Table {
     columns: Vec<StringBuilder>,
     filled: usize,
     n_rows: u64,
-    notes: Vec<String>,
+    numbers: RowNumbers,
     unreadable: Unreadable,
 }
 
@@ -196,7 +202,7 @@ impl Table {
     fn new<'a>(
         name: &str,
         headers: impl Iterator<Item = &'a str>,
-        first_row: u64,
+        numbers: RowNumbers,
     ) -> Result<Self, Failure> {
         let names: Vec<String> = headers.map(super::header::canonical_name).collect();
         for (i, header) in names.iter().enumerate() {
@@ -211,7 +217,7 @@ impl Table {
             names,
             filled: 0,
             n_rows: 0,
-            notes: vec![format!("row {first_row} is the first under the header")],
+            numbers,
             unreadable: Unreadable::new(),
         })
     }
@@ -286,10 +292,12 @@ impl Table {
         }
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(|e| Failure::our_bug(e.to_string()).at(&self.name, ""))?;
+        let first = self.numbers.text(0);
         Ok(Sheet {
             name: self.name,
             batch,
-            notes: self.notes,
+            notes: vec![format!("{first} is the first under the header")],
+            numbers: self.numbers,
             unreadable: self.unreadable,
         })
     }

@@ -96,7 +96,7 @@ pub fn from_stored(
     (0..batch.num_rows())
         .map(|row| {
             columns.asset(row).ok_or_else(|| {
-                let row = first_row + row;
+                let row = first_row + row + 1;
                 wrong(format!(
                     "row {row} of the stored index is not what was written"
                 ))

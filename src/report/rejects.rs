@@ -3,8 +3,14 @@
 use super::table::Columns;
 use crate::diag::{Failure, Reject};
 
-/// Columns `object`, `row` (UInt64, 0-based), `column`, `reason` (closed code), `explanation`,
-/// `found` (masked). Sorted by object and row.
+/// Columns `object`, `row` (UInt64), `column`, `reason` (closed code), `explanation`, `found`
+/// (masked). Sorted by object and row.
+///
+/// `row` counts from 0, whatever the object, as `source_row` of observations and decisions does
+/// (DECISIONS, section 4) and `row` of what `match` writes: they can be joined. Of a text it is the
+/// record, the header not counted. So a person finds `row` 5 as row 6 of a Parquet table, and in
+/// line 7 of a CSV whose records are a line each; messages say that number
+/// ([`RowNumbers`](crate::model::row_numbers::RowNumbers)).
 ///
 /// # Errors
 /// `OurBug` where Parquet cannot be written.

@@ -19,6 +19,7 @@ use crate::model::asset::{Asset, AssetKind};
 use crate::model::company::CompanyKey;
 use crate::model::night::Micros;
 use crate::model::observation::{KEY_COLUMNS, column as c};
+use crate::model::row_numbers::RowNumbers;
 use crate::model::table::{Column, canonical};
 use crate::register::{self, SuffixList};
 use crate::report::{self, MatchRow};
@@ -82,6 +83,7 @@ pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
         assets,
         rejects,
         note,
+        numbers,
     } = usable(&ask.assets, ask.public_suffixes.as_deref())?;
     let shared = match &ask.shared_infrastructure {
         Some(path) => matching::read_shared_infrastructure(&read(path)?, &shown(path))?,
@@ -124,8 +126,12 @@ pub fn adhoc(ask: &Ask) -> Result<Answer, Failure> {
     Ok(Answer {
         exit_code: exit_code(&assets, n.n_rejected() + rejects.len() as u64),
         bytes,
-        said: n.said(&assets, &rejects, rows.len())
-            + &note
+        said: n.said(
+            &assets,
+            &refused(&rejects, &numbers),
+            rejects.len(),
+            rows.len(),
+        ) + &note
             + &list.note
             + &unheard(&assets, is_deaf),
     })
@@ -143,6 +149,7 @@ pub fn store(ask: &Store) -> Result<Answer, Failure> {
         assets,
         rejects,
         note,
+        numbers,
     } = usable(&ask.assets, ask.public_suffixes.as_deref())?;
     Ok(Answer {
         exit_code: 0,
@@ -151,7 +158,7 @@ pub fn store(ask: &Store) -> Result<Answer, Failure> {
             "{} assets stored, {} refused\n{}{note}",
             assets.len(),
             rejects.len(),
-            refused(&rejects)
+            refused(&rejects, &numbers)
         ),
     })
 }
@@ -195,25 +202,24 @@ impl Counts {
         self.rejected.values().sum()
     }
 
-    fn said(&self, assets: &[Asset], rejects: &[Reject], n_matches: usize) -> String {
+    fn said(&self, assets: &[Asset], refused: &str, n_refused: usize, n_matches: usize) -> String {
         let rejected = self.n_rejected();
         let unmatched = self.first_row - self.matched - rejected;
         let mut said = format!(
-            "{} rows read: {rejected} rejected, {unmatched} unmatched, {} matched ({n_matches} matches); {} assets, {} refused\n",
+            "{} rows read: {rejected} rejected, {unmatched} unmatched, {} matched ({n_matches} matches); {} assets, {n_refused} refused\n",
             self.first_row,
             self.matched,
-            assets.len(),
-            rejects.len()
+            assets.len()
         );
         for (why, n) in &self.rejected {
             let _ = writeln!(said, "  {n} rows: {why}");
         }
-        said + &refused(rejects)
+        said + refused
     }
 }
 
 /// A line for each reason why assets were refused.
-fn refused(rejects: &[Reject]) -> String {
+fn refused(rejects: &[Reject], numbers: &RowNumbers) -> String {
     let mut refused: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
     for reject in rejects {
         refused
@@ -221,9 +227,9 @@ fn refused(rejects: &[Reject]) -> String {
             .or_insert((0, reject.row))
             .0 += 1;
     }
-    let lines = refused
-        .into_iter()
-        .map(|(why, (n, row))| format!("  {n} assets, the first in row {row}: {why}\n"));
+    let lines = refused.into_iter().map(|(why, (n, row))| {
+        format!("  {n} assets, the first in {}: {why}\n", numbers.text(row))
+    });
     lines.collect()
 }
 
@@ -250,6 +256,7 @@ struct Usable {
     assets: Vec<Asset>,
     rejects: Vec<Reject>,
     note: String,
+    numbers: RowNumbers,
 }
 
 /// Columns of assets that are read.
@@ -257,12 +264,17 @@ const ASSET_COLUMNS: [&str; 5] = ["company_key", "kind", "value", "valid_from", 
 
 fn usable(path: &Path, suffixes: Option<&Path>) -> Result<Usable, Failure> {
     let object = shown(path);
-    let Table { batches, note } = table(path, &ASSET_COLUMNS)?;
+    let Table {
+        batches,
+        note,
+        numbers,
+    } = table(path, &ASSET_COLUMNS)?;
     if batches.first().is_some_and(register::is_stored) {
         return Ok(Usable {
             assets: stored(&batches, &object)?,
             rejects: Vec::new(),
             note,
+            numbers,
         });
     }
     let suffixes = match suffixes {
@@ -283,6 +295,7 @@ fn usable(path: &Path, suffixes: Option<&Path>) -> Result<Usable, Failure> {
         assets: kept.rows,
         rejects: kept.rejects,
         note,
+        numbers,
     })
 }
 

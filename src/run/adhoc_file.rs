@@ -11,12 +11,14 @@ use arrow::record_batch::RecordBatch;
 
 use crate::diag::Failure;
 use crate::model::quotes::check_quotes;
+use crate::model::row_numbers::{RowNumbers, line_of};
 use crate::scan;
 
 /// A table, and what a person should know of how it was read.
 pub(super) struct Table {
     pub(super) batches: Vec<RecordBatch>,
     pub(super) note: String,
+    pub(super) numbers: RowNumbers,
 }
 
 pub(super) fn shown(path: &Path) -> String {
@@ -54,6 +56,7 @@ pub(super) fn table(path: &Path, once: &[&str]) -> Result<Table, Failure> {
         Some("parquet") => Table {
             batches: scan::table_of(read(path)?.into(), &object)?,
             note: String::new(),
+            numbers: RowNumbers::of_table(),
         },
         Some("csv") => csv_table(&read(path)?, &object)?,
         _ => {
@@ -107,12 +110,14 @@ fn csv_table(bytes: &[u8], object: &str) -> Result<Table, Failure> {
         .collect();
     let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
     let mut broken: (u64, Option<u64>) = (0, None);
-    for record in reader.records() {
+    let mut numbers = RowNumbers::of_text();
+    for (row, record) in (0..).zip(reader.records()) {
         let record = record.map_err(|e| wrong(e.to_string()))?;
+        let line = line_of(bytes, &record);
+        numbers.note(row, line);
         if record.iter().any(|field| field.contains('\n')) {
             broken.0 += 1;
-            let line = record.position().map(csv::Position::line);
-            broken.1 = broken.1.or(line);
+            broken.1 = broken.1.or(Some(line));
         }
         for (column, field) in columns.iter_mut().zip(&record) {
             let field = field.trim();
@@ -139,5 +144,6 @@ fn csv_table(bytes: &[u8], object: &str) -> Result<Table, Failure> {
     Ok(Table {
         batches: vec![batch],
         note,
+        numbers,
     })
 }

@@ -262,9 +262,14 @@ impl<'a> Table<'a> {
             ),
         );
         line("first seen", get("first_observed_at"));
+        // Tables count from 0, people from 1.
+        let from_one = |name| {
+            let number: Option<u64> = get(name).parse().ok();
+            number.map_or_else(String::new, |n| n.saturating_add(1).to_string())
+        };
         line(
-            "row",
-            format!("{} of {}", get(c::SOURCE_ROW), get(c::SOURCE_OBJECT)),
+            "record",
+            format!("{} of {}", from_one(c::SOURCE_ROW), get(c::SOURCE_OBJECT)),
         );
         line(
             "asset",
@@ -274,7 +279,7 @@ impl<'a> Table<'a> {
                 get("asset"),
                 get("asset_original"),
                 get("asset_source"),
-                get("asset_row")
+                from_one("asset_row")
             ),
         );
         line(

@@ -16,6 +16,7 @@ use crate::model::aftermath::{PrintBatch, PrintReport, PrintState};
 use crate::model::identity::Reference;
 use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record, latest};
 use crate::model::quotes::check_quotes;
+use crate::model::row_numbers::line_of;
 use crate::report::status;
 
 /// The outbox of receipts that come out of a printer's report.
@@ -115,21 +116,22 @@ fn rows(
     let ours: BTreeSet<&Reference> = batch.letters.iter().collect();
     let mut told = BTreeMap::new();
     let mut problems = Vec::new();
-    for (n, row) in reader.records().enumerate() {
+    for row in reader.records() {
         let row = row.map_err(wrong)?;
+        let line = format!("line {}", line_of(text.as_bytes(), &row));
         let cell = |at: usize| row.get(at).unwrap_or_default();
         match letter(cell(at_reference), cell(at_state)) {
             Ok((reference, _)) if !ours.contains(&reference) => {
                 let message = format!("`{reference}` is no letter of batch {}", batch.batch_id);
-                problems.push(Problem::new(file, format!("row {}", n + 1), message));
+                problems.push(Problem::new(file, line.as_str(), message));
             }
             Ok((reference, state)) => {
                 if told.insert(reference, state).is_some_and(|s| s != state) {
                     let message = "the letter stands twice in the report, with two states";
-                    problems.push(Problem::new(file, format!("row {}", n + 1), message));
+                    problems.push(Problem::new(file, line.as_str(), message));
                 }
             }
-            Err(message) => problems.push(Problem::new(file, format!("row {}", n + 1), message)),
+            Err(message) => problems.push(Problem::new(file, line.as_str(), message)),
         }
     }
     Failure::from_problems(Kind::FixData, problems).map_or(Ok(told), Err)

@@ -14,6 +14,7 @@ use super::Moment;
 use super::load::{Call, Loaded, load};
 use super::world::listed;
 use crate::diag::{Failure, Kind as Who, Reject};
+use crate::model::row_numbers::RowNumbers;
 use crate::plan;
 use crate::register::{self, Change, Checked, Current, Kind, SuffixList, Table};
 use crate::scan;
@@ -152,14 +153,13 @@ fn tell(table: &Checked, n_listed: usize, out: &mut String) {
         let _ = writeln!(out, "  note: {note}");
     }
     for problem in &table.problems {
-        let _ = writeln!(out, "  {}", fault(problem));
+        let _ = writeln!(out, "  {}", fault(problem, &table.numbers));
     }
     tell_changes(&table.changes, n_listed, out);
     out.push('\n');
 }
 
-/// Row as a spreadsheet counts: the header is row 1.
-fn fault(problem: &Reject) -> String {
+fn fault(problem: &Reject, numbers: &RowNumbers) -> String {
     let column = match problem.column {
         "" => String::new(),
         column => format!(", {column}"),
@@ -169,8 +169,8 @@ fn fault(problem: &Reject) -> String {
         found => format!(", found `{found}`"),
     };
     format!(
-        "row {}{column}: {} ({}{found})",
-        problem.row + 2,
+        "{}{column}: {} ({}{found})",
+        numbers.text(problem.row),
         problem.why.text(),
         problem.why.code()
     )

@@ -76,15 +76,23 @@ fn delivered(
         };
         let (bytes, object) = from.get(&found.path)?;
         let shown = from.place.display(&found.path);
+        let mut n_before = 0;
         for batch in &scan::table_of(bytes, &shown)? {
-            rows.extend(rows_of(batch, day.date(), &shown)?);
+            rows.extend(rows_of(batch, n_before, day.date(), &shown)?);
+            n_before += batch.num_rows();
         }
         objects.push(object);
     }
     Ok((rows, objects))
 }
 
-fn rows_of(batch: &RecordBatch, day: Date, object: &str) -> Result<Vec<Coverage>, Failure> {
+/// The rows of one batch; `n_before` rows of the table come before it.
+fn rows_of(
+    batch: &RecordBatch,
+    n_before: usize,
+    day: Date,
+    object: &str,
+) -> Result<Vec<Coverage>, Failure> {
     let table = canonical(batch, COLUMNS, object)?.batch;
     let column = |name: &str| {
         table
@@ -106,7 +114,8 @@ fn rows_of(batch: &RecordBatch, day: Date, object: &str) -> Result<Vec<Coverage>
     let mut rows = Vec::with_capacity(table.num_rows());
     for row in 0..table.num_rows() {
         let wrong = |key: &str, found: &str, expected: &str| {
-            Failure::fix_data(format!("row {row} has `{found}`; expected {expected}"))
+            let at = n_before + row + 1;
+            Failure::fix_data(format!("row {at} has `{found}`; expected {expected}"))
                 .at(object, key)
                 .hint("mend the table of what was scanned, or take it out of `inputs.coverage`")
         };

@@ -131,6 +131,6 @@ pub(super) fn described(asset: &Asset) -> String {
         moment(asset.valid.from, "always"),
         moment(asset.valid.until, "now"),
         asset.source,
-        asset.row
+        asset.row.saturating_add(1)
     )
 }

@@ -82,11 +82,11 @@ fn what_is_spoiled_or_returned_is_written_again_and_what_is_open_is_listed() {
     )
     .ended_with(2)
     .says(&[
-        "row 1",
+        "line 2",
         "is no letter of batch",
-        "row 2",
+        "line 3",
         "posted, spoiled, returned",
-        "row 3",
+        "line 4",
         "mistyped",
     ]);
     report(&sandbox, first, "ref;status\n")

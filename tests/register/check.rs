@@ -50,11 +50,48 @@ fn check(file: &[u8]) -> Checked {
     check_with(&[file], &[], &STRICT).remove(0)
 }
 
-/// `row column code` of every fault, rows as a spreadsheet counts them.
+/// `row column code` of every fault, rows as the program counts in which a person looks.
 fn faults(checked: &Checked) -> Vec<String> {
-    let line =
-        |p: &nachtwacht::diag::Reject| format!("{} {} {}", p.row + 2, p.column, p.why.code());
-    checked.problems.iter().map(line).collect()
+    let told = |p: &nachtwacht::diag::Reject| {
+        let at = checked.numbers.text(p.row);
+        let at = at.split(' ').next_back().unwrap();
+        format!("{at} {} {}", p.column, p.why.code())
+    };
+    checked.problems.iter().map(told).collect()
+}
+
+/// The number is the one that an editor or a spreadsheet shows.
+#[test]
+fn a_fault_is_named_by_the_line_or_row_in_which_a_person_finds_it() {
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    for (row, key, name) in [(3, "kvk", "naam"), (4, "00000001", "A"), (5, "2", "B")] {
+        sheet.write(row, 1, key).unwrap();
+        sheet.write(row, 2, name).unwrap();
+    }
+    let book = book.save_to_buffer().unwrap();
+    for (file, first, want) in [
+        (&b"kvk,naam\n00000001,A\n2,B\n"[..], "line 2", "line 3"),
+        (
+            b"sep=;\r\nkvk;naam\r\n00000001;A\r\n2;B\r\n",
+            "line 3",
+            "line 4",
+        ),
+        (
+            b"kvk,naam\n00000001,\"A\nB.V.\"\n\n2,B\n",
+            "line 2",
+            "line 5",
+        ),
+        (&book, "row 5", "row 6"),
+    ] {
+        let checked = check(file);
+        let [fault] = checked.problems.as_slice() else {
+            panic!("{:?}", checked.problems)
+        };
+        assert_eq!(checked.numbers.text(fault.row), want);
+        let note = format!("{first} is the first under the header");
+        assert!(checked.notes.contains(&note), "{:?}", checked.notes);
+    }
 }
 
 #[test]
@@ -368,7 +405,7 @@ fn numbers_for_keys_in_parquet_have_lost_their_zeros_too() {
     let checked = register::check(vec![table], Current::default(), &ask)
         .unwrap()
         .remove(0);
-    assert_eq!(faults(&checked), ["3 company_id lost_leading_zeros"]);
+    assert_eq!(faults(&checked), ["2 company_id lost_leading_zeros"]);
     let known: BTreeSet<u64> = checked.problems.iter().map(|p| p.row).collect();
     assert_eq!(known.len(), 1);
 }
