@@ -157,9 +157,9 @@ fn a_stored_index_gives_the_same_answer_as_its_assets() {
         &folder,
     );
     let said = String::from_utf8_lossy(&built.stderr).into_owned();
-    assert_eq!(built.status.code(), Some(0), "{said}");
+    assert_eq!(built.status.code(), Some(1), "assets were refused: {said}");
     assert!(
-        said.contains("8 assets stored, 7 refused") && said.contains("public suffix"),
+        said.contains("8 assets of assets.csv stored, 7 refused") && said.contains("public suffix"),
         "{said}"
     );
     let arguments = [
@@ -342,6 +342,40 @@ fn the_exit_code_says_whether_something_was_set_aside() {
         let ask = ["match", "--assets", "as.csv", "--observations", "seen.csv"];
         let ran = nachtwacht(&ask, &folder);
         assert_eq!(ran.status.code(), Some(code), "{assets}{list}");
+    }
+}
+
+#[test]
+fn index_build_ends_as_match_does_where_assets_were_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let build = ["index", "build", "--assets", "as.csv", "--out", "i.parquet"];
+    let good = "kvk:00000001,ip,9.9.9.9\n";
+    for (assets, code, says) in [
+        (good.to_owned(), 0, "1 assets of as.csv stored, 0 refused"),
+        (
+            format!("{good}kvk:1,ip,8.8.8.8\nkvk:1,ip,8.8.4.4\n"),
+            1,
+            "1 assets of as.csv stored, 2 refused\n  2 assets, the first in line 3: ",
+        ),
+        (
+            "kvk:1,ip,9.9.9.9\n".to_owned(),
+            2,
+            "no asset of as.csv can be used, 1 refused: nothing was written\n",
+        ),
+        (
+            String::new(),
+            2,
+            "no asset of as.csv can be used, 0 refused: nothing was written\n",
+        ),
+    ] {
+        let _ = fs::remove_file(path("i.parquet"));
+        fs::write(path("as.csv"), format!("company_key,kind,value\n{assets}")).unwrap();
+        let ran = nachtwacht(&build, &folder);
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(code), "{assets}: {said}");
+        assert!(said.contains(says), "{assets}: {said}");
+        assert_eq!(path("i.parquet").exists(), code != 2, "{assets}");
     }
 }
 

@@ -349,7 +349,9 @@ pub(super) enum IndexCommand {
     /// Check assets and store the usable ones; `match --assets` takes the result
     #[command(after_help = "Examples:
   nachtwacht index build --assets assets.parquet --out assets.index.parquet
-  nachtwacht match --assets assets.index.parquet --observations list.csv")]
+  nachtwacht match --assets assets.index.parquet --observations list.csv
+
+Exit codes: 0 every asset is stored; 1 some were refused; 2 none can be used, and nothing is written.")]
     Build {
         /// Assets (.parquet or .csv): company_key, kind, value; valid_from and valid_until if any
         #[arg(long, value_name = "FILE")]

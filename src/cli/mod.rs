@@ -272,9 +272,12 @@ fn command(args: Args, env: BTreeMap<String, String>) -> Result<u8, Failure> {
                 public_suffixes,
                 out: out.clone(),
             })?;
-            write_out(Some(&out), &answer.bytes)?;
+            // An index of nothing would stand in the place of a good one.
+            if answer.exit_code != 2 {
+                write_out(Some(&out), &answer.bytes)?;
+            }
             eprint!("{}", printable(&answer.said));
-            Ok(0)
+            Ok(answer.exit_code)
         }
         Command::Statistics(ask) => {
             let now = run::Moment::read()?.now;

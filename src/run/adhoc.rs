@@ -62,7 +62,8 @@ pub struct Answer {
     pub bytes: Vec<u8>,
     /// Figures for standard error.
     pub said: String,
-    /// Of a match: 0; 1 where rows or assets were set aside; 2 where no asset can be used.
+    /// 0; 1 where rows or assets were set aside; 2 where no asset can be used, and then nothing is
+    /// stored by `index build`.
     pub exit_code: u8,
 }
 
@@ -151,15 +152,23 @@ pub fn store(ask: &Store) -> Result<Answer, Failure> {
         note,
         numbers,
     } = usable(&ask.assets, ask.public_suffixes.as_deref())?;
-    Ok(Answer {
-        exit_code: 0,
-        bytes: register::stored_assets(&assets)?,
-        said: format!(
-            "{} assets stored, {} refused\n{}{note}",
+    let object = shown(&ask.assets);
+    let head = if assets.is_empty() {
+        format!(
+            "no asset of {object} can be used, {} refused: nothing was written\n",
+            rejects.len()
+        )
+    } else {
+        format!(
+            "{} assets of {object} stored, {} refused\n",
             assets.len(),
-            rejects.len(),
-            refused(&rejects, &numbers)
-        ),
+            rejects.len()
+        )
+    };
+    Ok(Answer {
+        exit_code: exit_code(&assets, rejects.len() as u64),
+        bytes: register::stored_assets(&assets)?,
+        said: head + &refused(&rejects, &numbers) + &note,
     })
 }
 
