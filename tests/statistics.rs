@@ -34,6 +34,7 @@ mod naive;
 mod page;
 pub mod period;
 mod refused;
+mod rounded;
 mod work;
 mod year;
 

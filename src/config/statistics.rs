@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use super::section::{Section, Source};
 use crate::diag::Problem;
-use crate::statistics::guard::{Noise, Rules};
+use crate::statistics::guard::{Noise, Perturbation, Rounding, Rules};
 use crate::statistics::period::{Axis, Last};
 
 /// Cells are hidden, what is shown is exact.
 const SUPPRESSION: &str = "suppression";
 /// Figures are moved by what stands behind them; cells are hidden only where that is not enough.
 const CELL_KEY: &str = "cell-key";
+/// Figures are multiples of a base and add up; cells are hidden only where that is not enough.
+const ROUNDING: &str = "rounding";
 const DEFAULT_NOISE: u64 = 3;
+const DEFAULT_BASE: u64 = 5;
 /// More would make small figures worthless.
 const MAX_NOISE: u64 = 100;
 
@@ -39,8 +42,8 @@ pub struct Publish {
     pub tables: Vec<Vec<Axis>>,
     /// When a cell is secret.
     pub rules: Rules,
-    /// How figures are moved (`method = "cell-key"`); `None` shows them as they are.
-    pub noise: Option<Noise>,
+    /// How figures are changed (`method = "cell-key"` or `"rounding"`); `None` shows them as they are.
+    pub perturbation: Option<Perturbation>,
 }
 
 /// Reads a job of statistics. `file` is its name for messages.
@@ -125,52 +128,77 @@ fn publish(section: Section<'_, '_>) -> Publish {
             section.problem(key, format!("found {percent}, expected 1 to 100"));
         }
     }
-    let noise = noise(&section, rules.min_companies);
+    let perturbation = perturbation(&section, rules.min_companies);
     let publish = Publish {
         folder: folder(&section, "folder", "statistics/"),
         tables: tables(&section, "tables"),
         rules,
-        noise,
+        perturbation,
     };
     section.finish();
     publish
 }
 
-/// What protects the figures beside hiding: nothing, or cell keys.
-fn noise(section: &Section<'_, '_>, min_companies: u64) -> Option<Noise> {
+/// What protects the figures beside hiding: nothing, cell keys, or rounding.
+fn perturbation(section: &Section<'_, '_>, min_companies: u64) -> Option<Perturbation> {
     let method = section.text_or("method", SUPPRESSION);
-    let most = section.number_if("noise", "the most that a figure is moved by");
-    match (method.as_str(), most) {
-        (SUPPRESSION, None) => None,
-        (SUPPRESSION, Some(_)) => {
-            section.problem("noise", "it is for `method = \"cell-key\"` alone");
-            None
+    let noise = section.number_if("noise", "the most that a figure is moved by");
+    let base = section.number_if("base", "what every figure is a multiple of");
+    for (key, is_there, of) in [
+        ("noise", noise.is_some(), CELL_KEY),
+        ("base", base.is_some(), ROUNDING),
+    ] {
+        if is_there && method != of {
+            section.problem(key, format!("it is for `method = \"{of}\"` alone"));
         }
-        (CELL_KEY, most) => {
-            let noise = Noise {
-                most: most.unwrap_or(DEFAULT_NOISE.max(min_companies.div_ceil(2))),
-                min_companies,
-            };
-            if !noise.is_enough() || noise.most > MAX_NOISE {
-                section.problem(
-                    "noise",
-                    format!(
-                        "found {}, expected {} to {MAX_NOISE}: half of `min_companies` at least",
-                        noise.most,
-                        min_companies.div_ceil(2)
-                    ),
-                );
-            }
-            Some(noise)
-        }
-        (found, _) => {
+    }
+    match method.as_str() {
+        SUPPRESSION => None,
+        CELL_KEY => Some(cell_key(section, noise, min_companies)),
+        ROUNDING => Some(rounding(section, base, min_companies)),
+        found => {
             section.problem(
                 "method",
-                format!("found `{found}`, expected `{SUPPRESSION}` or `{CELL_KEY}`"),
+                format!("found `{found}`, expected `{SUPPRESSION}`, `{CELL_KEY}` or `{ROUNDING}`"),
             );
             None
         }
     }
+}
+
+fn cell_key(section: &Section<'_, '_>, most: Option<u64>, min_companies: u64) -> Perturbation {
+    let least = min_companies.div_ceil(2);
+    let noise = Noise {
+        most: most.unwrap_or(DEFAULT_NOISE.max(least)),
+        min_companies,
+    };
+    if !noise.is_enough() || noise.most > MAX_NOISE {
+        section.problem(
+            "noise",
+            format!(
+                "found {}, expected {least} to {MAX_NOISE}: half of `min_companies` at least",
+                noise.most
+            ),
+        );
+    }
+    Perturbation::CellKey(noise)
+}
+
+fn rounding(section: &Section<'_, '_>, base: Option<u64>, min_companies: u64) -> Perturbation {
+    let least = min_companies.saturating_add(1);
+    let rounding = Rounding {
+        base: base.unwrap_or(DEFAULT_BASE.max(least)),
+    };
+    if !rounding.is_enough(min_companies) || rounding.base > MAX_NOISE {
+        section.problem(
+            "base",
+            format!(
+                "found {}, expected {least} to {MAX_NOISE}: more than `min_companies`",
+                rounding.base
+            ),
+        );
+    }
+    Perturbation::Rounding(rounding)
 }
 
 /// A folder under the base; ends in `/`.
@@ -220,27 +248,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_method_and_its_noise_go_together() {
+    fn the_method_and_its_width_go_together() {
         let publish = |more: &str| {
             let text = format!(
                 "schema = 1\nnightly = \"n.toml\"\ntables = [[\"feed\"]]\n\
                  [publish]\ntables = [[\"feed\"]]\n{more}\n"
             );
             statistics_job("statistics.toml", &text)
-                .map(|job| job.publish.and_then(|p| p.noise).map(|n| n.most))
+                .map(|job| job.publish.and_then(|p| p.perturbation))
                 .map_err(|problems| problems.into_iter().map(|p| p.key).collect::<Vec<_>>())
         };
-        assert_eq!(publish(""), Ok(None));
-        assert_eq!(publish("method = \"suppression\""), Ok(None));
-        assert_eq!(publish("method = \"cell-key\""), Ok(Some(3)));
-        let wide = publish("method = \"cell-key\"\nmin_companies = 9");
-        assert_eq!(wide, Ok(Some(5)));
-        assert_eq!(publish("method = \"cell-key\"\nnoise = 7"), Ok(Some(7)));
+        let key = |most: u64, min_companies: u64| {
+            Some(Perturbation::CellKey(Noise {
+                most,
+                min_companies,
+            }))
+        };
+        let to = |base: u64| Some(Perturbation::Rounding(Rounding { base }));
+        for (more, found) in [
+            ("", None),
+            ("method = \"suppression\"", None),
+            ("method = \"cell-key\"", key(3, 3)),
+            ("method = \"cell-key\"\nmin_companies = 9", key(5, 9)),
+            ("method = \"cell-key\"\nnoise = 7", key(7, 3)),
+            ("method = \"rounding\"", to(5)),
+            ("method = \"rounding\"\nmin_companies = 9", to(10)),
+            ("method = \"rounding\"\nbase = 4", to(4)),
+        ] {
+            assert_eq!(publish(more), Ok(found), "{more}");
+        }
         for (more, key) in [
             ("noise = 7", "publish.noise"),
+            ("base = 7", "publish.base"),
+            ("method = \"rounding\"\nnoise = 3", "publish.noise"),
             ("method = \"cell-key\"\nnoise = 1", "publish.noise"),
             ("method = \"cell-key\"\nnoise = 101", "publish.noise"),
-            ("method = \"rounding\"", "publish.method"),
+            ("method = \"rounding\"\nbase = 3", "publish.base"),
+            ("method = \"rounding\"\nbase = 101", "publish.base"),
+            ("method = \"guess\"", "publish.method"),
         ] {
             assert_eq!(publish(more), Err(vec![key.to_owned()]), "{more}");
         }

@@ -36,7 +36,7 @@ pub fn published() -> (Protected, Titles) {
         facts: &facts(&ledger.records, "2022-Q1"),
         ledger_seq: ledger.last_seq,
         tables: with_margins(&tables),
-        noise: None,
+        perturbation: None,
     });
     let done = guard::protect(&draft, &Before::nothing(), &Rules::default()).unwrap();
     (done, titles)
@@ -52,7 +52,7 @@ pub fn about(titles: &Titles) -> About<'_> {
         titles,
         min_companies: 3,
         work: &[],
-        noise: None,
+        perturbation: None,
     }
 }
 

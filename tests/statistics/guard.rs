@@ -84,7 +84,7 @@ fn draft(firms: &[Firm], tables: &[Vec<Axis>]) -> Draft {
         cells: cells.collect(),
         members: BTreeMap::new(),
         tables,
-        noise: None,
+        perturbation: None,
     }
 }
 
@@ -183,7 +183,7 @@ fn the_attacker_opens_what_is_hidden_carelessly() {
             ledger_seq: 1,
             tables: draft.tables.clone(),
             cells: cells.collect(),
-            noise: None,
+            perturbation: None,
         };
         let ours = nachtwacht::statistics::guard::Which::Publication(0);
         let targets = nachtwacht::statistics::guard::targets(&ours, &draft.cells, &rules);

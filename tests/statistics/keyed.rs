@@ -6,8 +6,8 @@ use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::Secret;
 use nachtwacht::model::ledger_record::LedgerView;
 use nachtwacht::statistics::guard::{
-    self, Before, Counting, Draft, Measure, Noise, Publication, Rules, Seen, Spot, is_sensitive,
-    opened, protect, with_margins,
+    self, Before, Counting, Draft, Measure, Noise, Perturbation, Publication, Rules, Seen, Spot,
+    is_sensitive, opened, protect, with_margins,
 };
 use nachtwacht::statistics::period::{Axis, Facts, Gather, Span};
 
@@ -20,6 +20,8 @@ const NOISE: Noise = Noise {
     min_companies: 3,
 };
 
+const BY_KEYS: Perturbation = Perturbation::CellKey(NOISE);
+
 /// The random table of `guard`, with keys at random.
 fn keyed(seed: u64) -> Draft {
     let mut draft = random(seed);
@@ -27,7 +29,7 @@ fn keyed(seed: u64) -> Draft {
     for cell in draft.cells.values_mut() {
         cell.keys = [(); 3].map(|()| dice.below(u64::MAX));
     }
-    draft.noise = Some(NOISE);
+    draft.perturbation = Some(BY_KEYS);
     draft
 }
 
@@ -47,7 +49,7 @@ fn the_attacker_opens_none_of_200_random_tables_with_cell_keys() {
         assert!(open.is_empty(), "seed {seed}: {open:?}");
         // The same table with its figures bare, and as much hidden, gives secrets away.
         let mut bare = done.publication.clone();
-        bare.noise = None;
+        bare.perturbation = None;
         for (spot, cell) in &draft.cells {
             let is_hidden = bare.cells.get(spot) == Some(&None);
             if !is_hidden {
@@ -97,12 +99,12 @@ fn tables() -> BTreeSet<Vec<Axis>> {
     with_margins(&[vec![Axis::Sector, Axis::SizeClass], vec![Axis::Threat]])
 }
 
-fn draft(facts: &Facts, seq: u64) -> Draft {
+fn draft(facts: &Facts, seq: u64, perturbation: Perturbation) -> Draft {
     guard::draft(&Counting {
         facts,
         ledger_seq: seq,
         tables: tables(),
-        noise: Some(NOISE),
+        perturbation: Some(perturbation),
     })
 }
 
@@ -116,8 +118,13 @@ fn moved(draft: &Draft) -> BTreeMap<Spot, ([u64; 3], [u64; 3])> {
 #[test]
 fn the_same_letters_give_the_same_figures_in_every_period_and_under_no_other_key() {
     let view = ledger(3, 260);
-    let of =
-        |span: &str, secret: &[u8]| moved(&draft(&gathered(&view, span, secret), view.last_seq));
+    let of = |span: &str, secret: &[u8]| {
+        moved(&draft(
+            &gathered(&view, span, secret),
+            view.last_seq,
+            BY_KEYS,
+        ))
+    };
     // Longer and shorter periods with the same letters in them, and the ledger backwards.
     let whole = of("2022", b"party");
     assert_eq!(of("2021-12-01..2023-01-31", b"party"), whole);
@@ -144,8 +151,8 @@ fn the_same_letters_give_the_same_figures_in_every_period_and_under_no_other_key
     assert!(n_same > 5 && n_new > 5, "{n_same} {n_new}");
 }
 
-#[test]
-fn nothing_follows_from_many_nights_with_cell_keys() {
+/// Publishes periods that overlap, one after the other, and attacks each time; how many cells are shown.
+pub fn published_over_time(perturbation: Perturbation) -> usize {
     let view = ledger(9, 500);
     let mut all: Vec<Publication> = Vec::new();
     let spans = [
@@ -157,7 +164,7 @@ fn nothing_follows_from_many_nights_with_cell_keys() {
     ];
     for span in spans {
         let facts = gathered(&view, span, b"party");
-        let draft = draft(&facts, view.last_seq);
+        let draft = draft(&facts, view.last_seq, perturbation);
         let ours: Span = span.parse().unwrap();
         let earlier = guard::connected(all.clone(), &ours);
         let hull = earlier.iter().fold(ours, |w, p| w.hull(&p.span));
@@ -172,7 +179,12 @@ fn nothing_follows_from_many_nights_with_cell_keys() {
         assert_eq!(Publication::from_json(&json).unwrap(), done.publication);
         all.push(done.publication);
     }
-    let n_shown: usize = all.iter().map(|p| p.cells.values().flatten().count()).sum();
+    all.iter().map(|p| p.cells.values().flatten().count()).sum()
+}
+
+#[test]
+fn nothing_follows_from_many_nights_with_cell_keys() {
+    let n_shown = published_over_time(BY_KEYS);
     assert!(n_shown > 50, "{n_shown}");
 }
 
@@ -193,13 +205,13 @@ fn the_command_publishes_with_cell_keys_and_says_so() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let folder = sandbox.path("statistics/2026-03/v1");
     let json = std::fs::read(folder.join("publication.json")).unwrap();
-    let noise = Publication::from_json(&json).unwrap().noise;
+    let moved = Publication::from_json(&json).unwrap().perturbation;
     assert_eq!(
-        noise,
-        Some(Noise {
+        moved,
+        Some(Perturbation::CellKey(Noise {
             most: 4,
             min_companies: 3
-        })
+        }))
     );
     for (language, note) in [("nl", "met hoogstens 4"), ("en", "by 4 at most")] {
         let page = folder.join(format!("statistics.{language}.html"));

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use nachtwacht::model::company::PartyKind;
 use nachtwacht::model::ledger_record::LedgerView;
 use nachtwacht::statistics::guard::{
-    self, Before, Contribution, Counting, Draft, Link, Measure, Members, Noise, Protected, Rules,
-    Seen, Slices, Spot, Target, Which, opened, protect, targets, with_margins,
+    self, Before, Contribution, Counting, Draft, Link, Measure, Members, Noise, Perturbation,
+    Protected, Rules, Seen, Slices, Spot, Target, Which, opened, protect, targets, with_margins,
 };
 use nachtwacht::statistics::period::Axis;
 
@@ -68,7 +68,7 @@ fn draft(firms: &[Firm], tables: &[Vec<Axis>]) -> Draft {
         cells: cells.collect(),
         members,
         tables,
-        noise: None,
+        perturbation: None,
     }
 }
 
@@ -253,7 +253,7 @@ fn two_cells_that_differ_by_a_company_are_not_both_shown() {
         facts: &of_period,
         ledger_seq: view.last_seq,
         tables: with_margins(&tables),
-        noise: None,
+        perturbation: None,
     });
     let spots = [
         at(Axis::PartyKind, "participant"),
@@ -456,10 +456,10 @@ fn cell_keys_hide_differences_too() {
             let sum = of.fold(0u64, |sum, f| sum.wrapping_add(keys[*f as usize]));
             cell.keys = [sum, sum.rotate_left(7), sum.rotate_left(13)];
         }
-        draft.noise = Some(Noise {
+        draft.perturbation = Some(Perturbation::CellKey(Noise {
             most: 3,
             min_companies: 3,
-        });
+        }));
         let Ok(done) = protect(&draft, &Before::nothing(), &Rules::default()) else {
             continue;
         };

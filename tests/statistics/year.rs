@@ -68,7 +68,7 @@ fn drafted(
         facts: &facts(records, span),
         ledger_seq: seq,
         tables: with_margins(tables),
-        noise: None,
+        perturbation: None,
     });
     let hull = overlapping.iter().fold(ours, |w, p| w.hull(&p.span));
     let of_all = facts(records, &hull.label());
@@ -152,7 +152,7 @@ fn careless(view: &LedgerView, span: &str) -> Publication {
         ledger_seq: draft.ledger_seq,
         tables: draft.tables.clone(),
         cells: cells.collect(),
-        noise: None,
+        perturbation: None,
     }
 }
 
@@ -197,7 +197,7 @@ fn nothing_follows_from_a_year_of_overlapping_publications() {
         facts: &of_year,
         ledger_seq: view.last_seq,
         tables: with_margins(&tables()),
-        noise: None,
+        perturbation: None,
     });
     let before = guard::before(all.clone(), &draft, &of_year, &Rules::default());
     let mut slices = before.slices.clone();
@@ -273,7 +273,7 @@ fn a_later_version_does_not_tell_the_letter_between_them() {
         facts: &of_period,
         ledger_seq: view.last_seq,
         tables: with_margins(&tables()),
-        noise: None,
+        perturbation: None,
     });
     let before = guard::before(
         earlier.to_vec(),

@@ -131,7 +131,11 @@ fn counted(job: &StatisticsJob, ask: &Ask) -> Result<Counted, Failure> {
     let whole = spans.fold(span, |whole, span| whole.hull(&span));
     let zone = &loaded.job.zone;
     let mut gather = Gather::new(span, zone.clone());
-    if job.publish.as_ref().is_some_and(|p| p.noise.is_some()) {
+    if job
+        .publish
+        .as_ref()
+        .is_some_and(|p| p.perturbation.is_some())
+    {
         gather = gather.with_keys(loaded.secrets.party.clone());
     }
     let mut follow = Follow::new(span, zone.clone());

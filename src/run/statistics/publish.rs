@@ -90,7 +90,7 @@ pub(super) fn publish(
         facts: &counted.facts,
         ledger_seq: counted.streamed.last_seq,
         tables: with_margins(&settings.tables),
-        noise: settings.noise,
+        perturbation: settings.perturbation,
     });
     let n_earlier = counted.earlier.len();
     let before = if counted.earlier.is_empty() {
@@ -141,7 +141,8 @@ fn stands_already(
         .of
         .iter()
         .all(|slice| slice.get(position) == slice.get(ours));
-    let is_alike = publication.tables == tables && publication.noise == settings.noise;
+    let is_alike =
+        publication.tables == tables && publication.perturbation == settings.perturbation;
     if !has_same_letters || !is_alike {
         return None;
     }
@@ -174,7 +175,7 @@ fn files(
         sender: &counted.loaded.job.sender.name,
         titles: &counted.titles,
         min_companies: settings.rules.min_companies,
-        noise: settings.noise,
+        perturbation: settings.perturbation,
     };
     let json = done
         .publication

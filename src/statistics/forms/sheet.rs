@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::WorkGroup;
 use crate::model::company::Language;
 use crate::statistics::country;
-use crate::statistics::guard::{Noise, Publication, Seen, Spot, Values};
+use crate::statistics::guard::{Perturbation, Publication, Seen, Spot, Values};
 use crate::statistics::period::{Axis, Span, Titles, axis_name, id_of, value_label};
 
 /// What a reader must know beside the figures.
@@ -27,8 +27,8 @@ pub struct About<'a> {
     pub min_companies: u64,
     /// Figures of the work itself, see `work`.
     pub work: &'a [WorkGroup],
-    /// How figures are moved; `None` where they are exact.
-    pub noise: Option<Noise>,
+    /// How figures are changed; `None` where they are exact.
+    pub perturbation: Option<Perturbation>,
 }
 
 impl About<'_> {

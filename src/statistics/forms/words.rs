@@ -3,7 +3,7 @@
 use super::About;
 use crate::model::company::Language;
 use crate::model::shown::grouped;
-use crate::statistics::guard::Measure;
+use crate::statistics::guard::{Measure, Perturbation};
 
 /// Name and meaning of a measure.
 pub(super) const fn measure(measure: Measure, language: Language) -> (&'static str, &'static str) {
@@ -70,16 +70,20 @@ fn of_tables(about: &About<'_>, language: Language) -> Vec<String> {
 
 fn signs_nl(about: &About<'_>) -> String {
     let n = about.min_companies;
-    match about.noise {
+    match about.perturbation {
         None => format!("Een punt (.) betekent: geheim. Er staan minder dan {n} bedrijven achter, één bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden."),
         Some(_) => "Een punt (.) betekent: geheim. Eén bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden.".into(),
     }
 }
 
 fn zeros_nl(about: &About<'_>) -> String {
-    match about.noise {
+    match about.perturbation {
         None => "0 betekent: niets geteld. Een leeg veld komt niet voor.".into(),
-        Some(noise) => format!(
+        Some(Perturbation::Rounding(rounding)) => format!(
+            "Elk cijfer is afgerond op een veelvoud van {0}, naar boven of naar beneden, zo dat rijen waar dat kan optellen tot hun totaal. 0 betekent: minder dan {0}. Een leeg veld komt niet voor.",
+            rounding.base
+        ),
+        Some(Perturbation::CellKey(noise)) => format!(
             "Elk cijfer is met een celsleutel verschoven, met hoogstens {}; dezelfde bedrijven geven hetzelfde cijfer. Rijen tellen daarom niet precies op. 0 betekent: hoogstens {} bedrijven. Een leeg veld komt niet voor.",
             noise.most,
             noise.most_behind_zero()
@@ -89,16 +93,20 @@ fn zeros_nl(about: &About<'_>) -> String {
 
 fn signs_en(about: &About<'_>) -> String {
     let n = about.min_companies;
-    match about.noise {
+    match about.perturbation {
         None => format!("A point (.) means: secret. Fewer than {n} companies stand behind it, one company makes up most of it, or it would give another secret away."),
         Some(_) => "A point (.) means: secret. One company makes up most of it, or it would give another secret away.".into(),
     }
 }
 
 fn zeros_en(about: &About<'_>) -> String {
-    match about.noise {
+    match about.perturbation {
         None => "0 means: nothing counted. A blank cannot occur.".into(),
-        Some(noise) => format!(
+        Some(Perturbation::Rounding(rounding)) => format!(
+            "Every figure is rounded to a multiple of {0}, up or down, so that rows add up to their totals where that can be. 0 means: fewer than {0}. A blank cannot occur.",
+            rounding.base
+        ),
+        Some(Perturbation::CellKey(noise)) => format!(
             "A cell key moves every figure, by {} at most; the same companies give the same figure. So rows do not add up exactly. 0 means: {} companies at most. A blank cannot occur.",
             noise.most,
             noise.most_behind_zero()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::attack::{Slices, Target, Which};
 use super::between::few_companies;
-use super::noise::Noise;
+use super::perturbation::Perturbation;
 use super::protect::{Before, Draft};
 use super::publication::{Publication, Spot, Values};
 use super::relate::{Members, related};
@@ -21,8 +21,8 @@ pub struct Counting<'f> {
     pub ledger_seq: u64,
     /// The tables with their margins.
     pub tables: BTreeSet<Vec<Axis>>,
-    /// How figures are moved; the facts then have keys.
-    pub noise: Option<Noise>,
+    /// How figures are changed; the facts then have keys.
+    pub perturbation: Option<Perturbation>,
 }
 
 /// What would be published of the period.
@@ -36,7 +36,7 @@ pub fn draft(counting: &Counting<'_>) -> Draft {
         tables: counting.tables.clone(),
         cells,
         members,
-        noise: counting.noise,
+        perturbation: counting.perturbation,
     }
 }
 
@@ -141,7 +141,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     all.retain(|t| match t.which {
         Which::Publication(p) => earlier
             .get(p)
-            .is_some_and(|e| e.noise.is_some() || is_hidden_in(e, t)),
+            .is_some_and(|e| e.perturbation.is_some() || is_hidden_in(e, t)),
         Which::Slices(_) | Which::Sum(_) => true,
     });
     all.extend(few_companies(&by_publication, &slices, rules));
@@ -159,7 +159,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
 /// Where a publication shows other figures than its letters come to today: a receipt that came late can make an
 /// earlier try the first one.
 fn shown_otherwise(publication: &Publication, own: &Contributions) -> BTreeSet<Spot> {
-    if publication.noise.is_some() {
+    if publication.perturbation.is_some() {
         return BTreeSet::new();
     }
     let shown = publication.cells.iter();

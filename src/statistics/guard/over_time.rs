@@ -115,7 +115,7 @@ impl Model<'_> {
         let is_part = |p: &usize| *p != long && self.slices.is_within(*p, long);
         // A row that a table does not have is zero. Where there is no such table, nobody knows what is in it.
         let is_zero = |p: usize| {
-            let publication = publications.get(p).filter(|p| p.noise.is_none());
+            let publication = publications.get(p).filter(|p| p.perturbation.is_none());
             publication.is_some_and(|p| p.at(spot) == Seen::Figures([0; 3]))
         };
         let is_alike =

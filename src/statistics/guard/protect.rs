@@ -14,7 +14,7 @@ use microlp::ComparisonOp;
 
 use super::attack::{Model, Slices, Target, Which, is_open, is_open_below, n_lost, opened};
 use super::cheapest::{Cheapest, Outset};
-use super::noise::Noise;
+use super::perturbation::Perturbation;
 use super::publication::{Measure, Publication, Spot, Values, value};
 use super::relate::{Members, related};
 use super::risk::{Contributions, Rules, groups_with_one_value, small_differences, targets};
@@ -39,8 +39,8 @@ pub struct Draft {
     pub cells: Contributions,
     /// Which companies stand behind each cell.
     pub members: Members,
-    /// How figures are moved before they are shown; `None` shows them as they are.
-    pub noise: Option<Noise>,
+    /// How figures are changed before they are shown; `None` shows them as they are.
+    pub perturbation: Option<Perturbation>,
 }
 
 /// What is known of everything else that was published.
@@ -115,6 +115,7 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         &draft.cells,
         rules,
     ));
+    let shown = shown(draft, &all);
     let primary: BTreeSet<Spot> = all.iter().map(|t| t.spot.clone()).collect();
     let related = related(&draft.tables, &draft.members, rules.min_companies);
     all.extend(small_differences(
@@ -128,8 +129,8 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     let links = related.links.into_iter().map(|link| (position, link));
     slices.links.extend(links);
     all.extend(before.targets.iter().cloned());
-    // Where figures are moved, a secret cell is hidden only if that is not enough.
-    let kept: BTreeSet<Spot> = match draft.noise {
+    // Where figures are changed, a secret cell is hidden only if that is not enough.
+    let kept: BTreeSet<Spot> = match draft.perturbation {
         None => primary.union(&before.hidden).cloned().collect(),
         Some(_) => before.hidden.clone(),
     };
@@ -139,14 +140,14 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         slices: &slices,
         outsets: RefCell::default(),
         prices: RefCell::default(),
-        shown: shown(draft),
+        shown,
         secret: kept.clone(),
     };
     let told = search.told(&mut all);
     let mut failed = Vec::new();
     let mut model = search.model(&search.secret);
-    // Moved figures may fit no table before the first cells are hidden: then every target seems open.
-    if draft.noise.is_none() {
+    // Changed figures may fit no table before the first cells are hidden: then every target seems open.
+    if draft.perturbation.is_none() {
         search.hide_for(&all, &model);
         if search.secret != kept {
             model = search.changed(&model);
@@ -181,14 +182,19 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
 
 /// What would be shown if nothing were secret. A cell that shows zeros is left out like any other
 /// zero, but for the total.
-fn shown(draft: &Draft) -> BTreeMap<Spot, Values> {
-    let shown = draft.cells.iter().map(|(spot, cell)| {
-        let values = draft.noise.map_or(cell.values, |noise| noise.shown(cell));
-        (spot.clone(), values)
-    });
+fn shown(draft: &Draft, ours: &[Target]) -> BTreeMap<Spot, Values> {
+    let cells = draft.cells.iter();
+    let mut shown: BTreeMap<Spot, Values> = match draft.perturbation {
+        None => cells.map(|(spot, c)| (spot.clone(), c.values)).collect(),
+        Some(Perturbation::CellKey(noise)) => cells
+            .map(|(spot, c)| (spot.clone(), noise.shown(c)))
+            .collect(),
+        Some(Perturbation::Rounding(rounding)) => {
+            rounding.rounded(&draft.tables, &draft.cells, ours)
+        }
+    };
+    shown.retain(|spot, values| spot.of().is_empty() || *values != [0; 3]);
     shown
-        .filter(|(spot, values)| spot.of().is_empty() || *values != [0; 3])
-        .collect()
 }
 
 impl<'d> Search<'d> {
@@ -209,7 +215,7 @@ impl<'d> Search<'d> {
             ledger_seq: self.draft.ledger_seq,
             tables: self.draft.tables.clone(),
             cells,
-            noise: self.draft.noise,
+            perturbation: self.draft.perturbation,
         }
     }
 
@@ -228,10 +234,10 @@ impl<'d> Search<'d> {
     }
 
     /// What an attacker knows before ours is out. Which cells are secret changes no relation of exact figures;
-    /// of moved ones it does, since a small cell that shows zeros is listed as soon as it is hidden.
+    /// of changed ones it does, since a small cell that shows zeros is listed as soon as it is hidden.
     fn outset(&self, measures: &[Measure], secret: &BTreeSet<Spot>) -> Rc<Outset<'d>> {
         let mut outsets = self.outsets.borrow_mut();
-        if self.draft.noise.is_some() {
+        if self.draft.perturbation.is_some() {
             outsets.clear();
         }
         let outset = outsets.entry(measures.to_vec()).or_insert_with(|| {
@@ -282,7 +288,7 @@ impl<'d> Search<'d> {
 
     /// The model after a cell was shown again.
     fn shown_again(&self, before: &Model<'d>, spot: &Spot) -> Model<'d> {
-        if self.draft.noise.is_some() {
+        if self.draft.perturbation.is_some() {
             return self.changed(before);
         }
         let figures = Measure::ALL.iter().map(|m| (spot.clone(), *m));

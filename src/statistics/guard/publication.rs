@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::noise::Noise;
+use super::perturbation::Perturbation;
+use super::rounding::Rounding;
 use crate::model::company::text_enum;
 use crate::statistics::period::{Axis, Span};
 
@@ -109,8 +111,8 @@ pub struct Publication {
     pub tables: BTreeSet<Vec<Axis>>,
     /// Every cell; `None` where it is secret. A cell that is not here is zero.
     pub cells: BTreeMap<Spot, Option<Values>>,
-    /// How its figures are moved; `None` where they are exact.
-    pub noise: Option<Noise>,
+    /// How its figures are changed; `None` where they are exact.
+    pub perturbation: Option<Perturbation>,
 }
 
 impl Publication {
@@ -135,7 +137,7 @@ impl Publication {
             return None;
         };
         let exact = value(&values, measure) as f64;
-        let moved = self.noise.map(|noise| noise.bounds(&values, measure));
+        let moved = self.perturbation.map(|p| p.bounds(&values, measure));
         Some(moved.unwrap_or((exact, exact)))
     }
 
@@ -245,15 +247,60 @@ struct PublicationV1 {
     ledger_seq: u64,
     tables: Vec<Vec<String>>,
     cells: Vec<CellV1>,
-    /// Absent where figures are exact.
+    /// One of these two at most; both absent where figures are exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cell_keys: Option<NoiseV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rounding: Option<RoundingV1>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct NoiseV1 {
     noise: u64,
     min_companies: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RoundingV1 {
+    base: u64,
+}
+
+/// How figures were changed, as it is written.
+fn written(perturbation: Option<Perturbation>) -> (Option<NoiseV1>, Option<RoundingV1>) {
+    match perturbation {
+        None => (None, None),
+        Some(Perturbation::CellKey(Noise {
+            most: noise,
+            min_companies,
+        })) => {
+            let keys = NoiseV1 {
+                noise,
+                min_companies,
+            };
+            (Some(keys), None)
+        }
+        Some(Perturbation::Rounding(Rounding { base })) => (None, Some(RoundingV1 { base })),
+    }
+}
+
+fn read(
+    keys: Option<NoiseV1>,
+    rounding: Option<RoundingV1>,
+) -> Result<Option<Perturbation>, String> {
+    match (keys, rounding) {
+        (None, None) => Ok(None),
+        (Some(keys), None) => Ok(Some(Perturbation::CellKey(Noise {
+            most: keys.noise,
+            min_companies: keys.min_companies.max(1),
+        }))),
+        (None, Some(RoundingV1 { base })) if base > 0 => {
+            Ok(Some(Perturbation::Rounding(Rounding { base })))
+        }
+        (None, Some(_)) => Err("`rounding.base` is 0, expected 1 at least".to_owned()),
+        (Some(_), Some(_)) => {
+            Err("`cell_keys` and `rounding` are both there, expected one".to_owned())
+        }
+    }
 }
 
 impl Publication {
@@ -271,16 +318,15 @@ impl Publication {
                 .collect(),
             values: *values,
         });
+        let (cell_keys, rounding) = written(self.perturbation);
         let form = PublicationV1 {
             nachtwacht_publication: 1,
             period: self.span.label(),
             ledger_seq: self.ledger_seq,
             tables: self.tables.iter().map(names).collect(),
             cells: cells.collect(),
-            cell_keys: self.noise.map(|n| NoiseV1 {
-                noise: n.most,
-                min_companies: n.min_companies,
-            }),
+            cell_keys,
+            rounding,
         };
         let mut bytes = serde_json::to_vec_pretty(&form).map_err(|e| e.to_string())?;
         bytes.push(b'\n');
@@ -312,10 +358,7 @@ impl Publication {
             ledger_seq: form.ledger_seq,
             tables,
             cells,
-            noise: form.cell_keys.map(|n| Noise {
-                most: n.noise,
-                min_companies: n.min_companies.max(1),
-            }),
+            perturbation: read(form.cell_keys, form.rounding)?,
         })
     }
 }

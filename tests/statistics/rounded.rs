@@ -1,0 +1,173 @@
+//! Controlled rounding: what is shown, that it adds up, and what an attacker makes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nachtwacht::statistics::guard::{
+    Before, Contribution, Contributions, Draft, Measure, Perturbation, Publication, Rounding,
+    Rules, Seen, Spot, Values, is_sensitive, opened, protect,
+};
+use nachtwacht::statistics::period::Axis;
+
+use super::guard::{Dice, random};
+use super::keyed::published_over_time;
+use crate::sandbox::Sandbox;
+
+const FIVES: Rounding = Rounding { base: 5 };
+
+/// The random table of `guard`, with keys at random.
+fn rounding(seed: u64) -> Draft {
+    let mut draft = random(seed);
+    let mut dice = Dice(seed ^ 0x0f1e);
+    for cell in draft.cells.values_mut() {
+        cell.keys = [(); 3].map(|()| dice.below(u64::MAX));
+    }
+    draft.perturbation = Some(Perturbation::Rounding(FIVES));
+    draft
+}
+
+/// Wholes with the sum of their parts by an axis of companies, where every measure adds up.
+fn sums(tables: &BTreeSet<Vec<Axis>>, shown: &BTreeMap<Spot, Values>) -> Vec<(Spot, Values)> {
+    let mut sums: BTreeMap<(Spot, Axis), Values> = BTreeMap::new();
+    for (spot, values) in shown.iter().filter(|(s, _)| tables.contains(&s.axes())) {
+        for (axis, _) in spot.of().iter().filter(|(a, _)| a.is_of_company()) {
+            let rest = spot.of().iter().filter(|(a, _)| a != axis);
+            let whole = Spot::new(rest.cloned().collect());
+            let sum = sums.entry((whole, *axis)).or_default();
+            for (sum, n) in sum.iter_mut().zip(values) {
+                *sum += n;
+            }
+        }
+    }
+    sums.into_iter()
+        .map(|((whole, _), sum)| (whole, sum))
+        .collect()
+}
+
+#[test]
+fn every_figure_is_one_of_the_two_multiples_beside_it_and_rows_add_up() {
+    let (mut n_figures, mut moved, mut n_sums, mut n_apart) = (0, 0i64, 0, 0);
+    for seed in 0..500 {
+        let draft = rounding(seed);
+        let shown = FIVES.rounded(&draft.tables, &draft.cells, &[]);
+        assert_eq!(shown.len(), draft.cells.len());
+        for (spot, cell) in &draft.cells {
+            for (n, values) in cell.values.iter().zip(shown[spot]) {
+                assert_eq!(values % 5, 0, "{seed}: {spot}");
+                assert!(values.abs_diff(*n) < 5, "{seed}: {spot}: {n} as {values}");
+                n_figures += 1;
+                moved += values.cast_signed() - n.cast_signed();
+            }
+            assert!(shown[spot][2] >= shown[spot][0], "{seed}: {spot}");
+        }
+        for (whole, sum) in sums(&draft.tables, &shown) {
+            n_sums += 1;
+            n_apart += usize::from(shown[&whole] != sum);
+        }
+    }
+    println!("{n_figures} figures were moved by {moved} in all; {n_apart} of {n_sums} sums do not hold");
+    assert!(n_sums > 4_000 && n_apart == 0, "{n_apart} of {n_sums}");
+    // Draws are unbiased, and what rows ask for goes to both sides.
+    assert!(moved.abs() * 20 < n_figures, "{moved} of {n_figures}");
+}
+
+#[test]
+fn on_the_average_a_figure_is_what_it_was() {
+    for n in [1u64, 2, 4, 5, 13, 1_378] {
+        let shown = (0..20_000u64).map(|key| {
+            let cell = Contribution {
+                values: [n; 3],
+                keys: [key * 31; 3],
+                ..Contribution::default()
+            };
+            let cells = Contributions::from([(Spot::default(), cell)]);
+            FIVES.rounded(&BTreeSet::new(), &cells, &[])[&Spot::default()][0]
+        });
+        let mean = shown.sum::<u64>() as f64 / 20_000.0;
+        assert!((mean - n as f64).abs() < 0.08, "{n}: {mean}");
+    }
+}
+
+#[test]
+fn the_attacker_opens_none_of_200_random_tables_with_rounding() {
+    let (mut n_secret, mut n_sensitive, mut n_bare) = (0, 0, 0);
+    for seed in 0..200 {
+        let draft = rounding(seed);
+        let rules = Rules::default();
+        let done = protect(&draft, &Before::nothing(), &rules).unwrap();
+        let shown = std::slice::from_ref(&done.publication);
+        let open = opened(shown, &Before::nothing().slices, &done.targets);
+        assert!(open.is_empty(), "seed {seed}: {open:?}");
+        // The same table with its figures bare, and as much hidden, gives secrets away.
+        let mut bare = done.publication.clone();
+        bare.perturbation = None;
+        for (spot, cell) in &draft.cells {
+            if bare.cells.get(spot) != Some(&None) {
+                bare.cells.insert(spot.clone(), Some(cell.values));
+            }
+        }
+        n_bare +=
+            usize::from(!opened(&[bare], &Before::nothing().slices, &done.targets).is_empty());
+        for (spot, cell) in &draft.cells {
+            n_sensitive += usize::from(is_sensitive(cell, &rules));
+            let Seen::Figures(values) = done.publication.at(spot) else {
+                n_secret += 1;
+                continue;
+            };
+            // The bounds that an attacker is taken to know hold.
+            for (position, &measure) in Measure::ALL.iter().enumerate() {
+                let (least, most) = FIVES.bounds(&values, measure);
+                let n = cell.values[position] as f64;
+                assert!(least <= n && n <= most, "seed {seed}: {spot}");
+            }
+        }
+    }
+    println!("{n_secret} cells are hidden; {n_sensitive} are secret in themselves");
+    assert!(
+        n_bare > 150,
+        "{n_bare} of 200 were open without the rounding"
+    );
+    assert!(n_secret < n_sensitive, "{n_secret} {n_sensitive}");
+}
+
+#[test]
+fn nothing_follows_from_many_nights_with_rounding() {
+    let n_shown = published_over_time(Perturbation::Rounding(FIVES));
+    assert!(n_shown > 50, "{n_shown}");
+}
+
+#[test]
+fn the_command_publishes_with_rounding_and_says_so() {
+    let sandbox = Sandbox::small();
+    let job = sandbox.path("jobs/statistics.toml");
+    let text = std::fs::read_to_string(&job).unwrap();
+    let rounded = text.replace(
+        "method = \"suppression\"",
+        "method = \"rounding\"\nbase = 10",
+    );
+    assert_ne!(rounded, text);
+    std::fs::write(&job, rounded).unwrap();
+    assert_eq!(sandbox.run("2026-03-09").code, Some(0));
+    let args = ["statistics", "jobs/statistics.toml", "--period", "2026-03"];
+    let ran = sandbox.call(&args, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let folder = sandbox.path("statistics/2026-03/v1");
+    let json = std::fs::read(folder.join("publication.json")).unwrap();
+    let publication = Publication::from_json(&json).unwrap();
+    let tens = Rounding { base: 10 };
+    assert_eq!(publication.perturbation, Some(Perturbation::Rounding(tens)));
+    let mut figures = publication.cells.values().flatten().flatten();
+    assert!(figures.all(|n| n % 10 == 0));
+    for (language, note) in [
+        ("nl", "op een veelvoud van 10"),
+        ("en", "to a multiple of 10"),
+    ] {
+        let page = folder.join(format!("statistics.{language}.html"));
+        assert!(std::fs::read_to_string(page).unwrap().contains(note));
+    }
+    let again = sandbox.call(&args, &[]);
+    assert!(
+        again.out.contains("nothing changed since: "),
+        "{}",
+        again.out
+    );
+}
