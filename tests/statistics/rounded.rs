@@ -64,7 +64,9 @@ fn every_figure_is_one_of_the_two_multiples_beside_it_and_rows_add_up() {
             n_apart += usize::from(shown[&whole] != sum);
         }
     }
-    println!("{n_figures} figures were moved by {moved} in all; {n_apart} of {n_sums} sums do not hold");
+    println!(
+        "{n_figures} figures were moved by {moved} in all; {n_apart} of {n_sums} sums do not hold"
+    );
     assert!(n_sums > 4_000 && n_apart == 0, "{n_apart} of {n_sums}");
     // Draws are unbiased, and what rows ask for goes to both sides.
     assert!(moved.abs() * 20 < n_figures, "{moved} of {n_figures}");

@@ -12,7 +12,7 @@ use crate::render;
 use crate::report::summary::grouped;
 use crate::statistics::forms::{self, About, WorkGroup, WorkInput};
 use crate::statistics::guard::{
-    self, Before, Counting, Protected, Publication, Seen, Spot, Target, Which, with_margins,
+    self, Before, Counting, Publication, Seen, Spot, Target, Which, with_margins,
 };
 use crate::statistics::period::{Figures, SecurityTxt, Span};
 use crate::store::Place;
@@ -113,12 +113,13 @@ pub(super) fn publish(
         tracing::warn!(%period, %cell, %measure, "earlier publications give this away; nothing that is hidden now can change that");
     }
     let number = version::after(newest.as_ref());
-    let work = work(counted, &done, total)?;
-    let files = files(counted, settings, &done, &work, number)?;
+    let shown = done.publication.as_shown();
+    let work = work(counted, &shown, total)?;
+    let files = files(counted, settings, &shown, &work, number)?;
     Ok(Published {
         version: version::write(counted, &settings.folder, span, number, files)?,
-        n_cells: done.publication.cells.len(),
-        n_secret: done.publication.n_secret(),
+        n_cells: shown.cells.len(),
+        n_secret: shown.n_secret(),
         n_earlier,
     })
 }
@@ -158,7 +159,7 @@ fn stands_already(
 fn files(
     counted: &Counted,
     settings: &Publish,
-    done: &Protected,
+    shown: &Publication,
     work: &[WorkGroup],
     version: u32,
 ) -> Result<Files, Failure> {
@@ -177,11 +178,10 @@ fn files(
         min_companies: settings.rules.min_companies,
         perturbation: settings.perturbation,
     };
-    let json = done
-        .publication
+    let json = shown
         .to_json()
         .map_err(|e| Failure::our_bug(format!("writing a publication: {e}")))?;
-    let sheets = forms::sheets(&done.publication);
+    let sheets = forms::sheets(shown);
     let mut files = BTreeMap::from([
         (PUBLICATION.to_owned(), json),
         (
@@ -214,7 +214,11 @@ fn files(
 }
 
 /// The figures of the work, where the period's total is shown.
-fn work(counted: &Counted, done: &Protected, total: &Figures) -> Result<Vec<WorkGroup>, Failure> {
+fn work(
+    counted: &Counted,
+    shown: &Publication,
+    total: &Figures,
+) -> Result<Vec<WorkGroup>, Failure> {
     let security_txt = match &counted.security_txt {
         Some(bytes) => {
             SecurityTxt::participants(bytes, counted.loaded.job.csv_separator).map_err(|what| {
@@ -231,7 +235,7 @@ fn work(counted: &Counted, done: &Protected, total: &Figures) -> Result<Vec<Work
         total,
         security_txt,
         is_shown: matches!(
-            done.publication.at(&Spot::default()),
+            shown.at(&Spot::default()),
             Seen::Figures([companies, ..]) if companies > 0
         ),
     }))

@@ -86,7 +86,12 @@ fn contributions(
 /// What earlier publications say, and what must stay uncertain about them and about the letters
 /// that are left when one is subtracted from another. `facts` are the letters of all of them.
 #[must_use]
-pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &Rules) -> Before {
+pub fn before(
+    mut earlier: Vec<Publication>,
+    draft: &Draft,
+    facts: &Facts,
+    rules: &Rules,
+) -> Before {
     let mut windows: Vec<Window> = earlier
         .iter()
         .map(|p| Window {
@@ -105,6 +110,7 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
         ..Slices::default()
     };
     let mut by_publication: Vec<Members> = Vec::new();
+    let mut unlisted: Vec<(usize, Spot)> = Vec::new();
     let tables = earlier.iter().flat_map(|p| &p.tables);
     let tables: BTreeSet<Vec<Axis>> = tables.chain(&draft.tables).cloned().collect();
     for (which, of) in subsets(&slices, windows.len()) {
@@ -123,6 +129,9 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
         let mut differing = difference(&own, &whole);
         // The draft's own targets and relations are added later.
         if let Some(publication) = earlier.get(p) {
+            if publication.perturbation.is_some() {
+                unlisted.extend(own.keys().map(|spot| (p, spot.clone())));
+            }
             all.extend(targets(&which, &own, rules));
             let related = related(tables, &members, rules.min_companies);
             all.extend(small_differences(&which, &related.differences, &own, rules));
@@ -148,8 +157,14 @@ pub fn before(earlier: Vec<Publication>, draft: &Draft, facts: &Facts, rules: &R
     let same_period = earlier.iter().filter(|p| p.span == draft.span);
     let cells = same_period.flat_map(|p| &p.cells);
     let hidden = cells.filter(|(_, v)| v.is_none()).map(|(s, _)| s.clone());
+    let hidden = hidden.collect();
+    for (p, spot) in unlisted {
+        if let Some(publication) = earlier.get_mut(p) {
+            publication.cells.entry(spot).or_insert(Some([0; 3]));
+        }
+    }
     Before {
-        hidden: hidden.collect(),
+        hidden,
         publications: earlier,
         slices,
         targets: all,

@@ -74,7 +74,7 @@ impl Before {
 /// Tables that can be published.
 #[derive(Clone, Debug)]
 pub struct Protected {
-    /// The tables.
+    /// The tables, as the attacker is taken to know them: see `Publication::as_shown`.
     pub publication: Publication,
     /// Everything that the attacker must not work out.
     pub targets: Vec<Target>,
@@ -146,12 +146,9 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     let told = search.told(&mut all);
     let mut failed = Vec::new();
     let mut model = search.model(&search.secret);
-    // Changed figures may fit no table before the first cells are hidden: then every target seems open.
-    if draft.perturbation.is_none() {
-        search.hide_for(&all, &model);
-        if search.secret != kept {
-            model = search.changed(&model);
-        }
+    search.hide_for(&all, &model);
+    if search.secret != kept {
+        model = search.changed(&model);
     }
     for target in &all {
         if !search.close(target, &mut model) {
@@ -180,11 +177,10 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     })
 }
 
-/// What would be shown if nothing were secret. A cell that shows zeros is left out like any other
-/// zero, but for the total.
+/// What would be shown if nothing were secret.
 fn shown(draft: &Draft, ours: &[Target]) -> BTreeMap<Spot, Values> {
     let cells = draft.cells.iter();
-    let mut shown: BTreeMap<Spot, Values> = match draft.perturbation {
+    match draft.perturbation {
         None => cells.map(|(spot, c)| (spot.clone(), c.values)).collect(),
         Some(Perturbation::CellKey(noise)) => cells
             .map(|(spot, c)| (spot.clone(), noise.shown(c)))
@@ -192,9 +188,7 @@ fn shown(draft: &Draft, ours: &[Target]) -> BTreeMap<Spot, Values> {
         Some(Perturbation::Rounding(rounding)) => {
             rounding.rounded(&draft.tables, &draft.cells, ours)
         }
-    };
-    shown.retain(|spot, values| spot.of().is_empty() || *values != [0; 3]);
-    shown
+    }
 }
 
 impl<'d> Search<'d> {
@@ -233,15 +227,12 @@ impl<'d> Search<'d> {
         opened.cloned().collect()
     }
 
-    /// What an attacker knows before ours is out. Which cells are secret changes no relation of exact figures;
-    /// of changed ones it does, since a small cell that shows zeros is listed as soon as it is hidden.
-    fn outset(&self, measures: &[Measure], secret: &BTreeSet<Spot>) -> Rc<Outset<'d>> {
+    /// What an attacker knows before ours is out; which cells of it are secret changes no relation.
+    fn outset(&self, measures: &[Measure]) -> Rc<Outset<'d>> {
         let mut outsets = self.outsets.borrow_mut();
-        if self.draft.perturbation.is_some() {
-            outsets.clear();
-        }
         let outset = outsets.entry(measures.to_vec()).or_insert_with(|| {
-            let mut model = Model::new(&self.publications(secret), self.slices, measures);
+            let all = self.publications(&self.secret);
+            let mut model = Model::new(&all, self.slices, measures);
             model.say_all(&self.before.publications);
             let spots = model.spots(self.position());
             Rc::new(Outset { model, spots })
@@ -251,7 +242,7 @@ impl<'d> Search<'d> {
 
     /// What he knows when ours is out, and these cells are secret.
     fn model(&self, secret: &BTreeSet<Spot>) -> Model<'d> {
-        let (outset, ours) = (self.outset(Measure::ALL, secret), self.ours(secret));
+        let (outset, ours) = (self.outset(Measure::ALL), self.ours(secret));
         let spots = outset.spots.iter().cloned();
         outset.model.told(self.position(), &ours, spots)
     }
@@ -288,9 +279,6 @@ impl<'d> Search<'d> {
 
     /// The model after a cell was shown again.
     fn shown_again(&self, before: &Model<'d>, spot: &Spot) -> Model<'d> {
-        if self.draft.perturbation.is_some() {
-            return self.changed(before);
-        }
         let figures = Measure::ALL.iter().map(|m| (spot.clone(), *m));
         before.told(self.position(), &self.ours(&self.secret), figures)
     }
@@ -343,7 +331,7 @@ impl<'d> Search<'d> {
         let (secret, cheapest) = known
             .filter(|(secret, _)| *secret == self.secret)
             .unwrap_or_else(|| {
-                let outset = self.outset(measures, &self.secret);
+                let outset = self.outset(measures);
                 let ours = self.ours(&self.secret);
                 let cost = |spot: &Spot, measure| self.cost(spot, measure);
                 let cheapest = Cheapest::new(outset, (self.position(), &ours), cost);

@@ -141,6 +141,17 @@ impl Publication {
         Some(moved.unwrap_or((exact, exact)))
     }
 
+    /// As it is published: a changed figure that is zero is left out like any other zero, but for the total.
+    /// Which of them hold something all the same, the attacker is taken to know, and nobody is told.
+    #[must_use]
+    pub fn as_shown(&self) -> Self {
+        let mut shown = self.clone();
+        shown
+            .cells
+            .retain(|spot, values| spot.of().is_empty() || *values != Some([0; 3]));
+        shown
+    }
+
     /// Cells that are secret.
     #[must_use]
     pub fn n_secret(&self) -> usize {
