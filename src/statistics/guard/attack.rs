@@ -7,10 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSlice;
+
 use super::publication::{Measure, Publication, Split, Spot, splits};
 use super::relate::{Link, Sum};
 use super::solve::{Compare, Fact, Row, System, Terms};
 use crate::statistics::period::{Axis, warnings_bounds};
+
+/// So few targets are not worth a model of their own.
+const FEW: usize = 20;
 
 /// Letters apart by the publications that they are in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -405,16 +411,21 @@ impl<'s> Model<'s> {
     }
 }
 
-/// The targets that can be worked out too closely.
+/// The targets that can be worked out too closely. Each thread makes a model of its own for its share of them.
 #[must_use]
 pub fn opened<'t>(
     publications: &[Publication],
     slices: &Slices,
     targets: &'t [Target],
 ) -> Vec<&'t Target> {
-    let mut model = Model::new(publications, slices, Measure::ALL);
-    model.say_all(publications);
-    targets.iter().filter(|t| is_open(&model, t)).collect()
+    let share = targets.len().div_ceil(rayon::current_num_threads().max(1));
+    let shares = targets.par_chunks(share.max(FEW));
+    let opened = shares.flat_map_iter(|targets| {
+        let mut model = Model::new(publications, slices, Measure::ALL);
+        model.say_all(publications);
+        targets.iter().filter(move |t| is_open(&model, t))
+    });
+    opened.collect()
 }
 
 /// Can the target be worked out too closely?

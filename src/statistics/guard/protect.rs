@@ -143,9 +143,9 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         shown,
         secret: kept.clone(),
     };
-    let told = search.told(&mut all);
     let mut failed = Vec::new();
     let mut model = search.model(&search.secret);
+    let told = search.told(&mut all, &model);
     search.hide_for(&all, &model);
     if search.secret != kept {
         model = search.changed(&model);
@@ -248,8 +248,9 @@ impl<'d> Search<'d> {
     }
 
     /// Takes out what earlier publications give away about themselves though nothing of ours were shown: it is
-    /// beyond help. Of our own secrets they may say that there is something, and never how much at most.
-    fn told(&self, targets: &mut Vec<Target>) -> Vec<Target> {
+    /// beyond help. Of our own secrets they may say that there is something, and never how much at most. `shown` is
+    /// what is known with ours: what is safe there need not be asked again.
+    fn told(&self, targets: &mut Vec<Target>, shown: &Model<'d>) -> Vec<Target> {
         if self.before.publications.is_empty() {
             return Vec::new();
         }
@@ -257,6 +258,10 @@ impl<'d> Search<'d> {
         let (model, ours) = (self.model(&everything.collect()), self.position());
         let (mut told, mut kept) = (Vec::new(), Vec::new());
         for mut target in std::mem::take(targets) {
+            if !is_open(shown, &target) {
+                kept.push(target);
+                continue;
+            }
             if !target.which.is_of(ours) && is_open(&model, &target) {
                 told.push(target);
                 continue;
