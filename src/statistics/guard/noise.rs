@@ -78,9 +78,9 @@ impl Noise {
             (_, 0) => return (0.0, f64::INFINITY),
             (Measure::Companies, _) => (
                 n.saturating_sub(self.most).max(self.min_companies),
-                n + self.most,
+                n.saturating_add(self.most),
             ),
-            _ => (n.saturating_sub(self.most), n + self.most),
+            _ => (n.saturating_sub(self.most), n.saturating_add(self.most)),
         };
         (least as f64, most as f64)
     }

@@ -46,7 +46,7 @@ impl Rounding {
     #[must_use]
     pub fn bounds(&self, shown: &Values, measure: Measure) -> (f64, f64) {
         let n = value(shown, measure);
-        let (least, greatest) = (n.saturating_sub(self.most()), n + self.most());
+        let (least, greatest) = (n.saturating_sub(self.most()), n.saturating_add(self.most()));
         (least as f64, greatest as f64)
     }
 
