@@ -39,7 +39,7 @@ impl Rounding {
     /// A figure is further from what is shown than this never.
     #[must_use]
     pub const fn most(&self) -> u64 {
-        self.base.saturating_sub(1)
+        self.base() - 1
     }
 
     /// The least and the greatest figure that can stand behind what is shown.
@@ -60,39 +60,45 @@ impl Rounding {
         targets: &[Target],
     ) -> BTreeMap<Spot, Values> {
         let splits = splits(tables, cells.keys());
-        let mut shown: BTreeMap<Spot, Values> =
-            cells.keys().map(|spot| (spot.clone(), [0; 3])).collect();
+        let numbers: BTreeMap<&Spot, usize> = cells.keys().zip(0..).collect();
+        let mut shown: Vec<Values> = vec![[0; 3]; cells.len()];
         for (position, &measure) in Measure::ALL.iter().enumerate() {
-            let mut figures: Vec<Figure> = cells
-                .iter()
-                .map(|(spot, cell)| self.drawn(spot, cell, measure, position))
-                .collect();
-            let numbers: BTreeMap<&Spot, usize> = cells.keys().zip(0..).collect();
+            let drawn = cells.iter();
+            let drawn = drawn.map(|(spot, cell)| self.drawn(spot, cell, measure, position));
+            let mut figures: Vec<Figure> = drawn.collect();
             self.keep(targets, measure, &numbers, &mut figures);
             if measure == Measure::Findings {
-                let companies = shown.values().map(|[companies, ..]| companies / self.base);
-                for (figure, companies) in figures.iter_mut().zip(companies) {
-                    if companies > figure.floor {
-                        figure.must_go(true);
-                    }
-                }
+                self.no_fewer_than_companies(&shown, &mut figures);
             }
             let mut rows = Vec::new();
             for split in &splits {
                 rows_of(split, measure, &numbers, &figures, &mut rows);
             }
             control(&mut figures, &rows);
-            for (values, figure) in shown.values_mut().zip(&figures) {
+            for (values, figure) in shown.iter_mut().zip(&figures) {
                 if let Some(value) = values.get_mut(position) {
-                    *value = figure.multiple() * self.base;
+                    *value = figure.multiple() * self.base();
                 }
             }
         }
-        shown
+        cells.keys().cloned().zip(shown).collect()
+    }
+
+    const fn base(&self) -> u64 {
+        if self.base == 0 { 1 } else { self.base }
+    }
+
+    /// A company has one finding at least, and more companies than findings would look wrong.
+    fn no_fewer_than_companies(&self, shown: &[Values], findings: &mut [Figure]) {
+        for (figure, [companies, ..]) in findings.iter_mut().zip(shown) {
+            if companies / self.base() > figure.floor {
+                figure.must_go(true);
+            }
+        }
     }
 
     fn drawn(&self, spot: &Spot, cell: &Contribution, measure: Measure, position: usize) -> Figure {
-        let base = self.base.max(1);
+        let base = self.base();
         let n = value(&cell.values, measure);
         let key = cell.keys.get(position).copied().unwrap_or_default();
         let over = n % base;
@@ -127,7 +133,7 @@ impl Rounding {
                 continue;
             };
             let keeps = |multiple: u64| {
-                let (least, greatest) = self.bounds(&[multiple * self.base; 3], measure);
+                let (least, greatest) = self.bounds(&[multiple * self.base(); 3], measure);
                 target.at_most.is_none_or(|most| least <= most as f64)
                     && target.at_least.is_none_or(|more| greatest >= more as f64)
             };
