@@ -12,7 +12,7 @@ use crate::render;
 use crate::report::summary::grouped;
 use crate::statistics::forms::{self, About, WorkGroup, WorkInput};
 use crate::statistics::guard::{
-    self, Before, Counting, Publication, Seen, Spot, Target, Which, with_margins,
+    self, Before, Counting, Measure, Publication, Spot, Target, Which, with_margins,
 };
 use crate::statistics::period::{Figures, SecurityTxt, Span};
 use crate::store::Place;
@@ -114,7 +114,7 @@ pub(super) fn publish(
     }
     let number = version::after(newest.as_ref());
     let shown = done.publication.as_shown();
-    let work = work(counted, &shown, total)?;
+    let work = work(counted, settings, &shown, total)?;
     let files = files(counted, settings, &shown, &work, number)?;
     Ok(Published {
         version: version::write(counted, &settings.folder, span, number, files)?,
@@ -147,6 +147,7 @@ fn stands_already(
     if !has_same_letters || !is_alike {
         return None;
     }
+    let publication = publication.as_shown();
     Some(Published {
         version: version::unchanged(&settings.folder, span, newest),
         n_cells: publication.cells.len(),
@@ -213,9 +214,10 @@ fn files(
     Ok(files)
 }
 
-/// The figures of the work, where the period's total is shown.
+/// The figures of the work, where the period's total shows as many companies as the threshold asks for.
 fn work(
     counted: &Counted,
+    settings: &Publish,
     shown: &Publication,
     total: &Figures,
 ) -> Result<Vec<WorkGroup>, Failure> {
@@ -230,14 +232,14 @@ fn work(
         }
         None => None,
     };
+    // Behind a rounded total may be fewer companies than it shows.
+    let least = shown.bounds(&Spot::default(), Measure::Companies);
+    let is_shown = least.is_some_and(|(least, _)| least >= settings.rules.min_companies as f64);
     Ok(forms::work(&WorkInput {
         funnel: &counted.funnel,
         total,
         security_txt,
-        is_shown: matches!(
-            shown.at(&Spot::default()),
-            Seen::Figures([companies, ..]) if companies > 0
-        ),
+        is_shown,
     }))
 }
 

@@ -71,8 +71,8 @@ fn of_tables(about: &About<'_>, language: Language) -> Vec<String> {
 fn signs_nl(about: &About<'_>) -> String {
     let n = about.min_companies;
     match about.perturbation {
-        None => format!("Een punt (.) betekent: geheim. Er staan minder dan {n} bedrijven achter, één bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden."),
-        Some(_) => "Een punt (.) betekent: geheim. Eén bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden.".into(),
+        None | Some(Perturbation::Rounding(_)) => format!("Een punt (.) betekent: geheim. Er staan minder dan {n} bedrijven achter, één bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden."),
+        Some(Perturbation::CellKey(_)) => "Een punt (.) betekent: geheim. Eén bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden.".into(),
     }
 }
 
@@ -80,7 +80,7 @@ fn zeros_nl(about: &About<'_>) -> String {
     match about.perturbation {
         None => "0 betekent: niets geteld. Een leeg veld komt niet voor.".into(),
         Some(Perturbation::Rounding(rounding)) => format!(
-            "Elk cijfer is afgerond op een veelvoud van {0}, naar boven of naar beneden, zo dat rijen waar dat kan optellen tot hun totaal. 0 betekent: minder dan {0}. Een leeg veld komt niet voor.",
+            "Elk cijfer is afgerond op een veelvoud van {0}, naar boven of naar beneden, zo dat rijen zonder punt waar dat kan optellen tot hun totaal. Er kunnen zo meer bedrijven dan bevindingen staan. 0 betekent: minder dan {0}. Een leeg veld komt niet voor.",
             rounding.base
         ),
         Some(Perturbation::CellKey(noise)) => format!(
@@ -94,8 +94,8 @@ fn zeros_nl(about: &About<'_>) -> String {
 fn signs_en(about: &About<'_>) -> String {
     let n = about.min_companies;
     match about.perturbation {
-        None => format!("A point (.) means: secret. Fewer than {n} companies stand behind it, one company makes up most of it, or it would give another secret away."),
-        Some(_) => "A point (.) means: secret. One company makes up most of it, or it would give another secret away.".into(),
+        None | Some(Perturbation::Rounding(_)) => format!("A point (.) means: secret. Fewer than {n} companies stand behind it, one company makes up most of it, or it would give another secret away."),
+        Some(Perturbation::CellKey(_)) => "A point (.) means: secret. One company makes up most of it, or it would give another secret away.".into(),
     }
 }
 
@@ -103,7 +103,7 @@ fn zeros_en(about: &About<'_>) -> String {
     match about.perturbation {
         None => "0 means: nothing counted. A blank cannot occur.".into(),
         Some(Perturbation::Rounding(rounding)) => format!(
-            "Every figure is rounded to a multiple of {0}, up or down, so that rows add up to their totals where that can be. 0 means: fewer than {0}. A blank cannot occur.",
+            "Every figure is rounded to a multiple of {0}, up or down, so that rows without a point add up to their totals where that can be. So a row may show more companies than findings. 0 means: fewer than {0}. A blank cannot occur.",
             rounding.base
         ),
         Some(Perturbation::CellKey(noise)) => format!(

@@ -93,6 +93,13 @@ pub struct Target {
 }
 
 impl Target {
+    /// That there is something at all may be known of a figure of one: a point under suppression says as much.
+    pub(super) const fn allow_existence(&mut self) {
+        if self.at_least.is_some() && matches!(self.at_most, Some(0)) {
+            self.at_most = None;
+        }
+    }
+
     /// The cells that it is about, each with its sign.
     pub fn cells(&self) -> impl Iterator<Item = (&Spot, i64)> {
         let beside = self.beside.iter().map(|(spot, sign)| (spot, *sign));

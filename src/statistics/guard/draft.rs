@@ -6,7 +6,7 @@ use super::attack::{Slices, Target, Which};
 use super::between::few_companies;
 use super::perturbation::Perturbation;
 use super::protect::{Before, Draft};
-use super::publication::{Publication, Spot, Values};
+use super::publication::{Measure, Publication, Spot, Values, value};
 use super::relate::{Members, related};
 use super::risk::{Contribution, Contributions, Rules, small_differences, targets};
 use crate::statistics::period::{
@@ -132,9 +132,13 @@ pub fn before(
             if publication.perturbation.is_some() {
                 unlisted.extend(own.keys().map(|spot| (p, spot.clone())));
             }
-            all.extend(targets(&which, &own, rules));
+            let mut secret = targets(&which, &own, rules);
             let related = related(tables, &members, rules.min_companies);
-            all.extend(small_differences(&which, &related.differences, &own, rules));
+            secret.extend(small_differences(&which, &related.differences, &own, rules));
+            if matches!(publication.perturbation, Some(Perturbation::Rounding(_))) {
+                secret.iter_mut().for_each(Target::allow_existence);
+            }
+            all.extend(secret);
             let links = related.links.into_iter().map(|link| (p, link));
             slices.links.extend(links);
             let otherwise = shown_otherwise(publication, &own);
@@ -175,7 +179,7 @@ pub fn before(
 /// earlier try the first one.
 fn shown_otherwise(publication: &Publication, own: &Contributions) -> BTreeSet<Spot> {
     if publication.perturbation.is_some() {
-        return BTreeSet::new();
+        return out_of_bounds(publication, own);
     }
     let shown = publication.cells.iter();
     let shown = shown.filter_map(|(spot, values)| Some((spot, (*values)?)));
@@ -186,6 +190,20 @@ fn shown_otherwise(publication: &Publication, own: &Contributions) -> BTreeSet<S
         .filter(differs)
         .map(|(spot, _)| spot.clone())
         .collect()
+}
+
+/// Where the letters come to more or less today than can stand behind the changed figures.
+fn out_of_bounds(publication: &Publication, own: &Contributions) -> BTreeSet<Spot> {
+    let is_out = |spot: &&Spot| {
+        let values = own.get(spot).map_or([0; 3], |cell| cell.values);
+        Measure::ALL.iter().any(|measure| {
+            let n = value(&values, *measure) as f64;
+            let bounds = publication.bounds(spot, *measure);
+            bounds.is_some_and(|(least, greatest)| n < least || n > greatest)
+        })
+    };
+    let spots: BTreeSet<&Spot> = publication.cells.keys().chain(own.keys()).collect();
+    spots.into_iter().filter(is_out).cloned().collect()
 }
 
 /// Is a cell hidden, for the target's sake or another's?

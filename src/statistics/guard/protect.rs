@@ -18,6 +18,7 @@ use super::perturbation::Perturbation;
 use super::publication::{Measure, Publication, Spot, Values, value};
 use super::relate::{Members, related};
 use super::risk::{Contributions, Rules, groups_with_one_value, small_differences, targets};
+use super::rounding::Rounding;
 use crate::statistics::period::{Axis, Span};
 
 /// Hidden cells that are tried again, at most: each costs an attack.
@@ -107,6 +108,30 @@ struct Search<'d> {
 /// # Errors
 /// The targets that cannot be kept, whatever is hidden: an earlier publication gives them away.
 pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protected, Vec<Target>> {
+    let mut apart = before.hidden.clone();
+    loop {
+        let done = protect_apart(draft, before, rules, &apart)?;
+        let is_rounded = matches!(draft.perturbation, Some(Perturbation::Rounding(_)));
+        let cells = done.publication.cells.iter();
+        let hidden: BTreeSet<Spot> = cells
+            .filter(|(_, values)| values.is_none())
+            .map(|(spot, _)| spot.clone())
+            .collect();
+        // Rounded rows add up: what was hidden in one would follow. Without those rows it is rounded anew.
+        if !is_rounded || hidden == apart {
+            return Ok(done);
+        }
+        apart = hidden;
+    }
+}
+
+/// As [`protect`]; rows with a cell that is `apart` need not add up when they are rounded, and it stays hidden.
+fn protect_apart(
+    draft: &Draft,
+    before: &Before,
+    rules: &Rules,
+    apart: &BTreeSet<Spot>,
+) -> Result<Protected, Vec<Target>> {
     let ours = Which::Publication(before.publications.len());
     let mut all = targets(&ours, &draft.cells, rules);
     all.extend(groups_with_one_value(
@@ -115,7 +140,9 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
         &draft.cells,
         rules,
     ));
-    let shown = shown(draft, &all);
+    if matches!(draft.perturbation, Some(Perturbation::Rounding(_))) {
+        all.iter_mut().for_each(Target::allow_existence);
+    }
     let primary: BTreeSet<Spot> = all.iter().map(|t| t.spot.clone()).collect();
     let related = related(&draft.tables, &draft.members, rules.min_companies);
     all.extend(small_differences(
@@ -130,17 +157,24 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     slices.links.extend(links);
     all.extend(before.targets.iter().cloned());
     // Where figures are changed, a secret cell is hidden only if that is not enough.
-    let kept: BTreeSet<Spot> = match draft.perturbation {
-        None => primary.union(&before.hidden).cloned().collect(),
-        Some(_) => before.hidden.clone(),
-    };
+    let mut kept = apart.clone();
+    match draft.perturbation {
+        None => kept.extend(primary.iter().cloned()),
+        Some(Perturbation::CellKey(_)) => {}
+        Some(Perturbation::Rounding(rounding)) => {
+            let unprotected = all
+                .iter()
+                .filter(|t| is_unprotected(draft, &rounding, &ours, t));
+            kept.extend(unprotected.map(|t| t.spot.clone()));
+        }
+    }
     let mut search = Search {
         draft,
         before,
         slices: &slices,
         outsets: RefCell::default(),
         prices: RefCell::default(),
-        shown,
+        shown: shown(draft, &kept),
         secret: kept.clone(),
     };
     let mut failed = Vec::new();
@@ -177,8 +211,15 @@ pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protecte
     })
 }
 
-/// What would be shown if nothing were secret.
-fn shown(draft: &Draft, ours: &[Target]) -> BTreeMap<Spot, Values> {
+/// Is a target about a cell of ours that rounding alone does not protect?
+fn is_unprotected(draft: &Draft, rounding: &Rounding, ours: &Which, target: &Target) -> bool {
+    let cell = draft.cells.get(&target.spot);
+    let n = cell.map_or(0, |c| value(&c.values, target.measure));
+    target.which == *ours && target.beside.is_empty() && rounding.is_not_enough(target, n)
+}
+
+/// What would be shown if only these were secret.
+fn shown(draft: &Draft, hidden: &BTreeSet<Spot>) -> BTreeMap<Spot, Values> {
     let cells = draft.cells.iter();
     match draft.perturbation {
         None => cells.map(|(spot, c)| (spot.clone(), c.values)).collect(),
@@ -186,7 +227,7 @@ fn shown(draft: &Draft, ours: &[Target]) -> BTreeMap<Spot, Values> {
             .map(|(spot, c)| (spot.clone(), noise.shown(c)))
             .collect(),
         Some(Perturbation::Rounding(rounding)) => {
-            rounding.rounded(&draft.tables, &draft.cells, ours)
+            rounding.rounded(&draft.tables, &draft.cells, hidden)
         }
     }
 }
@@ -254,8 +295,10 @@ impl<'d> Search<'d> {
         if self.before.publications.is_empty() {
             return Vec::new();
         }
-        let everything = self.shown.keys().chain(&self.secret).cloned();
-        let (model, ours) = (self.model(&everything.collect()), self.position());
+        let (ours, outset) = (self.position(), self.outset(Measure::ALL));
+        let model = outset
+            .model
+            .told(ours, &self.ours(&self.secret), std::iter::empty());
         let (mut told, mut kept) = (Vec::new(), Vec::new());
         for mut target in std::mem::take(targets) {
             if !is_open(shown, &target) {

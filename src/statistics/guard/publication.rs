@@ -271,6 +271,9 @@ struct NoiseV1 {
     min_companies: u64,
 }
 
+/// Wider than any job may ask for.
+const MOST: u64 = 10_000;
+
 #[derive(Serialize, Deserialize)]
 struct RoundingV1 {
     base: u64,
@@ -300,14 +303,20 @@ fn read(
 ) -> Result<Option<Perturbation>, String> {
     match (keys, rounding) {
         (None, None) => Ok(None),
+        (Some(keys), None) if keys.noise > MOST || keys.min_companies > MOST => Err(format!(
+            "`cell_keys` has {} and {}, expected {MOST} at most",
+            keys.noise, keys.min_companies
+        )),
         (Some(keys), None) => Ok(Some(Perturbation::CellKey(Noise {
             most: keys.noise,
             min_companies: keys.min_companies.max(1),
         }))),
-        (None, Some(RoundingV1 { base })) if base > 0 => {
+        (None, Some(RoundingV1 { base })) if (1..=MOST).contains(&base) => {
             Ok(Some(Perturbation::Rounding(Rounding { base })))
         }
-        (None, Some(_)) => Err("`rounding.base` is 0, expected 1 at least".to_owned()),
+        (None, Some(RoundingV1 { base })) => {
+            Err(format!("`rounding.base` is {base}, expected 1 to {MOST}"))
+        }
         (Some(_), Some(_)) => {
             Err("`cell_keys` and `rounding` are both there, expected one".to_owned())
         }

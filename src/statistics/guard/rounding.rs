@@ -3,7 +3,8 @@
 //! A figure goes to one of the two multiples beside it; one that is a multiple stays. Which of the
 //! two, the cell's key draws, in proportion to how near they are: on the average a figure is what it was. The
 //! rounding that is shown is the one nearest to these draws in which rows add up to their totals, found by a
-//! linear programme over all tables at once. (Cox, A constructive procedure for unbiased
+//! linear programme over all tables at once. What is hidden is left out: where a cell is secret, its row
+//! need not add up, or the figure behind the point would follow from the others. (Cox, A constructive procedure for unbiased
 //! controlled rounding, 1987; the draw is of keys, so that the same cell is drawn alike on every night.)
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +27,10 @@ pub struct Rounding {
 
 /// What it costs if rows do not add up: no draw is worth it.
 const OF_SUM: f64 = 10_000.0;
-/// What it costs to go against what protects a cell, or to show fewer findings than companies.
+/// What it costs to show fewer findings than companies.
 const OF_SENSE: f64 = 500.0;
+/// Cell keys draw from the same keys: whoever has seen both methods must not have two draws of one number.
+const OF_ROUNDING: u64 = 0x526f_756e_6469_6e67;
 
 impl Rounding {
     /// Is it wide enough that a zero may hide as many companies as the threshold asks for?
@@ -50,23 +53,25 @@ impl Rounding {
         (least as f64, greatest as f64)
     }
 
-    /// What is shown of each cell. Where one of the two multiples alone keeps the targets about a cell, that one
-    /// is drawn.
+    /// What is shown of each cell, if those in `hidden` are not.
     #[must_use]
     pub fn rounded(
         &self,
         tables: &BTreeSet<Vec<Axis>>,
         cells: &Contributions,
-        targets: &[Target],
+        hidden: &BTreeSet<Spot>,
     ) -> BTreeMap<Spot, Values> {
-        let splits = splits(tables, cells.keys());
+        let mut splits = splits(tables, cells.keys());
+        splits.retain(|split| {
+            let mut of = split.parts.iter().chain([&split.whole]);
+            !of.any(|spot| hidden.contains(spot))
+        });
         let numbers: BTreeMap<&Spot, usize> = cells.keys().zip(0..).collect();
         let mut shown: Vec<Values> = vec![[0; 3]; cells.len()];
         for (position, &measure) in Measure::ALL.iter().enumerate() {
             let drawn = cells.iter();
             let drawn = drawn.map(|(spot, cell)| self.drawn(spot, cell, measure, position));
             let mut figures: Vec<Figure> = drawn.collect();
-            self.keep(targets, measure, &numbers, &mut figures);
             if measure == Measure::Findings {
                 self.no_fewer_than_companies(&shown, &mut figures);
             }
@@ -102,7 +107,7 @@ impl Rounding {
         let n = value(&cell.values, measure);
         let key = cell.keys.get(position).copied().unwrap_or_default();
         let over = n % base;
-        let is_up = mixed(key) % base < over;
+        let is_up = mixed(key ^ OF_ROUNDING) % base < over;
         // A draw that was likely is dear to leave; so are totals.
         let likely = if is_up { over } else { base - over };
         let of_kind = match spot.of() {
@@ -118,31 +123,19 @@ impl Rounding {
         }
     }
 
-    /// Draws what protects a cell.
-    fn keep(
-        &self,
-        targets: &[Target],
-        measure: Measure,
-        numbers: &BTreeMap<&Spot, usize>,
-        figures: &mut [Figure],
-    ) {
-        let of_cells = targets.iter().filter(|t| t.beside.is_empty());
-        for target in of_cells.filter(|t| t.measure == measure) {
-            let number = numbers.get(&target.spot);
-            let Some(figure) = number.and_then(|n| figures.get_mut(*n)) else {
-                continue;
-            };
-            let keeps = |multiple: u64| {
-                let (least, greatest) = self.bounds(&[multiple * self.base(); 3], measure);
-                target.at_most.is_none_or(|most| least <= most as f64)
-                    && target.at_least.is_none_or(|more| greatest >= more as f64)
-            };
-            match (keeps(figure.floor), keeps(figure.floor + 1)) {
-                (true, false) => figure.must_go(false),
-                (false, true) => figure.must_go(true),
-                _ => {}
-            }
-        }
+    /// Must the cell of a target be hidden, since rounding does not protect it? So it is if one of the two multiples
+    /// would give too much away, whichever is drawn: a draw that keeps a secret would tell it. And so it is above
+    /// the base, where few secret figures are behind what is shown.
+    #[must_use]
+    pub fn is_not_enough(&self, target: &Target, n: u64) -> bool {
+        let keeps = |multiple: u64| {
+            let (least, greatest) = self.bounds(&[multiple * self.base(); 3], target.measure);
+            target.at_most.is_none_or(|most| least <= most as f64)
+                && target.at_least.is_none_or(|more| greatest >= more as f64)
+        };
+        let floor = n / self.base();
+        let is_kept = keeps(floor) && (n.is_multiple_of(self.base()) || keeps(floor + 1));
+        n > self.base() || !is_kept
     }
 }
 
