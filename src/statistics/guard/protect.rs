@@ -243,7 +243,7 @@ impl<'d> Search<'d> {
         let shown = self.shown.iter();
         let mut cells: BTreeMap<Spot, Option<_>> =
             shown.map(|(spot, v)| (spot.clone(), Some(*v))).collect();
-        // Zeros are not listed, unless they are hidden.
+        // What holds nothing is not listed, unless it is hidden.
         cells.extend(secret.iter().map(|spot| (spot.clone(), None)));
         Publication {
             span: self.draft.span,
