@@ -12,7 +12,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::Settings;
-use crate::model::hold::{Approval, Hold};
+use crate::model::hold::{Approval, Brake, Hold, Pulled};
 use crate::model::ledger_record::LedgerView;
 use crate::model::night::{Micros, Night};
 
@@ -199,6 +199,13 @@ impl Standing {
     #[must_use]
     pub fn is_enough(&self) -> bool {
         self.keys.len() >= self.needed
+    }
+
+    /// Do they let a plan go that these brakes hold? No signature mends a clock: letters would carry a wrong date.
+    #[must_use]
+    pub fn lets_go<'p>(&self, pulled: impl IntoIterator<Item = &'p Pulled>) -> bool {
+        let is_clock = |p: &Pulled| p.brake == Brake::ClockOff;
+        self.is_enough() && !pulled.into_iter().any(is_clock)
     }
 
     /// A key that signed twice permits until the later end.

@@ -15,7 +15,7 @@ use crate::decide::{Decided, Drafted};
 use crate::diag::Failure;
 use crate::ledger::Ledger;
 use crate::model::decision::{Outcome, Reason};
-use crate::model::hold::{Brake, Figures, Hold, Pulled, Superseded};
+use crate::model::hold::{Figures, Hold, Superseded};
 use crate::model::identity::{LetterId, PartyRef};
 use crate::model::ledger_record::{LedgerView, PinnedNight, Record};
 use crate::model::night::{Micros, Night, local_date, local_midnight};
@@ -160,9 +160,7 @@ pub(super) fn held(
         pulled,
     };
     let standing = approval::standing(settings, ledger, &hold, *now);
-    // No signature mends a clock: letters would carry a wrong date.
-    let is_clock = |p: &Pulled| p.brake == Brake::ClockOff;
-    if standing.is_enough() && !hold.pulled.iter().any(is_clock) {
+    if standing.lets_go(&hold.pulled) {
         return Ok(None);
     }
     mark(decided);

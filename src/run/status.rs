@@ -11,7 +11,7 @@ use crate::brakes::{self, approval};
 use crate::config::NightRule;
 use crate::diag::Failure;
 use crate::ledger::Ledger;
-use crate::model::hold::{Brake, Hold};
+use crate::model::hold::{Brake, Hold, Pulled};
 use crate::model::ledger_record::LedgerView;
 use crate::model::night::{Micros, Night, local_midnight};
 use crate::plan;
@@ -129,13 +129,11 @@ fn releases(
 
 fn release(settings: &brakes::Settings, view: &LedgerView, hold: &Hold, now: Micros) -> Release {
     let standing = approval::standing(settings, view, hold, now);
-    let is_enough = standing.is_enough();
-    let standing_brakes = || {
-        let pulled = hold.pulled.iter();
-        pulled.filter(|p| !brakes::is_lifted(p, view))
-    };
-    let by_baseline = standing_brakes().next().is_none();
-    let is_clock_off = standing_brakes().any(|p| p.brake == Brake::ClockOff);
+    let pulled = hold.pulled.iter();
+    let pulled: Vec<&Pulled> = pulled.filter(|p| !brakes::is_lifted(p, view)).collect();
+    let by_baseline = pulled.is_empty();
+    let is_clock_off = pulled.iter().any(|p| p.brake == Brake::ClockOff);
+    let is_released = by_baseline || standing.lets_go(pulled);
     let by = standing.keys.into_iter().map(|(key, permit)| ApprovedBy {
         name: permit.signer,
         key,
@@ -153,7 +151,7 @@ fn release(settings: &brakes::Settings, view: &LedgerView, hold: &Hold, now: Mic
         refused: refused.map(|(key, why)| Refused { key, why }).collect(),
         by_baseline,
         is_clock_off,
-        is_released: by_baseline || (is_enough && !is_clock_off),
+        is_released,
     }
 }
 
