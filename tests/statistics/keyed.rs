@@ -6,8 +6,8 @@ use nachtwacht::model::encoder::Encoder;
 use nachtwacht::model::identity::Secret;
 use nachtwacht::model::ledger_record::LedgerView;
 use nachtwacht::statistics::guard::{
-    self, Before, Counting, Draft, Measure, Noise, Perturbation, Publication, Rules, Seen, Spot,
-    is_sensitive, opened, protect, with_margins,
+    self, Before, Counting, Draft, Measure, Noise, Perturbation, Protected, Publication, Rules,
+    Seen, Spot, is_sensitive, opened, protect, with_margins,
 };
 use nachtwacht::statistics::period::{Axis, Facts, Gather, Span};
 
@@ -22,15 +22,27 @@ const NOISE: Noise = Noise {
 
 const BY_KEYS: Perturbation = Perturbation::CellKey(NOISE);
 
-/// The random table of `guard`, with keys at random.
-fn keyed(seed: u64) -> Draft {
+/// The random table of `guard`, with keys at random and figures that are changed.
+pub fn changed(seed: u64, perturbation: Perturbation) -> Draft {
     let mut draft = random(seed);
     let mut dice = Dice(seed ^ 0xce11);
     for cell in draft.cells.values_mut() {
         cell.keys = [(); 3].map(|()| dice.below(u64::MAX));
     }
-    draft.perturbation = Some(BY_KEYS);
+    draft.perturbation = Some(perturbation);
     draft
+}
+
+/// Would the same tables give secrets away, if their figures were bare and as much was hidden?
+pub fn is_open_when_bare(draft: &Draft, done: &Protected) -> bool {
+    let mut bare = done.publication.clone();
+    bare.perturbation = None;
+    for (spot, cell) in &draft.cells {
+        if bare.cells.get(spot) != Some(&None) {
+            bare.cells.insert(spot.clone(), Some(cell.values));
+        }
+    }
+    !opened(&[bare], &Before::nothing().slices, &done.targets).is_empty()
 }
 
 fn value(values: &[u64; 3], measure: Measure) -> u64 {
@@ -41,23 +53,13 @@ fn value(values: &[u64; 3], measure: Measure) -> u64 {
 fn the_attacker_opens_none_of_200_random_tables_with_cell_keys() {
     let (mut n_secret, mut n_sensitive, mut n_shown, mut n_bare) = (0, 0, 0, 0);
     for seed in 0..200 {
-        let draft = keyed(seed);
+        let draft = changed(seed, BY_KEYS);
         let rules = Rules::default();
         let done = protect(&draft, &Before::nothing(), &rules).unwrap();
         let shown = std::slice::from_ref(&done.publication);
         let open = opened(shown, &Before::nothing().slices, &done.targets);
         assert!(open.is_empty(), "seed {seed}: {open:?}");
-        // The same table with its figures bare, and as much hidden, gives secrets away.
-        let mut bare = done.publication.clone();
-        bare.perturbation = None;
-        for (spot, cell) in &draft.cells {
-            let is_hidden = bare.cells.get(spot) == Some(&None);
-            if !is_hidden {
-                bare.cells.insert(spot.clone(), Some(cell.values));
-            }
-        }
-        n_bare +=
-            usize::from(!opened(&[bare], &Before::nothing().slices, &done.targets).is_empty());
+        n_bare += usize::from(is_open_when_bare(&draft, &done));
         for (spot, cell) in &draft.cells {
             n_sensitive += usize::from(is_sensitive(cell, &rules));
             let Seen::Figures(values) = done.publication.at(spot) else {
@@ -189,32 +191,20 @@ fn nothing_follows_from_many_nights_with_cell_keys() {
     assert!(n_shown > 50, "{n_shown}");
 }
 
-#[test]
-fn the_command_publishes_with_cell_keys_and_says_so() {
+/// What the command publishes with a method, which each page says in the words of its language; then nothing anew.
+pub fn published_by_command(method: &str, notes: [(&str, &str); 2]) -> Publication {
     let sandbox = Sandbox::small();
     let job = sandbox.path("jobs/statistics.toml");
     let text = std::fs::read_to_string(&job).unwrap();
-    let keyed = text.replace(
-        "method = \"suppression\"",
-        "method = \"cell-key\"\nnoise = 4",
-    );
-    assert_ne!(keyed, text);
-    std::fs::write(&job, keyed).unwrap();
+    let changed = text.replace("method = \"suppression\"", method);
+    assert_ne!(changed, text);
+    std::fs::write(&job, changed).unwrap();
     assert_eq!(sandbox.run("2026-03-09").code, Some(0));
     let args = ["statistics", "jobs/statistics.toml", "--period", "2026-03"];
     let ran = sandbox.call(&args, &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let folder = sandbox.path("statistics/2026-03/v1");
-    let json = std::fs::read(folder.join("publication.json")).unwrap();
-    let moved = Publication::from_json(&json).unwrap().perturbation;
-    assert_eq!(
-        moved,
-        Some(Perturbation::CellKey(Noise {
-            most: 4,
-            min_companies: 3
-        }))
-    );
-    for (language, note) in [("nl", "met hoogstens 4"), ("en", "by 4 at most")] {
+    for (language, note) in notes {
         let page = folder.join(format!("statistics.{language}.html"));
         assert!(std::fs::read_to_string(page).unwrap().contains(note));
     }
@@ -223,5 +213,20 @@ fn the_command_publishes_with_cell_keys_and_says_so() {
         again.out.contains("nothing changed since: "),
         "{}",
         again.out
+    );
+    let json = std::fs::read(folder.join("publication.json")).unwrap();
+    Publication::from_json(&json).unwrap()
+}
+
+#[test]
+fn the_command_publishes_with_cell_keys_and_says_so() {
+    let method = "method = \"cell-key\"\nnoise = 4";
+    let notes = [("nl", "met hoogstens 4"), ("en", "by 4 at most")];
+    assert_eq!(
+        published_by_command(method, notes).perturbation,
+        Some(Perturbation::CellKey(Noise {
+            most: 4,
+            min_companies: 3
+        }))
     );
 }

@@ -8,22 +8,11 @@ use nachtwacht::statistics::guard::{
 };
 use nachtwacht::statistics::period::Axis;
 
-use super::guard::{Dice, random};
-use super::keyed::published_over_time;
-use crate::sandbox::Sandbox;
+use super::keyed::{changed, is_open_when_bare, published_by_command, published_over_time};
 
 const FIVES: Rounding = Rounding { base: 5 };
 
-/// The random table of `guard`, with keys at random.
-fn rounding(seed: u64) -> Draft {
-    let mut draft = random(seed);
-    let mut dice = Dice(seed ^ 0x0f1e);
-    for cell in draft.cells.values_mut() {
-        cell.keys = [(); 3].map(|()| dice.below(u64::MAX));
-    }
-    draft.perturbation = Some(Perturbation::Rounding(FIVES));
-    draft
-}
+const BY_FIVES: Perturbation = Perturbation::Rounding(FIVES);
 
 /// Wholes with the sum of their parts by an axis of companies, where every measure adds up.
 fn sums(tables: &BTreeSet<Vec<Axis>>, shown: &BTreeMap<Spot, Values>) -> Vec<(Spot, Values)> {
@@ -47,7 +36,7 @@ fn sums(tables: &BTreeSet<Vec<Axis>>, shown: &BTreeMap<Spot, Values>) -> Vec<(Sp
 fn every_figure_is_one_of_the_two_multiples_beside_it_and_rows_add_up() {
     let (mut n_figures, mut moved, mut n_sums, mut n_apart, mut n_odd) = (0, 0i64, 0, 0, 0);
     for seed in 0..500 {
-        let draft = rounding(seed);
+        let draft = changed(seed, BY_FIVES);
         let shown = FIVES.rounded(&draft.tables, &draft.cells, &BTreeSet::new());
         assert_eq!(shown.len(), draft.cells.len());
         for (spot, cell) in &draft.cells {
@@ -100,7 +89,7 @@ fn behind_points(draft: &Draft, publication: &Publication) -> (usize, usize) {
         .map(|(spot, values)| (spot.clone(), values.unwrap_or_default()))
         .collect();
     let (mut n, mut n_held) = (0, 0);
-    for (spot, _) in publication.cells.iter().filter(|(_, v)| v.is_none()) {
+    for spot in publication.secret() {
         for (axis, _) in spot.of().iter().filter(|(a, _)| a.is_of_company()) {
             let of_whole = spot.of().iter().filter(|(a, _)| a != axis);
             let whole = Spot::new(of_whole.cloned().collect());
@@ -126,26 +115,15 @@ fn the_attacker_opens_none_of_200_random_tables_with_rounding() {
     let (mut n_secret, mut n_sensitive, mut n_bare) = (0, 0, 0);
     let (mut n_points, mut n_held) = (0, 0);
     for seed in 0..200 {
-        let draft = rounding(seed);
+        let draft = changed(seed, BY_FIVES);
         let rules = Rules::default();
         let done = protect(&draft, &Before::nothing(), &rules).unwrap();
         let shown = std::slice::from_ref(&done.publication);
         let open = opened(shown, &Before::nothing().slices, &done.targets);
         assert!(open.is_empty(), "seed {seed}: {open:?}");
-        // The same table with its figures bare, and as much hidden, gives secrets away.
-        let mut bare = done.publication.clone();
-        bare.perturbation = None;
-        for (spot, cell) in &draft.cells {
-            if bare.cells.get(spot) != Some(&None) {
-                bare.cells.insert(spot.clone(), Some(cell.values));
-            }
-        }
-        n_bare +=
-            usize::from(!opened(&[bare], &Before::nothing().slices, &done.targets).is_empty());
+        n_bare += usize::from(is_open_when_bare(&draft, &done));
         // What is shown hangs on what is hidden in no way but this: rows with a point were left out.
-        let cells = done.publication.cells.iter();
-        let hidden = cells.filter(|(_, v)| v.is_none()).map(|(s, _)| s.clone());
-        let hidden: BTreeSet<Spot> = hidden.collect();
+        let hidden: BTreeSet<Spot> = done.publication.secret().cloned().collect();
         let rounded = FIVES.rounded(&draft.tables, &draft.cells, &hidden);
         for (spot, values) in done.publication.cells.iter().filter(|(_, v)| v.is_some()) {
             assert_eq!(Some(rounded[spot]), *values, "seed {seed}: {spot}");
@@ -182,43 +160,19 @@ fn the_attacker_opens_none_of_200_random_tables_with_rounding() {
 
 #[test]
 fn nothing_follows_from_many_nights_with_rounding() {
-    let n_shown = published_over_time(Perturbation::Rounding(FIVES));
+    let n_shown = published_over_time(BY_FIVES);
     assert!(n_shown > 50, "{n_shown}");
 }
 
 #[test]
 fn the_command_publishes_with_rounding_and_says_so() {
-    let sandbox = Sandbox::small();
-    let job = sandbox.path("jobs/statistics.toml");
-    let text = std::fs::read_to_string(&job).unwrap();
-    let rounded = text.replace(
-        "method = \"suppression\"",
-        "method = \"rounding\"\nbase = 10",
-    );
-    assert_ne!(rounded, text);
-    std::fs::write(&job, rounded).unwrap();
-    assert_eq!(sandbox.run("2026-03-09").code, Some(0));
-    let args = ["statistics", "jobs/statistics.toml", "--period", "2026-03"];
-    let ran = sandbox.call(&args, &[]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let folder = sandbox.path("statistics/2026-03/v1");
-    let json = std::fs::read(folder.join("publication.json")).unwrap();
-    let publication = Publication::from_json(&json).unwrap();
+    let notes = [
+        ("nl", "op een veelvoud van 10"),
+        ("en", "to a multiple of 10"),
+    ];
+    let publication = published_by_command("method = \"rounding\"\nbase = 10", notes);
     let tens = Rounding { base: 10 };
     assert_eq!(publication.perturbation, Some(Perturbation::Rounding(tens)));
     let mut figures = publication.cells.values().flatten().flatten();
     assert!(figures.all(|n| n % 10 == 0));
-    for (language, note) in [
-        ("nl", "op een veelvoud van 10"),
-        ("en", "to a multiple of 10"),
-    ] {
-        let page = folder.join(format!("statistics.{language}.html"));
-        assert!(std::fs::read_to_string(page).unwrap().contains(note));
-    }
-    let again = sandbox.call(&args, &[]);
-    assert!(
-        again.out.contains("nothing changed since: "),
-        "{}",
-        again.out
-    );
 }

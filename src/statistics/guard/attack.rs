@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
+use super::perturbation::Perturbation;
 use super::publication::{Measure, Publication, Split, Spot, splits};
 use super::relate::{Link, Sum};
 use super::solve::{Compare, Fact, Row, System, Terms};
@@ -93,13 +94,6 @@ pub struct Target {
 }
 
 impl Target {
-    /// That there is something at all may be known of a figure of one: a point under suppression says as much.
-    pub(super) const fn allow_existence(&mut self) {
-        if self.at_least.is_some() && matches!(self.at_most, Some(0)) {
-            self.at_most = None;
-        }
-    }
-
     /// The cells that it is about, each with its sign.
     pub fn cells(&self) -> impl Iterator<Item = (&Spot, i64)> {
         let beside = self.beside.iter().map(|(spot, sign)| (spot, *sign));
@@ -415,6 +409,17 @@ impl<'s> Model<'s> {
             })
             .map(|(_, spot, measure)| (spot.clone(), *measure))
             .collect()
+    }
+}
+
+/// Of rounded figures it may be known that there is something at all: a point under suppression says as much.
+pub(super) fn allow_existence(targets: &mut [Target], perturbation: Option<Perturbation>) {
+    if !matches!(perturbation, Some(Perturbation::Rounding(_))) {
+        return;
+    }
+    let of_one = |t: &&mut Target| t.at_least.is_some() && t.at_most == Some(0);
+    for target in targets.iter_mut().filter(of_one) {
+        target.at_most = None;
     }
 }
 

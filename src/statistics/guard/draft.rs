@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::attack::{Slices, Target, Which};
+use super::attack::{Slices, Target, Which, allow_existence};
 use super::between::few_companies;
 use super::perturbation::Perturbation;
 use super::protect::{Before, Draft};
-use super::publication::{Measure, Publication, Spot, Values, value};
+use super::publication::{Measure, Publication, Spot, value};
 use super::relate::{Members, related};
 use super::risk::{Contribution, Contributions, Rules, small_differences, targets};
 use crate::statistics::period::{
@@ -110,7 +110,6 @@ pub fn before(
         ..Slices::default()
     };
     let mut by_publication: Vec<Members> = Vec::new();
-    let mut unlisted: Vec<(usize, Spot)> = Vec::new();
     let tables = earlier.iter().flat_map(|p| &p.tables);
     let tables: BTreeSet<Vec<Axis>> = tables.chain(&draft.tables).cloned().collect();
     for (which, of) in subsets(&slices, windows.len()) {
@@ -123,21 +122,23 @@ pub fn before(
         let Some(window) = windows.get(p) else {
             continue;
         };
-        let tables = earlier.get(p).map_or(&draft.tables, |e| &e.tables);
+        let tables = earlier.get(p).map_or(&draft.tables, |e| &e.tables).clone();
         let of_window = InWindow::of(facts, window);
-        let (own, mut members) = with_members(tables, |tables| of_window.count_members(tables));
+        let (own, mut members) = with_members(&tables, |tables| of_window.count_members(tables));
         let mut differing = difference(&own, &whole);
         // The draft's own targets and relations are added later.
-        if let Some(publication) = earlier.get(p) {
+        if let Some(publication) = earlier.get_mut(p) {
             if publication.perturbation.is_some() {
-                unlisted.extend(own.keys().map(|spot| (p, spot.clone())));
+                // Those that show zeros are not listed.
+                for spot in own.keys() {
+                    let cell = publication.cells.entry(spot.clone());
+                    cell.or_insert(Some([0; 3]));
+                }
             }
             let mut secret = targets(&which, &own, rules);
-            let related = related(tables, &members, rules.min_companies);
+            let related = related(&tables, &members, rules.min_companies);
             secret.extend(small_differences(&which, &related.differences, &own, rules));
-            if matches!(publication.perturbation, Some(Perturbation::Rounding(_))) {
-                secret.iter_mut().for_each(Target::allow_existence);
-            }
+            allow_existence(&mut secret, publication.perturbation);
             all.extend(secret);
             let links = related.links.into_iter().map(|link| (p, link));
             slices.links.extend(links);
@@ -159,42 +160,19 @@ pub fn before(
     });
     all.extend(few_companies(&by_publication, &slices, rules));
     let same_period = earlier.iter().filter(|p| p.span == draft.span);
-    let cells = same_period.flat_map(|p| &p.cells);
-    let hidden = cells.filter(|(_, v)| v.is_none()).map(|(s, _)| s.clone());
-    let hidden = hidden.collect();
-    for (p, spot) in unlisted {
-        if let Some(publication) = earlier.get_mut(p) {
-            publication.cells.entry(spot).or_insert(Some([0; 3]));
-        }
-    }
+    let hidden = same_period.flat_map(Publication::secret).cloned();
     Before {
-        hidden,
+        hidden: hidden.collect(),
         publications: earlier,
         slices,
         targets: all,
     }
 }
 
-/// Where a publication shows other figures than its letters come to today: a receipt that came late can make an
-/// earlier try the first one.
+/// Where the letters of a publication come to other figures today than can stand behind what it shows: a receipt that
+/// came late can make an earlier try the first one.
 fn shown_otherwise(publication: &Publication, own: &Contributions) -> BTreeSet<Spot> {
-    if publication.perturbation.is_some() {
-        return out_of_bounds(publication, own);
-    }
-    let shown = publication.cells.iter();
-    let shown = shown.filter_map(|(spot, values)| Some((spot, (*values)?)));
-    let differs = |(spot, values): &(&Spot, Values)| {
-        own.get(spot).map_or([0; 3], |cell| cell.values) != *values
-    };
-    shown
-        .filter(differs)
-        .map(|(spot, _)| spot.clone())
-        .collect()
-}
-
-/// Where the letters come to more or less today than can stand behind the changed figures.
-fn out_of_bounds(publication: &Publication, own: &Contributions) -> BTreeSet<Spot> {
-    let is_out = |spot: &&Spot| {
+    let is_otherwise = |spot: &&Spot| {
         let values = own.get(spot).map_or([0; 3], |cell| cell.values);
         Measure::ALL.iter().any(|measure| {
             let n = value(&values, *measure) as f64;
@@ -202,8 +180,8 @@ fn out_of_bounds(publication: &Publication, own: &Contributions) -> BTreeSet<Spo
             bounds.is_some_and(|(least, greatest)| n < least || n > greatest)
         })
     };
-    let spots: BTreeSet<&Spot> = publication.cells.keys().chain(own.keys()).collect();
-    spots.into_iter().filter(is_out).cloned().collect()
+    let listed = publication.cells.keys();
+    listed.filter(is_otherwise).cloned().collect()
 }
 
 /// Is a cell hidden, for the target's sake or another's?

@@ -12,7 +12,9 @@ use std::rc::Rc;
 
 use microlp::ComparisonOp;
 
-use super::attack::{Model, Slices, Target, Which, is_open, is_open_below, n_lost, opened};
+use super::attack::{
+    Model, Slices, Target, Which, allow_existence, is_open, is_open_below, n_lost, opened,
+};
 use super::cheapest::{Cheapest, Outset};
 use super::perturbation::Perturbation;
 use super::publication::{Measure, Publication, Spot, Values, value};
@@ -108,80 +110,91 @@ struct Search<'d> {
 /// # Errors
 /// The targets that cannot be kept, whatever is hidden: an earlier publication gives them away.
 pub fn protect(draft: &Draft, before: &Before, rules: &Rules) -> Result<Protected, Vec<Target>> {
-    let mut apart = before.hidden.clone();
+    let secrets = Secrets::of(draft, before, rules);
+    let mut kept = secrets.kept(draft, before);
     loop {
-        let done = protect_apart(draft, before, rules, &apart)?;
+        let done = protect_beside(draft, before, &secrets, &kept)?;
         let is_rounded = matches!(draft.perturbation, Some(Perturbation::Rounding(_)));
-        let cells = done.publication.cells.iter();
-        let hidden: BTreeSet<Spot> = cells
-            .filter(|(_, values)| values.is_none())
-            .map(|(spot, _)| spot.clone())
-            .collect();
+        let hidden: BTreeSet<Spot> = done.publication.secret().cloned().collect();
         // Rounded rows add up: what was hidden in one would follow. Without those rows it is rounded anew.
-        if !is_rounded || hidden == apart {
+        if !is_rounded || hidden == kept {
             return Ok(done);
         }
-        apart = hidden;
+        kept = hidden;
     }
 }
 
-/// As [`protect`]; rows with a cell that is `apart` need not add up when they are rounded, and it stays hidden.
-fn protect_apart(
-    draft: &Draft,
-    before: &Before,
-    rules: &Rules,
-    apart: &BTreeSet<Spot>,
-) -> Result<Protected, Vec<Target>> {
-    let ours = Which::Publication(before.publications.len());
-    let mut all = targets(&ours, &draft.cells, rules);
-    all.extend(groups_with_one_value(
-        &ours,
-        &draft.tables,
-        &draft.cells,
-        rules,
-    ));
-    if matches!(draft.perturbation, Some(Perturbation::Rounding(_))) {
-        all.iter_mut().for_each(Target::allow_existence);
-    }
-    let primary: BTreeSet<Spot> = all.iter().map(|t| t.spot.clone()).collect();
-    let related = related(&draft.tables, &draft.members, rules.min_companies);
-    all.extend(small_differences(
-        &ours,
-        &related.differences,
-        &draft.cells,
-        rules,
-    ));
-    let mut slices = before.slices.clone();
-    let position = before.publications.len();
-    let links = related.links.into_iter().map(|link| (position, link));
-    slices.links.extend(links);
-    all.extend(before.targets.iter().cloned());
-    // Where figures are changed, a secret cell is hidden only if that is not enough.
-    let mut kept = apart.clone();
-    match draft.perturbation {
-        None => kept.extend(primary.iter().cloned()),
-        Some(Perturbation::CellKey(_)) => {}
-        Some(Perturbation::Rounding(rounding)) => {
-            let unprotected = all
-                .iter()
-                .filter(|t| is_unprotected(draft, &rounding, &ours, t));
-            kept.extend(unprotected.map(|t| t.spot.clone()));
+/// What must not be worked out.
+struct Secrets {
+    targets: Vec<Target>,
+    /// Cells of ours that are secret in themselves.
+    primary: BTreeSet<Spot>,
+    /// What the attacker is taken to know beside the figures.
+    known: Slices,
+}
+
+impl Secrets {
+    fn of(draft: &Draft, before: &Before, rules: &Rules) -> Self {
+        let position = before.publications.len();
+        let ours = Which::Publication(position);
+        let mut all = targets(&ours, &draft.cells, rules);
+        let groups = groups_with_one_value(&ours, &draft.tables, &draft.cells, rules);
+        all.extend(groups);
+        allow_existence(&mut all, draft.perturbation);
+        let primary = all.iter().map(|t| t.spot.clone()).collect();
+        let related = related(&draft.tables, &draft.members, rules.min_companies);
+        let differences = small_differences(&ours, &related.differences, &draft.cells, rules);
+        all.extend(differences);
+        all.extend(before.targets.iter().cloned());
+        let mut known = before.slices.clone();
+        let links = related.links.into_iter().map(|link| (position, link));
+        known.links.extend(links);
+        Self {
+            targets: all,
+            primary,
+            known,
         }
     }
+
+    /// What is hidden whatever else is. Where figures are changed, a secret cell only if that is not enough.
+    fn kept(&self, draft: &Draft, before: &Before) -> BTreeSet<Spot> {
+        let mut kept = before.hidden.clone();
+        match draft.perturbation {
+            None => kept.extend(self.primary.iter().cloned()),
+            Some(Perturbation::CellKey(_)) => {}
+            Some(Perturbation::Rounding(rounding)) => {
+                let ours = Which::Publication(before.publications.len());
+                let targets = self.targets.iter();
+                let unprotected = targets.filter(|t| is_unprotected(draft, &rounding, &ours, t));
+                kept.extend(unprotected.map(|t| t.spot.clone()));
+            }
+        }
+        kept
+    }
+}
+
+/// As [`protect`]; these cells stay hidden, and rows with one of them need not add up when they are rounded.
+fn protect_beside(
+    draft: &Draft,
+    before: &Before,
+    secrets: &Secrets,
+    kept: &BTreeSet<Spot>,
+) -> Result<Protected, Vec<Target>> {
+    let mut all = secrets.targets.clone();
     let mut search = Search {
         draft,
         before,
-        slices: &slices,
+        slices: &secrets.known,
         outsets: RefCell::default(),
         prices: RefCell::default(),
-        shown: shown(draft, &kept),
+        shown: shown(draft, kept),
         secret: kept.clone(),
     };
     let mut failed = Vec::new();
     let mut model = search.model(&search.secret);
     let told = search.told(&mut all, &model);
     search.hide_for(&all, &model);
-    if search.secret != kept {
+    if search.secret != *kept {
         model = search.changed(&model);
     }
     for target in &all {
@@ -193,7 +206,7 @@ fn protect_apart(
         return Err(failed);
     }
     let safe = search.secret.clone();
-    search.show_again(&kept, &all, model);
+    search.show_again(kept, &all, model);
     let mut left = search.opened(&all);
     if !left.is_empty() || search.secret.len() > safe.len() {
         search.secret = safe;
@@ -203,11 +216,11 @@ fn protect_apart(
         return Err(left);
     }
     Ok(Protected {
-        n_secondary: search.secret.difference(&primary).count(),
+        n_secondary: search.secret.difference(&secrets.primary).count(),
         publication: search.ours(&search.secret),
         targets: all,
         told,
-        known: slices.clone(),
+        known: secrets.known.clone(),
     })
 }
 

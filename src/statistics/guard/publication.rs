@@ -153,9 +153,15 @@ impl Publication {
     }
 
     /// Cells that are secret.
+    pub fn secret(&self) -> impl Iterator<Item = &Spot> {
+        let cells = self.cells.iter();
+        cells.filter(|(_, c)| c.is_none()).map(|(spot, _)| spot)
+    }
+
+    /// How many they are.
     #[must_use]
     pub fn n_secret(&self) -> usize {
-        self.cells.values().filter(|c| c.is_none()).count()
+        self.secret().count()
     }
 }
 
