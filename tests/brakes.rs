@@ -198,7 +198,7 @@ impl Service {
     fn end(&mut self, tonight: &Tonight) {
         let pin = PinnedNight {
             night: tonight.night,
-            revision: 0,
+            revision: tonight.revision,
             run_id: tonight.night.to_string(),
             ledger_seq: self.view.last_seq,
             job_sha256: String::new(),
@@ -240,7 +240,7 @@ impl Service {
         self.push(Record::from(figures));
         self.push(Record::from(Final {
             night: pin.night,
-            revision: 0,
+            revision: pin.revision,
             run_id: pin.run_id,
         }));
     }
@@ -296,6 +296,35 @@ fn sixty_ordinary_nights_are_never_held() {
         }
         assert!(largest > 120, "patch days are among them: {largest}");
     }
+}
+
+/// A revision that writes the one letter that had no contact does not make a small night of it.
+#[test]
+fn letters_of_a_night_are_those_of_all_its_plans() {
+    let mut service = after(26, 0);
+    for _ in 0..20 {
+        let day = service.next_day();
+        let mut tonight = service.ordinary(&[day]);
+        service.end(&tonight);
+        tonight.revision = 1;
+        tonight.letters.truncate(1);
+        service.end(&tonight);
+    }
+    let mut tonight = {
+        let day = service.next_day();
+        service.ordinary(&[day])
+    };
+    let settings = Settings {
+        growth_from: 1,
+        ..Settings::default()
+    };
+    assert_eq!(judge(&settings, &tonight, &service.view), []);
+    add(&mut tonight, 400, 0, "exposed-smb");
+    let pulled = judge(&settings, &tonight, &service.view);
+    assert!(
+        pulled.iter().any(|p| p.brake == Brake::Growth),
+        "{pulled:?}"
+    );
 }
 
 type Harm = fn(&mut Service, &mut Tonight);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::bad_input::{read, with_column, write};
+use crate::harness;
 use crate::sandbox::{Sandbox, Tree};
 
 const FIRST: &str = "2026-03-09";
@@ -420,8 +421,84 @@ fn a_contact_that_is_found_later_gets_the_letter_that_was_held() {
         .ended_with(0)
         .says(&["1 new letters"]);
     assert_eq!(sandbox.ledger("claim").len(), claims + 1);
+    // The newest list of the night confirms what its first plan sent, too.
+    let run = sandbox.ledger("final").pop().unwrap()["run_id"].clone();
+    let run = run.as_str().unwrap();
+    let list = format!("runs/{FIRST}/{run}/verification/{FIRST}.json");
+    for claim in sandbox.ledger("claim") {
+        let reference = claim["reference"].as_str().unwrap();
+        sandbox
+            .call(&["verify", reference, "--list", &list], &[])
+            .ended_with(0)
+            .says(&["real, sent on 2026-03-09"]);
+    }
+    // What the first plan wrote about is in letters, though the second calls it told.
+    let ran = sandbox.call(&["statistics", "--period", "2026-03"], &[]);
+    let in_letters = |run: &Value| {
+        let night = format!(
+            "runs/{FIRST}/{}/manifest.json",
+            run["run_id"].as_str().unwrap()
+        );
+        let manifest = fs::read(sandbox.path(&night)).unwrap();
+        let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+        number(&manifest["counts"]["in_letters"])
+    };
+    let counts: Vec<u64> = sandbox.ledger("final").iter().map(in_letters).collect();
+    assert!(counts[0] > 0 && counts[1] > 0, "{counts:?}");
+    ran.ended_with(0)
+        .says(&[&format!("{} are in letters", counts.iter().sum::<u64>())]);
     sandbox
         .call(&["explain", "--night", FIRST, "--company", &company], &[])
         .ended_with(0)
         .says(&["first_warning"]);
+}
+
+/// Where the caller names no night, a day that has nothing but half scans waits for the rest.
+#[test]
+fn the_newest_night_is_that_of_a_snapshot_that_came_whole() {
+    let sandbox = Sandbox::new(&[6, 9, 10]);
+    fs::create_dir_all(sandbox.path("data-samples/coverage")).unwrap();
+    // The table of a day, of which the first `whole` rows came to their end.
+    let told = |day: &str, whole: usize| {
+        let path = format!("data-samples/coverage/{day}.parquet");
+        fs::copy(harness::root().join(&path), sandbox.path(&path)).unwrap();
+        let table = read(&sandbox, &path);
+        let complete = (0..table.num_rows()).map(|row| Some(row < whole));
+        let complete: ArrayRef = Arc::new(BooleanArray::from_iter(complete));
+        write(
+            &sandbox,
+            &path,
+            &with_column(&table, "complete", Some(complete)),
+        );
+    };
+    let newest = || sandbox.call(&["plan", "jobs/nightly.toml"], &[]);
+    let is_taken = |night: &str| {
+        let ran = newest().ended_with(0);
+        assert!(
+            ran.out.starts_with(&format!("night {night}\n")),
+            "{}",
+            ran.out
+        );
+        ran
+    };
+    is_taken(SECOND);
+    told(SECOND, 1);
+    is_taken(SECOND);
+    told(SECOND, 0);
+    is_taken(FIRST).says(&[
+        "every snapshot of 2026-03-10 is half a scan",
+        "`--night 2026-03-10`",
+    ]);
+    for day in [FIRST, "2026-03-06"] {
+        told(day, 0);
+    }
+    newest().ended_with(2).says(&[
+        "every snapshot is half a scan",
+        "or say `--night 2026-03-10`",
+    ]);
+    let named = ["plan", "jobs/nightly.toml", "--night", SECOND];
+    sandbox
+        .call(&named, &[])
+        .ended_with(0)
+        .says(&["night 2026-03-10"]);
 }

@@ -8,10 +8,37 @@ use crate::model::identity::PartyRef;
 use crate::model::ledger_record::LedgerView;
 use crate::model::night::Night;
 
+/// What a night came to: figures of its newest plan that ended, and letters of all of them.
+#[derive(Debug)]
+struct OfNight<'v> {
+    newest: &'v Figures,
+    sums: Sums,
+}
+
+/// What adds up over the plans of a night.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sums {
+    /// See [`Figures::n_days`]; of the plan that took most.
+    pub n_days: u64,
+    /// See [`Figures::letters`].
+    pub letters: u64,
+    /// See [`Figures::first_time`].
+    pub first_time: u64,
+}
+
+impl<'v> OfNight<'v> {
+    fn add(&mut self, figures: &'v Figures) {
+        self.newest = figures;
+        self.sums.n_days = self.sums.n_days.max(figures.n_days);
+        self.sums.letters += figures.letters;
+        self.sums.first_time += figures.first_time;
+    }
+}
+
 /// The last nights that ended, from the ledger.
 #[derive(Debug)]
 pub struct History<'v> {
-    nights: Vec<&'v Figures>,
+    nights: Vec<OfNight<'v>>,
     /// Rows of earlier snapshots by feed and report, newest first.
     rows: BTreeMap<(&'v str, &'v str), Vec<u64>>,
     /// Feeds of every night that ended, or for which a baseline was set.
@@ -31,16 +58,20 @@ impl<'v> History<'v> {
             .filter(|(ended, ..)| *ended < night)
             .map(|(night, revision, _)| (night, revision))
             .collect();
-        // The latest revision of a night counts.
-        let mut by_night: BTreeMap<Night, &Figures> = BTreeMap::new();
-        for f in view
-            .figures()
-            .filter(|f| ended.contains(&(f.night, f.revision)))
-        {
-            by_night.insert(f.night, f);
+        // What is noted last of a plan counts: a held night noted figures too.
+        let plans: BTreeMap<(Night, u32), &Figures> =
+            view.figures().map(|f| ((f.night, f.revision), f)).collect();
+        let mut by_night: BTreeMap<Night, OfNight<'v>> = BTreeMap::new();
+        for ((night, _), newest) in plans.into_iter().filter(|(plan, _)| ended.contains(plan)) {
+            let of_night = by_night.entry(night).or_insert_with(|| OfNight {
+                newest,
+                sums: Sums::default(),
+            });
+            of_night.add(newest);
         }
         let mut rows: BTreeMap<_, Vec<u64>> = BTreeMap::new();
-        for o in by_night.values().rev().flat_map(|f| f.objects.iter().rev()) {
+        let objects = by_night.values().rev().map(|f| f.newest.objects.iter());
+        for o in objects.flat_map(Iterator::rev) {
             let of_report = rows
                 .entry((o.feed.as_str(), o.report.as_str()))
                 .or_default();
@@ -69,8 +100,8 @@ impl<'v> History<'v> {
         self.nights.len()
     }
 
-    pub(super) fn median(&self, of: impl Fn(&Figures) -> u64) -> u64 {
-        median(&self.nights.iter().map(|f| of(f)).collect::<Vec<_>>())
+    pub(super) fn median(&self, of: impl Fn(&Sums) -> u64) -> u64 {
+        median(&self.nights.iter().map(|f| of(&f.sums)).collect::<Vec<_>>())
     }
 
     pub(super) fn rows(&self, feed: &str, report: &str) -> &[u64] {
@@ -84,6 +115,7 @@ impl<'v> History<'v> {
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for f in &self.nights {
             let had: BTreeSet<_> = f
+                .newest
                 .objects
                 .iter()
                 .map(|o| (o.feed.as_str(), o.report.as_str()))

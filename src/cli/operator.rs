@@ -166,15 +166,15 @@ pub(super) struct RectifyArgs {
 #[derive(ClapArgs)]
 #[command(
     after_help = "The report is CSV with a header: a column `reference` or `kenmerk`, and a column `state` or
-`status` that holds posted, spoiled or returned. Spoiled letters were never posted and returned
-ones came back: the next night writes their findings again.
+`status` that holds posted, spoiled or returned; of a batch by e-mail also sent, not-sent or bounced.
+Spoiled letters were never posted and returned ones came back: the next night writes their findings again.
 
 Examples:
   nachtwacht printed                                     batches that are not reported in full
   nachtwacht printed 2026-03-12-001 --report report.csv"
 )]
 pub(super) struct PrintedArgs {
-    /// Batch, as in mail-merge/print.csv, such as 2026-03-12-001
+    /// Batch, as in mail-merge/print.csv or email-merge/letters.csv, such as 2026-03-12-001
     #[arg(requires = "report")]
     batch: Option<String>,
     /// What the printer reports, CSV

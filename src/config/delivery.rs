@@ -22,6 +22,7 @@ pub(super) fn delivery(section: Option<Section<'_, '_>>) -> Settings {
     let smtp = section.section_if("smtp").map(smtp);
     let email = match (email.as_str(), maildir, smtp) {
         ("files", _, _) => MailOutbox::Files,
+        ("merge", _, _) => MailOutbox::Merge,
         ("maildir", Some(maildir), _) => maildir.unwrap_or_default(),
         ("smtp", _, Some(smtp)) => smtp.map(MailOutbox::Smtp).unwrap_or_default(),
         (kind @ ("maildir" | "smtp"), _, _) => {
@@ -30,7 +31,7 @@ pub(super) fn delivery(section: Option<Section<'_, '_>>) -> Settings {
             MailOutbox::Files
         }
         (other, _, _) => {
-            let message = format!("`{other}` is not one of files, maildir, smtp");
+            let message = format!("`{other}` is not one of files, merge, maildir, smtp");
             section.problem("email", message);
             MailOutbox::Files
         }

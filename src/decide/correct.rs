@@ -61,7 +61,7 @@ fn correction(
         })
         .collect();
     let named: Vec<Item> = items.iter().map(ClaimItem::named).collect();
-    let id = LetterId::of(&company.key, &named);
+    let id = LetterId::of_correction(&company.key, &named, &wrong.claim.reference);
     let [nl, en] = reason;
     let letter = Letter {
         id,

@@ -5,6 +5,9 @@ use crate::diag::Failure;
 use crate::model::company::Channel;
 use crate::store::Place;
 
+/// What receipts call it.
+pub const FILES: &str = "files";
+
 /// A small create-only object `outbox/<name>.json`, written last, releases a letter's files
 /// to whoever prints, posts or mails them.
 pub struct Files {
@@ -26,7 +29,7 @@ impl Files {
 
 impl Outbox for Files {
     fn name(&self, _: Channel) -> &'static str {
-        "files"
+        FILES
     }
 
     fn lanes(&self, _: Channel) -> usize {

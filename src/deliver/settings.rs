@@ -9,6 +9,8 @@ pub enum MailOutbox {
     /// Files in the run: an `.eml` beside each letter, for another program to send.
     #[default]
     Files,
+    /// The same files, and a list of them as a batch for somebody's own mail program.
+    Merge,
     /// A Maildir; the folder is relative to the job.
     Maildir {
         /// Folder.

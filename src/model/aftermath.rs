@@ -47,27 +47,35 @@ pub struct Answer {
     pub assets: Vec<PartyRef>,
 }
 
-/// Letters that a printer gets as one file.
+/// Letters that a printer gets as one file, or a mail program as one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrintBatch {
-    /// `2026-03-12-001`: names it for ever.
+    /// `2026-03-12-001`, by e-mail `2026-03-12-e001`: names it for ever.
     pub batch_id: String,
     /// Night of its letters.
     pub night: Night,
     /// SHA-256 of the file, hexadecimal; empty where its letters are printed one by one.
     pub sha256: String,
-    /// Sheets of paper.
+    /// Sheets of paper; 0 by e-mail alone.
     pub sheets: u32,
     /// Its letters, in the order of the file.
     pub letters: Vec<Reference>,
 }
 
+impl PrintBatch {
+    /// Does it go by e-mail? Each letter by post has a sheet at least.
+    #[must_use]
+    pub const fn is_email(&self) -> bool {
+        self.sheets == 0
+    }
+}
+
 text_enum! {
-    /// What a printer says about one letter.
+    /// What a printer says about one letter, or who mailed it.
     PrintState {
-        /// It is in the post.
+        /// It is in the post, or mailed.
         Posted = "posted",
-        /// It was never posted: the sheet was spoiled.
+        /// It was never posted: the sheet was spoiled, the mail not sent.
         Spoiled = "spoiled",
         /// It came back: bounced.
         Returned = "returned",

@@ -235,6 +235,19 @@ pub const fn state_bit(state: ReceiptState) -> u8 {
     }
 }
 
+/// The bits of a letter after one more receipt. The last word counts: a letter that is posted after
+/// all neither was refused nor came back.
+#[must_use]
+pub const fn noted(bits: u8, state: ReceiptState) -> u8 {
+    let undone = match state {
+        ReceiptState::HandedOver => {
+            state_bit(ReceiptState::Failed) | state_bit(ReceiptState::Bounced)
+        }
+        _ => 0,
+    };
+    bits & !undone | state_bit(state)
+}
+
 /// The key of a try: letter, night and attempt.
 #[must_use]
 pub const fn key(letter: u128, night: i32, attempt: u32) -> u128 {
@@ -353,5 +366,32 @@ fn below(name: &str, numbers: &[u32], n: u32) -> Result<(), String> {
             "the column `{name}` holds number {most}, and there are {n} of them"
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ReceiptState::{Bounced, Failed, HandedOver, Withdrawn};
+
+    #[test]
+    fn the_last_word_of_a_printer_counts_and_nothing_else_is_forgotten() {
+        let bits = |states: &[ReceiptState]| states.iter().fold(0, |bits, s| noted(bits, *s));
+        for (told, want) in [
+            (&[HandedOver, Bounced][..], &[HandedOver, Bounced][..]),
+            (&[HandedOver, Bounced, HandedOver], &[HandedOver]),
+            (&[Failed, HandedOver], &[HandedOver]),
+            (
+                &[HandedOver, Bounced, HandedOver, Bounced],
+                &[HandedOver, Bounced],
+            ),
+            (
+                &[HandedOver, Withdrawn, HandedOver],
+                &[HandedOver, Withdrawn],
+            ),
+        ] {
+            let want = want.iter().fold(0, |bits, s| bits | state_bit(*s));
+            assert_eq!(bits(told), want, "{told:?}");
+        }
     }
 }

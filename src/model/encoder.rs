@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::civil::{Date, date};
 
-use super::columns::{Columns, IS_WARNED, NONE, Notes, Sizes, What, key, short_letter, state_bit};
+use super::columns::{Columns, IS_WARNED, NONE, Notes, Sizes, What, key, noted, short_letter};
 use super::ledger_record::{Claim, ClaimItem, Numbered, Receipt, ReceiptState, Record};
 use super::mixed::{Fast, Numbers, Sieve, short};
 use super::night::Night;
@@ -310,7 +310,7 @@ impl Batch<'_> {
         let (Some(bits), Some(since), Some(told)) = columns else {
             return;
         };
-        *bits |= state_bit(state);
+        *bits = noted(*bits, state);
         if is_handed_over && *since == 0 {
             *since = self.seq;
         }

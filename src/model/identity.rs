@@ -117,6 +117,17 @@ impl LetterId {
     /// claim is looked up by night, letter and attempt together.
     #[must_use]
     pub fn of(company: &CompanyKey, items: &[Item]) -> Self {
+        Self::hashed(company, items, None)
+    }
+
+    /// The identity of a letter that takes another one back: hashes as [`LetterId::of`], and behind
+    /// it a line `takes back <reference>`. Letters of several nights may be about the same findings.
+    #[must_use]
+    pub fn of_correction(company: &CompanyKey, items: &[Item], takes_back: &Reference) -> Self {
+        Self::hashed(company, items, Some(takes_back))
+    }
+
+    fn hashed(company: &CompanyKey, items: &[Item], takes_back: Option<&Reference>) -> Self {
         let mut lines: Vec<String> = items
             .iter()
             .map(|i| {
@@ -133,6 +144,9 @@ impl LetterId {
         for line in lines {
             hash.update(b"\n");
             hash.update(line.as_bytes());
+        }
+        if let Some(reference) = takes_back {
+            hash.update(format!("\ntakes back {reference}").as_bytes());
         }
         Self(hash.finalize().into())
     }
@@ -347,6 +361,37 @@ mod tests {
             FindingId::of(&form).to_string(),
             hex::encode(&Sha256::digest(form.as_bytes())[..16])
         );
+    }
+
+    #[test]
+    fn corrections_of_two_letters_about_the_same_findings_are_two_letters() {
+        let company: CompanyKey = "kvk:01234567".parse().unwrap();
+        let key = Secret::new(b"k");
+        let of = |night: &str| {
+            let reference = Reference::of(&key, night.parse().unwrap(), LetterId([7; 32]));
+            LetterId::of_correction(&company, &[], &reference)
+        };
+        let ids = [
+            of("2026-03-12"),
+            of("2026-03-13"),
+            LetterId::of(&company, &[]),
+        ];
+        let distinct: std::collections::BTreeSet<_> = ids.iter().map(|id| id.0).collect();
+        assert_eq!(distinct.len(), 3);
+        assert_eq!(ids[0], of("2026-03-12"));
+    }
+
+    #[test]
+    fn a_company_has_one_key_however_it_is_written() {
+        for (written, key) in [
+            ("unreg:Voorbeeld.Example", "unreg:voorbeeld.example"),
+            ("vat:nl001234567b01", "vat:NL001234567B01"),
+            ("net:ORG-Ex1-RIPE", "net:ORG-Ex1-RIPE"),
+        ] {
+            let read: CompanyKey = written.parse().unwrap();
+            assert_eq!(read.as_str(), key);
+            assert_eq!(key.parse::<CompanyKey>().unwrap(), read);
+        }
     }
 
     #[test]

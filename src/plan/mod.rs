@@ -37,6 +37,17 @@ pub struct SnapshotObject {
     pub report: String,
 }
 
+/// What was scanned when: day, feed and report.
+pub type ScanOf = (Date, String, String);
+
+impl SnapshotObject {
+    /// The scan that it is of.
+    #[must_use]
+    pub fn scan(&self) -> ScanOf {
+        (self.date, self.feed.clone(), self.report.clone())
+    }
+}
+
 /// What a night reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -98,10 +109,21 @@ pub fn impossible_days(ignored: &[String], folder: &str) -> BTreeMap<String, usi
     found
 }
 
-/// The date of the newest snapshot of a listing.
+/// The days that have a snapshot, the newest first.
 #[must_use]
-pub fn newest(snapshots: &[SnapshotObject]) -> Option<Night> {
-    snapshots.iter().map(|s| Night::new(s.date)).max()
+pub fn days(snapshots: &[SnapshotObject]) -> Vec<Night> {
+    let days: BTreeSet<Night> = snapshots.iter().map(|s| Night::new(s.date)).collect();
+    days.into_iter().rev().collect()
+}
+
+/// Has the day a snapshot that nobody calls half of one? `halves` are those of which a scan did
+/// not come to its end.
+#[must_use]
+pub fn is_complete(snapshots: &[SnapshotObject], day: Night, halves: &BTreeSet<ScanOf>) -> bool {
+    let of_day = snapshots.iter().filter(|s| s.date == day.date());
+    of_day
+        .map(SnapshotObject::scan)
+        .any(|scan| !halves.contains(&scan))
 }
 
 /// Plans a night.
@@ -275,6 +297,31 @@ mod tests {
             ("a", "x")
         );
         assert_eq!(ignored.len(), 3);
+    }
+
+    #[test]
+    fn a_day_is_complete_where_one_of_its_snapshots_is() {
+        let listing = [
+            "s/2026-03-01/a/x.parquet",
+            "s/2026-03-02/a/x.parquet",
+            "s/2026-03-02/b/x.parquet",
+        ]
+        .map(listed);
+        let (found, _) = snapshots(&listing, "s/");
+        let (first, last) = (night("2026-03-01"), night("2026-03-02"));
+        assert_eq!(days(&found), [last, first]);
+        let half = |feed: &str| (last.date(), feed.to_owned(), "x".to_owned());
+        for (halves, is_whole) in [
+            (vec![], true),
+            (vec![half("a")], true),
+            (vec![half("a"), half("b")], false),
+            (vec![half("a"), (last.date(), "b".into(), "y".into())], true),
+        ] {
+            let halves = halves.into_iter().collect();
+            assert_eq!(is_complete(&found, last, &halves), is_whole, "{halves:?}");
+            assert!(is_complete(&found, first, &halves));
+        }
+        assert!(!is_complete(&found, night("2026-03-03"), &BTreeSet::new()));
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub(super) const COLUMNS: &[Column] = &[
 ///
 /// Needs `company_key` (or `company_id`, a bare KvK number as text) and `name`. Without a
 /// `party_kind` a company is `registered`, without a `language` it reads Dutch. Of two rows with
-/// one key the first counts. A parent may stand anywhere in the table; a row whose parent is not
-/// there at all is refused, and the rows that name *that* company as parent are not.
+/// one key the first counts. A parent may stand anywhere in the table; a company whose parent is not
+/// usable is kept without one, and the fault is among `further`: it gets its own letters all the same.
 ///
 /// # Errors
 /// `FixData` where a needed column is missing or of a wrong type, and where no company is left:
@@ -82,23 +82,26 @@ pub(super) fn read_companies(
         Some(company)
     })?;
     let rows = std::mem::take(&mut kept.rows);
-    for company in rows {
+    for mut company in rows {
         match &company.parent {
             Some(parent)
                 if *parent == company.key || !(keys.contains(parent) || known.contains(parent)) =>
             {
-                kept.rejects.push(Reject {
+                // The parent's fault, or a slip, must not take the company's letters away.
+                kept.further.push(Reject {
                     object: object.to_owned(),
                     row: rows_of.get(&company.key).copied().unwrap_or_default(),
                     column: "parent_company_key",
                     why: RejectReason::UnknownParent,
                     found: mask(parent.as_str()),
                 });
+                company.parent = None;
             }
-            _ => kept.rows.push(company),
+            _ => {}
         }
+        kept.rows.push(company);
     }
-    kept.rejects.sort_by_key(|reject| reject.row);
+    kept.further.sort_by_key(|reject| reject.row);
     Ok(kept)
 }
 

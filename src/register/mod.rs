@@ -62,7 +62,8 @@ pub struct Kept<T> {
     pub rows: Vec<T>,
     /// Rows that were set aside, in the order of the table, each with its first fault.
     pub rejects: Vec<Reject>,
-    /// More faults of rows that stand among the rejects already.
+    /// More faults: of rows that stand among the rejects already, and of rows that are kept without
+    /// what is wrong.
     pub further: Vec<Reject>,
     /// Rows in the table.
     pub read: u64,

@@ -1,10 +1,11 @@
-//! Mail merge: one row a letter, for whoever prints and posts. Every cell is text.
+//! Mail merge: one row a letter, for whoever prints and posts, or mails. Every cell is text.
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
 use super::visible::{Limit, visible};
 use super::{Look, subject};
 use crate::diag::Failure;
+use crate::model::identity::Reference;
 use crate::model::letter::Letter;
 use crate::model::night::Night;
 use crate::model::shown::formula_safe;
@@ -19,8 +20,11 @@ pub struct MergeLetter<'a> {
     pub pages: u32,
 }
 
-/// Name and meaning (Dutch: its reader prints and posts in the Netherlands) of every column.
-const COLUMNS: &[(&str, &str)] = &[
+/// Name and meaning of a column; Dutch: its reader prints, posts or mails in the Netherlands.
+type Column = (&'static str, &'static str);
+
+/// Of letters by post.
+const COLUMNS: &[Column] = &[
     (
         "kenmerk",
         "Kenmerk van de brief; uniek, blijft gelijk als de lijst anders wordt gesorteerd",
@@ -40,6 +44,28 @@ const COLUMNS: &[(&str, &str)] = &[
     ("bestand", "De pdf, gezien vanuit de map van deze nacht"),
 ];
 
+/// Of letters by e-mail, which somebody's own mail program sends.
+const EMAIL_COLUMNS: &[Column] = &[
+    (
+        "kenmerk",
+        "Kenmerk van de brief; uniek, blijft gelijk als de lijst anders wordt gesorteerd",
+    ),
+    ("partij", "Partij; hoort bij `nachtwacht printed`"),
+    ("naam", "Naam van het bedrijf of de instelling"),
+    ("e_mailadres", "E-mailadres waar de brief naartoe gaat"),
+    ("taal", "Taal van de brief: nl of en"),
+    ("onderwerp", "Onderwerp van de e-mail"),
+    ("urgentie", "urgent of normal; urgente brieven gaan eerst"),
+    ("aantal_bevindingen", "Aantal plekken in de brief"),
+    (
+        "tekst",
+        "De brief als tekst, gezien vanuit de map van deze nacht",
+    ),
+    ("html", "De brief als html, net zo"),
+    ("pdf", "De pdf voor in de bijlage, net zo"),
+    ("eml", "De hele e-mail als bestand, net zo"),
+];
+
 /// For whom a CSV is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -49,13 +75,80 @@ pub enum Profile {
     Spreadsheet,
 }
 
-/// The rows as CSV with a header, lines ending in CRLF.
+/// The rows of letters by post as CSV with a header, lines ending in CRLF.
 ///
 /// # Errors
 /// `OurBug` where the CSV cannot be written.
 pub fn csv(
     letters: &[MergeLetter<'_>],
     look: &Look,
+    separator: u8,
+    profile: Profile,
+) -> Result<Vec<u8>, Failure> {
+    csv_of(COLUMNS, rows(letters, look), separator, profile)
+}
+
+/// The rows of letters by post as XLSX: a sheet of texts, and a sheet that explains the columns.
+/// The same night gives the same bytes.
+///
+/// # Errors
+/// `OurBug` where the workbook cannot be written.
+pub fn xlsx(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Vec<u8>, Failure> {
+    xlsx_of(COLUMNS, &rows(letters, look), night)
+}
+
+/// As [`csv`], of letters by e-mail in this batch.
+///
+/// # Errors
+/// `OurBug` where the CSV cannot be written.
+pub fn email_csv(
+    letters: &[MergeLetter<'_>],
+    look: &Look,
+    batch: &str,
+    separator: u8,
+    profile: Profile,
+) -> Result<Vec<u8>, Failure> {
+    let rows = email_rows(letters, look, batch);
+    csv_of(EMAIL_COLUMNS, rows, separator, profile)
+}
+
+/// As [`xlsx`], of letters by e-mail in this batch.
+///
+/// # Errors
+/// `OurBug` where the workbook cannot be written.
+pub fn email_xlsx(
+    letters: &[MergeLetter<'_>],
+    look: &Look,
+    batch: &str,
+    night: Night,
+) -> Result<Vec<u8>, Failure> {
+    xlsx_of(EMAIL_COLUMNS, &email_rows(letters, look, batch), night)
+}
+
+/// Batch and reference of every row that [`email_csv`] wrote for a program.
+///
+/// # Errors
+/// `FixData` where it is another list.
+pub fn read_email(bytes: &[u8], separator: u8) -> Result<Vec<(String, Reference)>, Failure> {
+    let wrong = |e: String| {
+        Failure::fix_data(format!("this is no list of letters by e-mail: {e}"))
+            .hint("put the file back that the run wrote")
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .from_reader(bytes);
+    let mut found = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(|e| wrong(e.to_string()))?;
+        let cell = |at: usize| row.get(at).unwrap_or_default();
+        found.push((cell(1).to_owned(), cell(0).parse().map_err(wrong)?));
+    }
+    Ok(found)
+}
+
+fn csv_of(
+    columns: &[Column],
+    mut rows: Vec<Vec<String>>,
     separator: u8,
     profile: Profile,
 ) -> Result<Vec<u8>, Failure> {
@@ -67,10 +160,9 @@ pub fn csv(
         .terminator(csv::Terminator::CRLF)
         .from_writer(start.as_bytes().to_vec());
     writer
-        .write_record(COLUMNS.iter().map(|(name, _)| *name))
+        .write_record(columns.iter().map(|(name, _)| *name))
         .map_err(|e| bug(e.to_string()))?;
-    for letter in letters {
-        let mut cells = row(letter, look);
+    for cells in &mut rows {
         if is_for_people {
             cells.iter_mut().for_each(|cell| *cell = formula_safe(cell));
         }
@@ -79,17 +171,12 @@ pub fn csv(
     writer.into_inner().map_err(|e| bug(e.to_string()))
 }
 
-/// The rows as XLSX: a sheet of texts, and a sheet that explains the columns. The same night
-/// gives the same bytes.
-///
-/// # Errors
-/// `OurBug` where the workbook cannot be written.
-pub fn xlsx(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Vec<u8>, Failure> {
-    workbook(letters, look, night)
+fn xlsx_of(columns: &[Column], rows: &[Vec<String>], night: Night) -> Result<Vec<u8>, Failure> {
+    workbook(columns, rows, night)
         .map_err(|e| Failure::our_bug(format!("writing the mail merge: {e}")))
 }
 
-fn workbook(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Vec<u8>, XlsxError> {
+fn workbook(columns: &[Column], rows: &[Vec<String>], night: Night) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let date = night.date();
     let created = ExcelDateTime::from_ymd(
@@ -105,13 +192,13 @@ fn workbook(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Ve
     let (text, bold) = (Format::new().set_num_format("@"), Format::new().set_bold());
     let sheet = book.add_worksheet().set_name("brieven")?;
     sheet.set_freeze_panes(1, 0)?;
-    for (at, (name, _)) in COLUMNS.iter().enumerate() {
+    for (at, (name, _)) in columns.iter().enumerate() {
         let at = u16::try_from(at).unwrap_or(u16::MAX);
         sheet.write_string_with_format(0, at, *name, &bold)?;
         sheet.set_column_width(at, 20)?;
     }
-    for (n, letter) in letters.iter().enumerate() {
-        for (at, cell) in row(letter, look).iter().enumerate() {
+    for (n, row) in rows.iter().enumerate() {
+        for (at, cell) in row.iter().enumerate() {
             let (n, at) = (
                 u32::try_from(n + 1).unwrap_or(u32::MAX),
                 u16::try_from(at).unwrap_or(u16::MAX),
@@ -122,7 +209,7 @@ fn workbook(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Ve
     let sheet = book.add_worksheet().set_name("uitleg")?;
     sheet.set_column_width(0, 24)?;
     sheet.set_column_width(1, 80)?;
-    for (n, (name, meaning)) in COLUMNS.iter().enumerate() {
+    for (n, (name, meaning)) in columns.iter().enumerate() {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
         sheet.write_string_with_format(n, 0, *name, &bold)?;
         sheet.write_string(n, 1, *meaning)?;
@@ -130,13 +217,51 @@ fn workbook(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Ve
     book.save_to_buffer()
 }
 
+fn rows(letters: &[MergeLetter<'_>], look: &Look) -> Vec<Vec<String>> {
+    letters.iter().map(|letter| row(letter, look)).collect()
+}
+
+fn email_rows(letters: &[MergeLetter<'_>], look: &Look, batch: &str) -> Vec<Vec<String>> {
+    let rows = letters.iter();
+    rows.map(|m| email_row(m.letter, look, batch)).collect()
+}
+
+fn urgency(letter: &Letter) -> Urgency {
+    let is_urgent = letter.sections.iter().any(|s| s.urgency == Urgency::Urgent);
+    if is_urgent {
+        Urgency::Urgent
+    } else {
+        Urgency::Normal
+    }
+}
+
+fn n_findings(letter: &Letter) -> usize {
+    letter.sections.iter().map(|s| s.findings.len()).sum()
+}
+
+fn email_row(letter: &Letter, look: &Look, batch: &str) -> Vec<String> {
+    let file = |extension: &str| format!("letters/{}.{extension}", letter.name());
+    vec![
+        letter.reference.to_string(),
+        batch.to_owned(),
+        visible(&letter.addressee.name, Limit::Line),
+        visible(&letter.recipient.value, Limit::Line),
+        letter.language.to_string(),
+        subject(letter, look),
+        urgency(letter).to_string(),
+        n_findings(letter).to_string(),
+        file("txt"),
+        file("html"),
+        file("pdf"),
+        file("eml"),
+    ]
+}
+
 fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
     let letter = merged.letter;
     let address = letter.addressee.address.clone().unwrap_or_default();
     let line = |text: &str| visible(text, Limit::Line);
     let is_dutch = address.country.is_empty() || address.country.eq_ignore_ascii_case("NL");
-    let is_urgent = letter.sections.iter().any(|s| s.urgency == Urgency::Urgent);
-    let n_findings: usize = letter.sections.iter().map(|s| s.findings.len()).sum();
     vec![
         letter.reference.to_string(),
         line(&letter.addressee.name),
@@ -152,13 +277,8 @@ fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
         },
         letter.language.to_string(),
         subject(letter, look),
-        (if is_urgent {
-            Urgency::Urgent
-        } else {
-            Urgency::Normal
-        })
-        .to_string(),
-        n_findings.to_string(),
+        urgency(letter).to_string(),
+        n_findings(letter).to_string(),
         merged.pages.to_string(),
         format!("letters/{}.pdf", letter.name()),
     ]

@@ -60,7 +60,7 @@ pub struct UnknownLetter {
     pub attempt: u32,
 }
 
-/// A batch of which the printer has not told everything.
+/// A batch that is not reported in full.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OpenBatch {
     /// Batch.
@@ -73,6 +73,8 @@ pub struct OpenBatch {
     pub unreported: usize,
     /// Sheets of paper.
     pub sheets: u32,
+    /// Does it go by e-mail?
+    pub is_email: bool,
 }
 
 /// The last night that was done.
@@ -107,7 +109,7 @@ pub struct Status {
     pub open_nights: Vec<OpenNight>,
     /// Letters of which nobody knows whether they left.
     pub unknown_letters: Vec<UnknownLetter>,
-    /// Batches of which the printer has not told everything.
+    /// Batches that are not reported in full.
     pub unreported_batches: Vec<OpenBatch>,
     /// What `nachtwacht status` ends with.
     pub exit_code: u8,
@@ -212,7 +214,7 @@ fn handed_over(view: &LedgerView, night: Night) -> usize {
     letters.len()
 }
 
-/// The batches of which the printer has not told everything, in order.
+/// The batches that are not reported in full, in order.
 #[must_use]
 pub fn open_batches(view: &LedgerView) -> Vec<OpenBatch> {
     let mut told: BTreeMap<&str, BTreeSet<&Reference>> = BTreeMap::new();
@@ -230,6 +232,7 @@ pub fn open_batches(view: &LedgerView) -> Vec<OpenBatch> {
         letters: b.letters.len(),
         unreported: b.letters.iter().filter(|r| !is_told(b, r)).count(),
         sheets: b.sheets,
+        is_email: b.is_email(),
     });
     batches.filter(|b| b.unreported > 0).collect()
 }
@@ -342,12 +345,16 @@ pub fn todos(s: &Status) -> Vec<String> {
     );
     let batches = s.unreported_batches.iter();
     list(
-        "Batches that the printer has not reported",
+        "Batches that are not reported in full",
         batches
             .map(|b| {
+                let by = match b.is_email {
+                    true => "by e-mail".to_owned(),
+                    false => format!("{} sheets", b.sheets),
+                };
                 format!(
-                    "{}  {} of {} letters, {} sheets",
-                    b.batch_id, b.unreported, b.letters, b.sheets
+                    "{}  {} of {} letters, {by}",
+                    b.batch_id, b.unreported, b.letters
                 )
             })
             .collect(),
@@ -429,7 +436,7 @@ pub fn open_metrics(s: &Status, midnight_secs: Option<i64>) -> String {
         ),
         (
             "unreported_batches",
-            "Batches that the printer has not reported.",
+            "Batches that the printer, or who mailed them, has not reported in full.",
             s.unreported_batches.len(),
         ),
     ] {

@@ -36,6 +36,8 @@ pub struct Summary {
     pub by_channel: Vec<(String, u64)>,
     /// Where the run is, for a person.
     pub place: String,
+    /// Letters by e-mail in a list for somebody's own mail program.
+    pub merged_emails: Option<u64>,
     /// A letter to look at first.
     pub example: Option<String>,
     /// Rejects that the job tolerates.
@@ -81,7 +83,7 @@ pub fn text(s: &Summary) -> String {
     line(
         "    suppressed",
         o.suppressed,
-        "known already, or not wanted",
+        "known already, the same finding once more, or not wanted",
     );
     line("    held", o.held, "a person must look");
     line(
@@ -145,6 +147,14 @@ pub fn text(s: &Summary) -> String {
             text,
             "    {:<28} letters that a person must look at",
             "held/"
+        );
+    }
+    if let Some(n) = s.merged_emails {
+        let _ = writeln!(
+            text,
+            "    {:<28} {} letters for your mail program; report with `nachtwacht printed`",
+            "email-merge/",
+            grouped(n)
         );
     }
     for (file, meaning) in [

@@ -70,7 +70,12 @@ pub(super) fn told(view: &LedgerView, reference: &Reference) -> String {
         .print_batches()
         .filter(|b| b.letters.contains(reference))
     {
-        line("printed in", batch.batch_id.clone());
+        let label = if batch.is_email() {
+            "mailed in"
+        } else {
+            "printed in"
+        };
+        line(label, batch.batch_id.clone());
     }
     let corrected = view.corrections().filter(|c| {
         c.night == first.night && first.items.iter().any(|i| *i.threat_id == *c.threat_id)

@@ -25,6 +25,8 @@ use crate::store::Place;
 
 /// What stays of a run: sums, hashes, statistics, and the releases and salted references that
 /// name nobody. The rest of its folder holds persons.
+const MERGES: [&str; 2] = ["mail-merge", "email-merge"];
+
 const STAYS: [&str; 10] = [
     "manifest.planned.json",
     "manifest.json",
@@ -94,24 +96,28 @@ pub fn company(
     })
 }
 
-/// Print files hold many companies and go as a whole: not before the others are posted.
+/// Print files and lists hold many companies and go as a whole: not before the others are sent.
 fn spare_unprinted(loaded: &Loaded, view: &LedgerView, objects: &[String]) -> Result<(), Failure> {
     let goes = |night: &str| {
         let folder = format!("{}{night}/", loaded.job.runs);
         let mut objects = objects.iter();
-        objects.any(|o| o.starts_with(&folder) && o.contains("/mail-merge/"))
+        objects.any(|o| o.starts_with(&folder) && MERGES.iter().any(|m| o.contains(m)))
     };
     let open = status::open_batches(view);
     let Some(batch) = open.into_iter().find(|b| goes(&b.night)) else {
         return Ok(());
     };
+    let [way, merge, send] = match batch.is_email {
+        true => ["e-mail", "email-merge/", "mail"],
+        false => ["post", "mail-merge/", "print"],
+    };
     Err(Failure::fix_job(format!(
-        "{} letters by post of night {} are not reported as posted, and their print files would go",
+        "{} letters by {way} of night {} are not reported as posted, and {merge} would go",
         batch.unreported, batch.night
     ))
     .at("", "erase")
     .hint(format!(
-        "print them and say so with `nachtwacht printed {} --report FILE`, or lay mail-merge/ aside and add `--also-unprinted`",
+        "{send} them and say so with `nachtwacht printed {} --report FILE`, or lay {merge} aside and add `--also-unprinted`",
         batch.batch_id
     )))
 }
@@ -180,7 +186,7 @@ fn of_company(
         let is_of = |name: &&String| {
             // Several companies stand in these; such an object goes as a whole.
             let is_shared = (DECISIONS.contains(&name.as_str()) && is_in_tables)
-                || (name.starts_with("mail-merge/") && is_in_merge)
+                || (MERGES.iter().any(|m| is_below(name, m)) && is_in_merge)
                 || name.starts_with(COPIES)
                 || (is_left_over && is_unclaimed(name));
             !stays(name) && (is_shared || is_named(name))

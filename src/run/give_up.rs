@@ -5,14 +5,17 @@
 //! about its findings. What nobody can tell stays unknown, for a person to settle.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::mail_merge::print_batches;
+use super::mail_merge::{EMAIL_LIST, email_batch, print_batches};
 use super::printed::PRINTER;
 use super::{House, inputs, outboxes};
-use crate::deliver::{Dispatch, Outbox, Trace};
+use crate::deliver::{Dispatch, FILES, MailOutbox, Outbox, Trace};
 use crate::diag::Failure;
 use crate::ledger::Ledger;
+use crate::model::aftermath::PrintBatch;
 use crate::model::company::Channel;
+use crate::model::identity::Reference;
 use crate::model::ledger_record::{Claim, PinnedNight, ReceiptState, Record};
 use crate::render::print;
 
@@ -27,26 +30,32 @@ pub(super) fn close(
 ) -> Result<(), Failure> {
     let folder = house.loaded.run_folder(pin);
     let outbox = outboxes::open(house.loaded, house.call, house.place, &folder)?;
-    let printed = printed(house, &folder)?;
-    let in_print: BTreeSet<&str> = printed.iter().map(|p| p.reference.as_str()).collect();
-    let mut known: BTreeMap<_, ReceiptState> = BTreeMap::new();
+    let batches = batches(house, pin, &folder)?;
+    let batched: BTreeSet<Reference> = batches.iter().flat_map(|b| b.letters.clone()).collect();
+    let is_merged = |channel| {
+        let has_list = house.loaded.job.delivery.email == MailOutbox::Merge;
+        channel == Channel::Post || (channel == Channel::Email && has_list)
+    };
+    // State and outbox.
+    let mut known: BTreeMap<_, (ReceiptState, Arc<str>)> = BTreeMap::new();
     for receipt in ledger.view().receipts().filter(|r| r.night == pin.night) {
-        known.insert(receipt.key(), receipt.state);
+        known.insert(receipt.key(), (receipt.state, Arc::clone(&receipt.outbox)));
     }
-    let mut records: Vec<Record> = print_batches(pin.night, &printed)
-        .into_iter()
-        .map(Record::from)
-        .collect();
+    let mut records: Vec<Record> = batches.into_iter().map(Record::from).collect();
     for claim in ledger.view().claims_under(pin) {
-        let mut state = known.get(&claim.key()).copied();
-        if state.is_none() {
-            state = became(outbox.as_ref(), claim)?;
-            let said = state.map(|state| claim.receipt(state, outbox.name(claim.channel)));
+        let mut told = known.get(&claim.key()).cloned();
+        if told.is_none() {
+            let name = outbox.name(claim.channel);
+            told = became(outbox.as_ref(), claim)?.map(|state| (state, name.into()));
+            let said = told.as_ref().map(|(state, _)| claim.receipt(*state, name));
             records.extend(said);
         }
-        // Post leaves with its batch: without one, nobody had it in hand.
-        let is_post = claim.channel == Channel::Post && state == Some(ReceiptState::HandedOver);
-        if is_post && !in_print.contains(claim.reference.as_str()) {
+        // What is merged leaves with its batch: without one, nobody had it in hand. A mail that an
+        // earlier job gave to a server has left.
+        let is_released = told.is_some_and(|(state, by)| {
+            state == ReceiptState::HandedOver && *by == *FILES && is_merged(claim.channel)
+        });
+        if is_released && !batched.contains(&claim.reference) {
             records.push(claim.receipt(ReceiptState::Failed, PRINTER));
         }
     }
@@ -73,12 +82,21 @@ fn became(outbox: &dyn Outbox, claim: &Claim) -> Result<Option<ReceiptState>, Fa
     })
 }
 
-/// The places in batches for the printer, where the run got so far as to write them.
-fn printed(house: &House<'_>, folder: &str) -> Result<Vec<print::Place>, Failure> {
+/// The batches, as far as the run got to write their lists.
+fn batches(house: &House<'_>, pin: &PinnedNight, folder: &str) -> Result<Vec<PrintBatch>, Failure> {
+    let separator = house.loaded.job.csv_separator;
+    let mut batches = Vec::new();
     let path = format!("{folder}mail-merge/print.csv");
-    let Some(bytes) = house.place.get_if(&path)? else {
-        return Ok(Vec::new());
-    };
-    print::read_places(&bytes, house.loaded.job.csv_separator)
-        .map_err(|e| e.at(house.place.display(&path), ""))
+    if let Some(bytes) = house.place.get_if(&path)? {
+        let places = print::read_places(&bytes, separator)
+            .map_err(|e| e.at(house.place.display(&path), ""))?;
+        batches.extend(print_batches(pin.night, &places));
+    }
+    let path = format!("{folder}{EMAIL_LIST}");
+    if let Some(bytes) = house.place.get_if(&path)? {
+        let batch = email_batch(pin.night, &bytes, separator)
+            .map_err(|e| e.at(house.place.display(&path), ""))?;
+        batches.extend(batch);
+    }
+    Ok(batches)
 }

@@ -10,6 +10,7 @@ use super::load::Loaded;
 use super::night::Gathered;
 use super::outputs::{Outputs, Pass};
 use super::progress::Progress;
+use super::sightings;
 use crate::brakes::{self, Clocks, PlannedLetter, SnapshotFacts, Tonight, approval};
 use crate::decide::{Decided, Drafted};
 use crate::diag::Failure;
@@ -107,12 +108,7 @@ fn snapshots(found: &Gathered) -> Vec<SnapshotFacts> {
         *at = (*at).max(o.observed_at);
     }
     let seen_on = |path: &str| -> Option<Date> { local_date(*newest.get(path)?, &TimeZone::UTC) };
-    let halves: BTreeSet<(Date, &str, &str)> = found
-        .coverage
-        .iter()
-        .filter(|c| !c.is_complete)
-        .map(|c| (c.day, c.feed.as_str(), c.report.as_str()))
-        .collect();
+    let halves = sightings::halves(&found.coverage);
     let facts = found.open.iter().map(|o| SnapshotFacts {
         path: o.object.listed.path.clone(),
         feed: o.object.feed.clone(),
@@ -121,7 +117,7 @@ fn snapshots(found: &Gathered) -> Vec<SnapshotFacts> {
         rows: o.n_rows,
         sha256: o.footer_sha256.clone(),
         newest_seen_on: seen_on(&o.object.listed.path),
-        is_complete: !halves.contains(&(o.object.date, &o.object.feed, &o.object.report)),
+        is_complete: !halves.contains(&o.object.scan()),
     });
     facts.collect()
 }

@@ -14,6 +14,7 @@ use super::sweep::Swept;
 use super::world::{self, World};
 use super::{Moment, shadow, side_by_side};
 use crate::decide::{Decided, Drafted, history::History};
+use crate::deliver::MailOutbox;
 use crate::diag::{Failure, Reject};
 use crate::ledger::crash;
 use crate::model::aftermath::PrintBatch;
@@ -21,7 +22,7 @@ use crate::model::company::Channel;
 use crate::model::counts::Outcomes;
 use crate::model::decision::Reason;
 use crate::model::hold::Figures;
-use crate::model::identity::PartyRef;
+use crate::model::identity::{PartyRef, Reference};
 use crate::model::ledger_record::{Claim, Erased, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
 use crate::model::sighting::{Gone, Sightings};
@@ -318,7 +319,8 @@ impl Outputs<'_> {
         Ok(batches)
     }
 
-    /// The list with which readers confirm a reference: of the letters that this run claimed.
+    /// The list with which readers confirm a reference: of the letters that this run claimed, and
+    /// of those that earlier plans of the night did, so that the newest list knows them all.
     fn verification(
         &self,
         night: &RenderedNight<'_>,
@@ -328,13 +330,15 @@ impl Outputs<'_> {
             .claims_of(self.pin.night)
             .map(|c| &c.reference)
             .collect();
-        let ours: Vec<_> = night
+        let ours = night
             .decided
             .letters
             .iter()
             .filter(|d| d.is_sendable && claimed.contains(&d.letter.reference))
-            .map(|d| d.letter.reference.clone())
-            .collect();
+            .map(|d| &d.letter.reference);
+        let earlier = night.view.claims_of(self.pin.night).map(|c| &c.reference);
+        let ours: BTreeSet<&Reference> = ours.chain(earlier).collect();
+        let ours: Vec<Reference> = ours.into_iter().cloned().collect();
         let key = &self.loaded.secrets.verification;
         let bytes = verification::list(self.pin.night, key, &ours)?;
         Ok((format!("verification/{}.json", self.pin.night), bytes))
@@ -518,6 +522,8 @@ impl Outputs<'_> {
             companies: count(sent()),
             by_channel,
             place: self.place.display(&self.folder),
+            merged_emails: (self.loaded.job.delivery.email == MailOutbox::Merge)
+                .then(|| count(sent().filter(|d| d.letter.recipient.channel == Channel::Email))),
             example: sent()
                 .next()
                 .map(|d| format!("letters/{}.pdf", d.letter.name())),

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Moment;
+use super::inputs::Inputs;
 use super::load::Loaded;
 use super::night::{Ask, Gathered};
+use super::sightings;
 use super::sweep::OpenSnapshot;
 use super::world::listed;
 use crate::config::NightRule;
@@ -49,14 +51,42 @@ pub(super) fn night_of(
     let job = &loaded.job;
     Ok(match (ask.night, job.night) {
         (Some(night), _) => night,
-        (None, NightRule::Newest) => plan::newest(&listing.snapshots).ok_or_else(|| {
-            Failure::fix_data("no snapshot was found; expected `<date>/<feed>/<report>.parquet`")
-                .at(place.display(&job.inputs.snapshots), "")
-                .hint("deliver a snapshot, or mend `inputs.snapshots` in the job")
-        })?,
+        (None, NightRule::Newest) => newest(loaded, place, &listing.snapshots)?,
         (None, NightRule::Today) => moment
             .today(&job.zone)
             .ok_or_else(|| Failure::fix_job("today's date lies outside the calendar"))?,
+    })
+}
+
+/// The newest day with a snapshot that is whole, as far as the feeds say. Days that have halves
+/// alone wait for the rest, or for somebody who names them.
+fn newest(
+    loaded: &Loaded,
+    place: &Place,
+    snapshots: &[plan::SnapshotObject],
+) -> Result<Night, Failure> {
+    let folder = place.display(&loaded.job.inputs.snapshots);
+    let days = plan::days(snapshots);
+    for day in &days {
+        let from = Inputs::now(place, *day);
+        let (coverage, _) = sightings::delivered(loaded, from, &BTreeSet::from([*day]))?;
+        if plan::is_complete(snapshots, *day, &sightings::halves(&coverage)) {
+            return Ok(*day);
+        }
+        tracing::warn!(
+            "every snapshot of {day} is half a scan, its feed says: an earlier night is taken; \
+             `--night {day}` takes what there is"
+        );
+    }
+    Err(match days.first() {
+        None => Failure::fix_data("no snapshot was found; expected `<date>/<feed>/<report>.parquet`")
+            .at(folder, "")
+            .hint("deliver a snapshot, or mend `inputs.snapshots` in the job"),
+        Some(day) => Failure::fix_data(
+            "every snapshot is half a scan, as `inputs.coverage` has it; expected one that came to its end",
+        )
+        .at(folder, "")
+        .hint(format!("deliver a whole one, or say `--night {day}`")),
     })
 }
 
@@ -98,6 +128,15 @@ pub(super) fn not_given_up(pin: &PinnedNight, view: &LedgerView) -> Result<(), F
         let next = pin.revision + 1;
         return Err(Failure::fix_job(message).at("", "--night").hint(format!(
             "`--night {by} --revision {next}` plans it anew; the next night takes its findings as well"
+        )));
+    }
+    if by < pin.night {
+        // A later night's findings are not in an earlier one.
+        let (night, next) = (pin.night, pin.revision + 1);
+        let message =
+            format!("the plan of night {night} was given up when night {by} was planned anew");
+        return Err(Failure::fix_job(message).at("", "--night").hint(format!(
+            "`--night {night} --revision {next}` plans it anew; the next night takes its findings as well"
         )));
     }
     let message = format!(

@@ -1,4 +1,4 @@
-//! `printed`: what the printer reports about a batch, letter by letter.
+//! `printed`: what the printer reports about a batch, letter by letter, or who mailed one.
 //!
 //! A spoiled letter was never posted and a returned one came back: both get a receipt that says
 //! so, and the next night that sees their findings writes them again. A letter that is reported as
@@ -35,8 +35,15 @@ pub fn open(call: &Call) -> Result<(String, u8), Failure> {
     for b in &open {
         let _ = writeln!(
             text,
-            "{}  night {}  {} of {} letters unreported  {} sheets",
-            b.batch_id, b.night, b.unreported, b.letters, b.sheets
+            "{}  night {}  {} of {} letters unreported  {}",
+            b.batch_id,
+            b.night,
+            b.unreported,
+            b.letters,
+            match b.is_email {
+                true => "by e-mail".to_owned(),
+                false => format!("{} sheets", b.sheets),
+            }
         );
     }
     if open.is_empty() {
@@ -68,7 +75,7 @@ pub fn report(
     let known = known.cloned().ok_or_else(|| {
         Failure::fix_job(format!("batch `{batch}` is not in the ledger"))
             .at("", "BATCH")
-            .hint("batches stand in mail-merge/print.csv of a night; `nachtwacht printed` lists the open ones")
+            .hint("batches stand in mail-merge/print.csv and email-merge/letters.csv of a night; `nachtwacht printed` lists the open ones")
     })?;
     let told = rows(&bytes, &shown, &known)?;
     let records = records(ledger.view(), &known, &told);
@@ -140,10 +147,17 @@ fn rows(
 fn letter(reference: &str, state: &str) -> Result<(Reference, PrintState), String> {
     let reference: Reference = reference.parse()?;
     let state = state.to_lowercase();
-    let state = state
-        .parse()
-        .map_err(|()| format!("`{state}` is not one of posted, spoiled, returned"))?;
-    Ok((reference, state))
+    // What people say who mail.
+    let meant = match state.as_str() {
+        "sent" => "posted",
+        "not-sent" => "spoiled",
+        "bounced" => "returned",
+        other => other,
+    };
+    let meant = meant.parse().map_err(|()| {
+        format!("`{state}` is not one of posted, spoiled, returned; nor, by e-mail, of sent, not-sent, bounced")
+    })?;
+    Ok((reference, meant))
 }
 
 /// What was reported last of each letter of a batch.

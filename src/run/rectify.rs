@@ -27,7 +27,6 @@ use crate::decide::{self, Drafted, Wrong, history::History};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger};
 use crate::model::aftermath::Correction;
-use crate::model::company::Channel;
 use crate::model::identity::{LetterId, Reference};
 use crate::model::ledger_record::{
     AttemptKey, Claim, LedgerView, PinnedNight, ReceiptState, Record, latest,
@@ -527,14 +526,11 @@ fn finish(
     old: &BTreeMap<LetterId, &Claim>,
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
-    let by_post = letters
-        .iter()
-        .filter(|a| a.drafted.letter.recipient.channel == Channel::Post)
-        .map(|a| merge::MergeLetter {
-            letter: &a.drafted.letter,
-            pages: a.pages,
-        });
-    let (mut files, batches) = outputs.merged(by_post.collect())?;
+    let merged = letters.iter().map(|a| merge::MergeLetter {
+        letter: &a.drafted.letter,
+        pages: a.pages,
+    });
+    let (mut files, batches) = outputs.merged(merged.collect())?;
     let references: Vec<Reference> = letters
         .iter()
         .map(|a| a.drafted.letter.reference.clone())

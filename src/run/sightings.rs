@@ -20,7 +20,7 @@ use crate::model::ledger_record::PinnedObject;
 use crate::model::night::Night;
 use crate::model::sighting::{Coverage, Sightings};
 use crate::model::table::{Column, ColumnType, canonical};
-use crate::plan::Plan;
+use crate::plan::{Plan, ScanOf};
 use crate::scan;
 
 const COLUMNS: &[Column] = &[
@@ -38,7 +38,8 @@ pub(super) fn coverage(
     from: Inputs<'_>,
     plan: &Plan,
 ) -> Result<(Vec<Coverage>, Vec<PinnedObject>), Failure> {
-    let (mut rows, objects) = delivered(loaded, from, plan)?;
+    let days = plan.snapshots.iter().map(|s| Night::new(s.date)).collect();
+    let (mut rows, objects) = delivered(loaded, from, &days)?;
     let said: BTreeSet<(Date, String, String)> = rows
         .iter()
         .map(|c| (c.day, c.feed.clone(), c.report.clone()))
@@ -57,17 +58,24 @@ pub(super) fn coverage(
     Ok((rows, objects))
 }
 
-/// What the feeds say themselves, in the table `coverage`.
-fn delivered(
+/// The snapshots of which a scan did not come to its end.
+pub(super) fn halves(coverage: &[Coverage]) -> BTreeSet<ScanOf> {
+    let halves = coverage.iter().filter(|c| !c.is_complete);
+    halves
+        .map(|c| (c.day, c.feed.clone(), c.report.clone()))
+        .collect()
+}
+
+/// What the feeds say themselves of these days, in the table `coverage`.
+pub(super) fn delivered(
     loaded: &Loaded,
     from: Inputs<'_>,
-    plan: &Plan,
+    days: &BTreeSet<Night>,
 ) -> Result<(Vec<Coverage>, Vec<PinnedObject>), Failure> {
     let (mut rows, mut objects) = (Vec::new(), Vec::new());
     let Some(folder) = &loaded.job.inputs.coverage else {
         return Ok((rows, objects));
     };
-    let days: BTreeSet<Night> = plan.snapshots.iter().map(|s| Night::new(s.date)).collect();
     for found in from.list(folder)? {
         let name = found.path.rsplit('/').next().unwrap_or_default();
         let day: Option<Night> = name.strip_suffix(".parquet").and_then(|d| d.parse().ok());

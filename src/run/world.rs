@@ -12,7 +12,7 @@ use super::load::Loaded;
 use crate::config::References;
 use crate::contacts::{self, Lookup};
 use crate::decide::{self, history::History};
-use crate::diag::{Failure, Reject};
+use crate::diag::{Failure, Reject, RejectReason};
 use crate::enrich::{self, Classes, Epss, Kev, Municipalities, Remedies};
 use crate::matching::{self, Index, PrefixTable, Shared};
 use crate::model::asset::Asset;
@@ -184,6 +184,8 @@ pub(super) fn read(loaded: &Loaded, from: Inputs<'_>) -> Result<World, Failure> 
         ),
     ];
     let mut rejects = companies.rejects;
+    let is_kept = |r: &Reject| r.why == RejectReason::UnknownParent;
+    rejects.extend(companies.further.into_iter().filter(is_kept));
     rejects.extend(assets.rejects);
     rejects.extend(kept_contacts.rejects);
     let lookups = reader.lookups(&job.references)?;

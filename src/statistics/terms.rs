@@ -29,7 +29,7 @@ pub(super) const FIVE_COUNTS: &[Term] = &[
     Term {
         name: "Bedrijven",
         of: |c| c.companies,
-        means: "Verschillende bedrijven die een brief kregen, ook als die alleen herinnert. Moeder en dochter tellen apart.",
+        means: "Verschillende bedrijven die een brief kregen, ook als die alleen herinnert; een rectificatie telt niet. Moeder en dochter tellen apart.",
     },
     Term {
         name: "Adressen en namen",

@@ -1,8 +1,11 @@
 //! `printed`: batches that went to the printer, and what the printer reports.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use arrow::array::AsArray;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::status::short;
 use crate::sandbox::{Ran, Sandbox};
@@ -193,4 +196,99 @@ fn what_is_spoiled_or_returned_is_written_again_and_what_is_open_is_listed() {
             "{finding} arrived, and is not written again"
         );
     }
+}
+
+/// Letters by e-mail that go out of somebody's own mail program: a list, and a batch of its own.
+#[test]
+fn an_email_merge_has_its_own_batch_that_is_reported_and_not_lost() {
+    let sandbox = short(&[6, 9, 10]);
+    let job = sandbox.path("jobs/nightly.toml");
+    let text = fs::read_to_string(&job).unwrap();
+    fs::write(&job, format!("{text}\n[delivery]\nemail = \"merge\"\n")).unwrap();
+    sandbox.run(FIRST).ended_with(0).says(&["email-merge/"]);
+    let outputs = sandbox.outputs(FIRST);
+    let batches = sandbox.ledger("print_batch");
+    let (mailed, printed): (Vec<_>, Vec<_>) = batches
+        .iter()
+        .partition(|b| b["batch_id"] == "2026-03-09-e001");
+    assert_eq!(mailed.len(), 1, "{batches:?}");
+    assert!(!printed.is_empty() && printed.iter().all(|b| b["sheets"].as_u64() > Some(0)));
+    // The list, its batch and the claims say the same, and each file that a row names is there.
+    let list = &outputs["email-merge/letters.csv"];
+    assert_eq!(mailed[0]["sha256"], hex::encode(Sha256::digest(list)));
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(b';')
+        .from_reader(list.as_slice());
+    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    let listed: Vec<String> = rows.iter().map(|r| r["kenmerk"].clone()).collect();
+    assert_eq!(listed, references(mailed[0]));
+    let claims = sandbox.ledger("claim");
+    let by_email = claims.iter().filter(|c| c["channel"] == "email");
+    let by_email: BTreeSet<&str> = by_email.map(|c| c["reference"].as_str().unwrap()).collect();
+    assert_eq!(
+        listed.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        by_email
+    );
+    for row in &rows {
+        for file in ["tekst", "html", "pdf", "eml"] {
+            assert!(outputs.contains_key(&row[file]), "{}", row[file]);
+        }
+        let mail = String::from_utf8_lossy(&outputs[&row["eml"]]);
+        assert!(
+            mail.contains(&format!("<{}>", row["e_mailadres"])),
+            "{mail}"
+        );
+        let post = String::from_utf8_lossy(&outputs["mail-merge/letters.csv"]);
+        assert!(!post.contains(&row["kenmerk"]), "{}", row["kenmerk"]);
+    }
+
+    let id = "2026-03-09-e001";
+    let open = format!(
+        "{id}  night {FIRST}  {0} of {0} letters unreported  by e-mail",
+        rows.len()
+    );
+    sandbox.call(&["printed"], &[]).ended_with(0).says(&[&open]);
+    sandbox
+        .call(&["explain", "--letter", &listed[0]], &[])
+        .says(&["mailed in", id]);
+    sandbox
+        .call(&["erase", &company_of(&sandbox, &listed[0])], &[])
+        .ended_with(2)
+        .says(&[
+            "letters by e-mail of night",
+            "mail them and say so",
+            "email-merge/",
+        ]);
+    report(
+        &sandbox,
+        id,
+        &format!("kenmerk;status\n{};gone\n", listed[0]),
+    )
+    .ended_with(2)
+    .says(&["line 2", "sent, not-sent, bounced"]);
+    let mut text = format!("kenmerk;status\n{};bounced\n", listed[0]);
+    for reference in &listed[1..] {
+        text += &format!("{reference};Sent\n");
+    }
+    report(&sandbox, id, &text)
+        .ended_with(0)
+        .says(&["returned          1", "unreported        0"]);
+    let receipts = sandbox.ledger("receipt");
+    let bounced = receipts.iter().filter(|r| r["state"] == "bounced");
+    assert_eq!(bounced.count(), 1);
+    sandbox.run(FIRST).ended_with(0).says(&["0 new letters"]);
+}
+
+/// The company that a letter is to, as the decisions have it.
+fn company_of(sandbox: &Sandbox, reference: &str) -> String {
+    let table = sandbox.outputs(FIRST)["decisions.parquet"].clone();
+    let batches = nachtwacht::scan::table_of(table.into(), "decisions").unwrap();
+    let mut found = batches.iter().filter_map(|batch| {
+        let column = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>();
+        let row = column("reference")
+            .iter()
+            .position(|r| r == Some(reference))?;
+        Some(column("company_key").value(row).to_owned())
+    });
+    found.next().unwrap()
 }

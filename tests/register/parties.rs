@@ -102,14 +102,16 @@ fn companies_are_read_with_their_defaults_and_their_reasons() {
         (4, R::MissingName),
         (5, R::UnknownPartyKind),
         (6, R::UnknownLanguage),
-        (7, R::UnknownParent),
-        (8, R::UnknownParent),
     ];
     assert_eq!(why, expected);
     assert_eq!(kept.read, 9);
-    let [first, second] = kept.rows.as_slice() else {
+    // Kept without a parent: the parent's fault takes nobody's letters away.
+    let why: Vec<_> = kept.further.iter().map(|r| (r.row, r.why)).collect();
+    assert_eq!(why, [(7, R::UnknownParent), (8, R::UnknownParent)]);
+    let [first, second, own_parent, no_parent] = kept.rows.as_slice() else {
         panic!("{kept:?}")
     };
+    assert_eq!((&own_parent.parent, &no_parent.parent), (&None, &None));
     assert_eq!(first.name, "Een Twee Drie");
     assert_eq!(
         (first.party_kind, first.language),

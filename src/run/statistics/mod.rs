@@ -184,12 +184,14 @@ fn span_of(job: &StatisticsJob, ask: &Ask, loaded: &Loaded) -> Result<Span, Fail
 /// Sums the final manifests of the period's nights.
 fn funnel(loaded: &Loaded, place: &Place, facts: &Facts) -> Result<Funnel, Failure> {
     let mut funnel = Funnel::default();
-    for (night, run_id) in &facts.runs {
-        let path = format!("{}{night}/{run_id}/manifest.json", loaded.job.runs);
-        let bytes = place.get_if(&path)?;
-        funnel.add(bytes.as_deref()).map_err(|what| {
-            Failure::fix_data(format!("the manifest cannot be read: {what}"))
-                .at(place.display(&path), "")
+    for (night, runs) in &facts.runs {
+        let path = |run: &String| format!("{}{night}/{run}/manifest.json", loaded.job.runs);
+        let manifests = runs.iter().map(|run| place.get_if(&path(run)));
+        let manifests = manifests.collect::<Result<Vec<_>, Failure>>()?;
+        funnel.add(&manifests).map_err(|what| {
+            let shown: Vec<String> = runs.iter().map(|run| place.display(&path(run))).collect();
+            Failure::fix_data(format!("the night's manifest cannot be read: {what}"))
+                .at(shown.join(", "), "")
                 .hint("restore it from a backup; `nachtwacht replay` tells whether it is the right one")
         })?;
     }
@@ -203,9 +205,11 @@ fn funnel(loaded: &Loaded, place: &Place, facts: &Facts) -> Result<Funnel, Failu
 
 /// Adoption is a stock: the newest night of the period that wrote it down stands for the period.
 fn security_txt(loaded: &Loaded, place: &Place, facts: &Facts) -> Result<Option<Vec<u8>>, Failure> {
-    for (night, run_id) in facts.runs.iter().rev() {
+    let runs = facts.runs.iter().rev();
+    let newest = runs.flat_map(|(night, runs)| runs.iter().rev().map(move |run| (night, run)));
+    for (night, run) in newest {
         let runs = &loaded.job.runs;
-        let path = format!("{runs}{night}/{run_id}/statistics/security-txt.csv");
+        let path = format!("{runs}{night}/{run}/statistics/security-txt.csv");
         if let Some(bytes) = place.get_if(&path)? {
             return Ok(Some(bytes.to_vec()));
         }

@@ -10,11 +10,11 @@ pub(super) const fn measure(measure: Measure, language: Language) -> (&'static s
     match (measure, language) {
         (Measure::Companies, Language::Nl) => (
             "Bedrijven",
-            "Verschillende bedrijven die een brief kregen, ook als die alleen herinnert. Moeder en dochter tellen apart.",
+            "Verschillende bedrijven die een brief kregen, ook als die alleen herinnert; een rectificatie telt niet. Moeder en dochter tellen apart.",
         ),
         (Measure::Companies, Language::En) => (
             "Companies",
-            "Different companies that got a letter, also one that only reminds. Parent and child count apart.",
+            "Different companies that got a letter, also one that only reminds; a correction does not count. Parent and child count apart.",
         ),
         (Measure::Notifications, Language::Nl) => (
             "Notificaties",

@@ -40,7 +40,7 @@ pub fn work(input: &WorkInput<'_>) -> Vec<WorkGroup> {
     let (funnel, total) = (input.funnel, input.total);
     let rounded = |n: u64| input.is_shown.then_some((n + BASE / 2) / BASE * BASE);
     let counted = funnel.matched - funnel.below_policy.min(funnel.matched);
-    let untold = counted - funnel.suppressed.min(counted);
+    let called_for = counted - funnel.suppressed.min(counted);
     let hours = |of: fn((u32, u32)) -> u32| {
         let hours = total.hours.filter(|_| input.is_shown);
         hours.map(|h| u64::from(of(h)))
@@ -52,7 +52,7 @@ pub fn work(input: &WorkInput<'_>) -> Vec<WorkGroup> {
                 ("read", rounded(funnel.read)),
                 ("matched", rounded(funnel.matched)),
                 ("counted", rounded(counted)),
-                ("untold", rounded(untold)),
+                ("called_for", rounded(called_for)),
                 ("in_letters", rounded(funnel.in_letters)),
                 ("letters", rounded(total.counts.letters)),
             ],
@@ -179,7 +179,7 @@ pub(super) fn line_name(code: &str, language: Language) -> &'static str {
             "Die ernstig en zeker genoeg zijn",
             "Severe and certain enough",
         ),
-        "untold" => ("Die nog niet waren gemeld", "Not told before"),
+        "called_for" => ("Die om een brief vragen", "That call for a letter"),
         "in_letters" => ("Waarnemingen in een brief", "Observations in a letter"),
         "letters" => ("Brieven overgedragen", "Letters handed over"),
         "held" => (
@@ -216,8 +216,8 @@ pub(super) fn line_name(code: &str, language: Language) -> &'static str {
 /// The sentence under the notes; none where there are no such figures.
 pub(super) fn note(about: &About<'_>, language: Language) -> Option<String> {
     let (nl, en) = (
-        "Cijfers over waarnemingen, brieven en security.txt zijn afgerond op vijftallen: 0 betekent minder dan drie. De uren lopen tot het eind van de dag van de brief.",
-        "Figures on observations, letters and security.txt are rounded to fives: 0 means fewer than three. Hours run to the end of the letter's day.",
+        "Cijfers over waarnemingen, brieven en security.txt zijn afgerond op vijftallen: 0 betekent minder dan drie. Een waarneming die twee nachten lazen telt twee keer. Om een brief vraagt niet wat al was gemeld, wat dezelfde bevinding nog eens is, of waarover een bedrijf geen brief wil. De uren lopen tot het eind van de dag van de brief.",
+        "Figures on observations, letters and security.txt are rounded to fives: 0 means fewer than three. An observation that two nights read counts twice. What was told before, what is the same finding once more, and what a company wants no letter about does not call for one. Hours run to the end of the letter's day.",
     );
     let is_there = !about.work.is_empty();
     is_there.then(|| chosen(nl, en, language).to_owned())

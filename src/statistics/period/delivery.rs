@@ -1,11 +1,11 @@
 //! What became of the letters: claimed, handed over, refused, back.
 
 use super::facts::Facts;
-use crate::model::columns::{IS_WARNED, state_bit};
+use crate::model::columns::{IS_WARNED, noted, state_bit};
 use crate::model::company::Channel;
 use crate::model::ledger_record::ReceiptState;
 
-/// Everything that receipts said of a letter, in any order.
+/// What receipts said of a letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct State(u8);
 
@@ -16,7 +16,7 @@ impl State {
     }
 
     pub(super) const fn note(&mut self, state: ReceiptState) {
-        self.0 |= state_bit(state);
+        self.0 = noted(self.0, state);
     }
 
     pub(super) const fn join(&mut self, other: Self) {

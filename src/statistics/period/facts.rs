@@ -77,7 +77,7 @@ pub struct Gather {
     triggers: Numbers<String, Fast>,
     threats: Numbers<String, Fast>,
     feeds: Numbers<String, Fast>,
-    runs: BTreeMap<Night, (u32, String)>,
+    runs: BTreeMap<Night, BTreeMap<u32, String>>,
     newest: Option<Night>,
     keys: Option<Keys>,
 }
@@ -108,8 +108,8 @@ pub struct Facts {
     pub(super) keys: Option<Keys>,
     /// What each company is, over all of these letters.
     pub(super) companies: Companies,
-    /// The run whose manifest stands, by night.
-    pub runs: Vec<(Night, String)>,
+    /// The runs of a night that ended: its first plan and its revisions, in their order.
+    pub runs: Vec<(Night, Vec<String>)>,
     /// The newest night that ended, in the period or not.
     pub newest: Option<Night>,
 }
@@ -310,9 +310,9 @@ impl Gather {
                 let (revision, run) = (number_of(&notes.attempt), number_of(&notes.number));
                 let night = night_of(night);
                 self.newest = self.newest.max(Some(night));
-                let is_newer = self.runs.get(&night).is_none_or(|(r, _)| *r <= revision);
-                if let Some(run) = runs.get(run as usize).filter(|_| is_newer && is_in) {
-                    self.runs.insert(night, (revision, run.clone()));
+                if let Some(run) = runs.get(run as usize).filter(|_| is_in) {
+                    let of_night = self.runs.entry(night).or_default();
+                    of_night.insert(revision, run.clone());
                 }
             }
         }
@@ -350,7 +350,7 @@ impl Gather {
             runs: self
                 .runs
                 .into_iter()
-                .map(|(n, (_, run))| (n, run))
+                .map(|(night, runs)| (night, runs.into_values().collect()))
                 .collect(),
             newest: self.newest,
         };

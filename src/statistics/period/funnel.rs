@@ -60,6 +60,15 @@ struct Letters {
     held: u64,
 }
 
+impl Counts {
+    /// So many of these rows are in letters of an earlier plan of the night.
+    fn told_before(&mut self, n: u64) {
+        let n = n.min(self.suppressed);
+        self.suppressed -= n;
+        self.in_letters += n;
+    }
+}
+
 impl Funnel {
     /// Column names, in order.
     pub const NAMES: &'static [&'static str] = &[
@@ -98,17 +107,35 @@ impl Funnel {
         ]
     }
 
-    /// Adds a night's `manifest.json`; `None` where it is gone.
+    /// Adds a night's `manifest.json` and those of its revisions, in their order; `None` where one
+    /// is gone.
+    ///
+    /// A row has its best outcome. What an earlier plan of the night wrote about is suppressed in a
+    /// later one, since it is known by then: it is in letters all the same.
     ///
     /// # Errors
     /// What cannot be read in it.
-    pub fn add(&mut self, manifest: Option<&[u8]>) -> Result<(), String> {
-        let Some(bytes) = manifest else {
+    pub fn add(&mut self, manifests: &[Option<impl AsRef<[u8]>>]) -> Result<(), String> {
+        let Some((Some(newest), earlier)) = manifests.split_last() else {
             self.nights_without_manifest += 1;
             return Ok(());
         };
-        let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        let counts = manifest.counts;
+        let read = |bytes: &[u8]| -> Result<Manifest, String> {
+            serde_json::from_slice(bytes).map_err(|e| e.to_string())
+        };
+        let Manifest {
+            mut counts,
+            letters,
+            letters_held_by_brakes,
+        } = read(newest.as_ref())?;
+        self.letters_sent += letters.sent;
+        self.letters_held_by_brakes += letters_held_by_brakes;
+        for bytes in earlier.iter().flatten() {
+            let manifest = read(bytes.as_ref())?;
+            counts.told_before(manifest.counts.in_letters);
+            self.letters_sent += manifest.letters.sent;
+            self.letters_held_by_brakes += manifest.letters_held_by_brakes;
+        }
         self.nights += 1;
         self.read += counts.read;
         self.rejected += counts.rejected;
@@ -118,9 +145,7 @@ impl Funnel {
         self.suppressed += counts.suppressed;
         self.held += counts.held;
         self.in_letters += counts.in_letters;
-        self.letters_held += manifest.letters.held;
-        self.letters_sent += manifest.letters.sent;
-        self.letters_held_by_brakes += manifest.letters_held_by_brakes;
+        self.letters_held += letters.held;
         Ok(())
     }
 
