@@ -1,6 +1,7 @@
 //! Letters: golden texts, the structure of the PDF, hostile fields, the same bytes twice.
 
 mod judged;
+mod overlap;
 mod owner;
 
 use std::process::Command;
