@@ -252,6 +252,10 @@ pub fn poisoned(letter: &Letter, text: &str) -> Vec<Letter> {
             l.sections[0].findings[0].ip = None;
             l.sections[0].findings[0].target = text.to_owned();
         }),
+        one(&|l| {
+            l.sections[0].findings[0].ip = None;
+            l.sections[0].findings[0].account_domain = some();
+        }),
         one(&|l| l.sections[0].findings[0].cves = vec![text.to_owned()]),
         one(&|l| {
             let mut company = (*l.company).clone();
@@ -309,7 +313,7 @@ fn hostile_fields_stay_text_in_every_form() {
                     !form.chars().any(hidden),
                     "field {field}: a hidden character of {text:?}"
                 );
-                if field < 7 {
+                if field < 8 {
                     assert!(
                         !form.contains("://evil")
                             && !form.contains("www.evil")
@@ -319,7 +323,7 @@ fn hostile_fields_stay_text_in_every_form() {
                 }
             }
             // The typesetter sees our own strings in every field, the public list in one field each.
-            if n < n_own || n % 8 == field {
+            if n < n_own || n % 9 == field {
                 let done = render::render(letter, &look, Mark::None).unwrap();
                 assert!(
                     !done.is_fallback,

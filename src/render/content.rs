@@ -450,14 +450,22 @@ fn notes(s: &LetterSection, n_shown: usize, is_to_owner: bool, voice: &Voice<'_>
 }
 
 fn has_name(f: &LetterFinding) -> bool {
-    f.hostname.is_some() || f.ip.is_none()
+    f.hostname.is_some() || f.account_domain.is_some() || f.ip.is_none()
+}
+
+/// The account at its domain, the address, or the name.
+fn place(f: &LetterFinding, voice: &Voice<'_>) -> String {
+    let at = |domain: &String| voice.say("account", &[("domain", &host(domain))]);
+    match (f.account_domain.as_ref().map(at), f.ip) {
+        (Some(account), Some(ip)) => format!("{account}, {ip}"),
+        (Some(account), None) => account,
+        (None, Some(ip)) => ip.to_string(),
+        (None, None) => host(&f.target),
+    }
 }
 
 fn row(f: &LetterFinding, is_to_owner: bool, voice: &Voice<'_>) -> RowText {
-    let mut place = match f.ip {
-        Some(ip) => ip.to_string(),
-        None => host(&f.target),
-    };
+    let mut place = place(f, voice);
     if let Some(port) = f.port {
         let protocol = f
             .protocol
@@ -469,7 +477,8 @@ fn row(f: &LetterFinding, is_to_owner: bool, voice: &Voice<'_>) -> RowText {
     if let Some(port) = f.source_port {
         place = format!("{place}, {} {port}", voice.word("source_port"));
     }
-    if let Some(name) = f.hostname.as_deref().filter(|_| f.ip.is_some()) {
+    let is_beside = f.ip.is_some() || f.account_domain.is_some();
+    if let Some(name) = f.hostname.as_deref().filter(|_| is_beside) {
         place = format!("{place} ({})", host(name));
     }
     let mut when = voice.moment(f.observed_at);

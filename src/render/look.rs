@@ -298,11 +298,12 @@ fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
     found
 }
 
-/// What is said of a second subject, and of a machine that connects outwards.
+/// What is said of a second subject, of a machine that connects outwards, and of an account.
 fn unsaid_of_several(mut letter: Letter, look: &Look) -> Vec<String> {
     let mut machines = letter.sections.clone();
     for place in machines.iter_mut().flat_map(|s| &mut s.findings) {
         place.source_port = place.port.take();
+        place.account_domain = Some("voorbeeld.example".into());
     }
     letter.sections.extend(machines);
     unsaid(&content::content(&letter, look, Mark::None))
