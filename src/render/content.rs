@@ -292,6 +292,7 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
         intro.push(voice.say("several", &[("count", &letter.sections.len().to_string())]));
     }
     let because = match letter.recipient.why {
+        ContactReason::Parent => Some("because_parent"),
         ContactReason::SecurityTxt => Some("because_security_txt"),
         ContactReason::RdapAbuse => Some("because_rdap_abuse"),
         ContactReason::RoleMailbox => Some("because_role_mailbox"),
