@@ -1,5 +1,6 @@
 //! Letters: golden texts, the structure of the PDF, hostile fields, the same bytes twice.
 
+mod confirm;
 mod judged;
 mod overlap;
 mod owner;

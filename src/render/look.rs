@@ -125,8 +125,12 @@ impl Look {
                     };
                 let mut missing = unsaid(&content::content(&letter, self, Mark::Concept));
                 missing.extend(unsaid_to_owners(letter.clone(), self));
-                missing.extend(unsaid(&confirm::sample(&letter, self)));
+                for asking in confirm::samples(&letter, self) {
+                    missing.extend(unsaid(&asking));
+                }
                 missing.extend(unsaid_of_several(letter.clone(), self));
+                missing.sort();
+                missing.dedup();
                 let content = content::content(&letter, self, Mark::Concept);
                 let file = format!("letter/strings.{language}.toml");
                 for key in missing {
