@@ -220,3 +220,70 @@ fn a_batch_does_not_depend_on_the_order_of_the_addresses() {
         assert_eq!(of(&order), first, "{order:?}");
     }
 }
+
+/// The operator's notation, whatever the register's: postcode and country in capitals, and the country
+/// by its Dutch name also in an English letter, since it is posted in the Netherlands.
+#[test]
+fn addresses_stand_as_the_operator_reads_them() {
+    for (registered, town, country, want, merged) in [
+        (
+            "1234ab",
+            "Utrecht",
+            "NL",
+            "1234 AB  UTRECHT",
+            "1234AB;UTRECHT;",
+        ),
+        (
+            "1234 ab",
+            "Utrecht",
+            "",
+            "1234 AB  UTRECHT",
+            "1234AB;UTRECHT;",
+        ),
+        (
+            "1000",
+            "Brussel",
+            "BE",
+            "1000  Brussel\nBELGIË",
+            "1000;BRUSSEL;BE",
+        ),
+        (
+            "00100",
+            "Roma",
+            "it",
+            "00100  Roma\nITALIË",
+            "00100;ROMA;IT",
+        ),
+        (
+            "sw1a 1aa",
+            "London",
+            "GB",
+            "SW1A 1AA  London\nVERENIGD KONINKRIJK",
+            "SW1A1AA;LONDON;GB",
+        ),
+        ("1010", "Stad", "XX", "1010  Stad\nXX", "1010;STAD;XX"),
+    ] {
+        let (look, mut letter) = letter(1, PartyKind::Participant, Channel::Post);
+        for language in [Language::Nl, Language::En] {
+            letter.language = language;
+            let mut company = (*letter.company).clone();
+            let address = company.address.as_mut().unwrap();
+            (address.postcode, address.town) = (registered.into(), town.into());
+            address.country = country.into();
+            letter.company = Arc::new(company);
+            letter.addressee = Arc::clone(&letter.company);
+            let [text, _] = render::render_texts(&letter, &look, Mark::None).unwrap();
+            assert!(text.contains(&format!("\n{want}\n")), "{want}: {text}");
+            let rows = [MergeLetter {
+                letter: &letter,
+                pages: 1,
+            }];
+            let csv = merge::csv(&rows, &look, b';', Profile::Printer).unwrap();
+            let csv = String::from_utf8(csv).unwrap();
+            assert!(
+                csv.contains(&format!(";{merged};{language};")),
+                "{merged}: {csv}"
+            );
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Letters: golden texts, the structure of the PDF, hostile fields, the same bytes twice.
 
+mod confirm;
 mod judged;
+mod overlap;
 mod owner;
 
 use std::process::Command;
@@ -8,8 +10,8 @@ use std::sync::Arc;
 
 use expect_test::expect_file;
 use jiff::tz::TimeZone;
-use nachtwacht::model::company::Language;
-use nachtwacht::model::decision::ItemKind;
+use nachtwacht::model::company::{Channel, Language};
+use nachtwacht::model::decision::{ContactReason, ItemKind};
 use nachtwacht::model::letter::{Form, Letter};
 use nachtwacht::model::threat::Threat;
 use nachtwacht::render::{self, Look, Mark};
@@ -251,6 +253,10 @@ pub fn poisoned(letter: &Letter, text: &str) -> Vec<Letter> {
             l.sections[0].findings[0].ip = None;
             l.sections[0].findings[0].target = text.to_owned();
         }),
+        one(&|l| {
+            l.sections[0].findings[0].ip = None;
+            l.sections[0].findings[0].account_domain = some();
+        }),
         one(&|l| l.sections[0].findings[0].cves = vec![text.to_owned()]),
         one(&|l| {
             let mut company = (*l.company).clone();
@@ -308,7 +314,7 @@ fn hostile_fields_stay_text_in_every_form() {
                     !form.chars().any(hidden),
                     "field {field}: a hidden character of {text:?}"
                 );
-                if field < 7 {
+                if field < 8 {
                     assert!(
                         !form.contains("://evil")
                             && !form.contains("www.evil")
@@ -318,7 +324,7 @@ fn hostile_fields_stay_text_in_every_form() {
                 }
             }
             // The typesetter sees our own strings in every field, the public list in one field each.
-            if n < n_own || n % 8 == field {
+            if n < n_own || n % 9 == field {
                 let done = render::render(letter, &look, Mark::None).unwrap();
                 assert!(
                     !done.is_fallback,
@@ -429,5 +435,42 @@ fn a_correction_takes_back_asks_for_nothing_and_says_the_same_in_every_form() {
                 assert!(!form.contains(part), "`{part}` in {form}");
             }
         }
+    }
+}
+
+/// A parent without a word of why would take its daughter's network for its own; and nobody writes
+/// in a daughter's name.
+#[test]
+fn a_parent_is_told_whom_the_letter_is_about_and_why_it_gets_it() {
+    let (look, threat) = house();
+    for (language, also_for, why) in [
+        (
+            Language::Nl,
+            "Betreft Bakkerij De Voorbeeldkorf B.V.",
+            "omdat u volgens onze gegevens het moederbedrijf bent.",
+        ),
+        (
+            Language::En,
+            "For Bakkerij De Voorbeeldkorf B.V.",
+            "because our records name you as its parent company.",
+        ),
+    ] {
+        let mut letter = render::sample_letter(&threat, language, ItemKind::First, &look).unwrap();
+        let flat = |letter: &Letter| {
+            let text = form(letter, &look, Form::Text);
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert!(!flat(&letter).contains(why));
+        letter.recipient.why = ContactReason::Parent;
+        for channel in [Channel::Email, Channel::Post] {
+            letter.recipient.channel = channel;
+            assert!(flat(&letter).contains(why), "{channel}");
+        }
+        let mut parent = (*letter.company).clone();
+        parent.key = "kvk:00000099".parse().unwrap();
+        parent.name = "Moeder B.V.".into();
+        letter.addressee = Arc::new(parent);
+        let text = flat(&letter);
+        assert!(text.contains(&format!("Moeder B.V. {also_for}")), "{text}");
     }
 }

@@ -7,10 +7,11 @@ use super::contact::{Book, Chosen};
 use super::{Drafted, Input};
 use super::{priority, weigh};
 use crate::model::company::{Channel, CompanyKey};
-use crate::model::decision::{Decision, ItemKind, Outcome, Reason};
+use crate::model::decision::{Decision, Hit, ItemKind, Outcome, Reason};
 use crate::model::identity::{Item, LetterId, PartyRef, Reference};
 use crate::model::ledger_record::{ClaimItem, Evidence};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection};
+use crate::model::matches::MatchedBy;
 use crate::model::threat::Urgency;
 
 /// Writes the letter of each company that has a decision with [`Outcome::InLetters`], and marks
@@ -251,6 +252,7 @@ fn finding(d: &Decision) -> Option<LetterFinding> {
         target: d.target.clone(),
         ip: o.ip,
         hostname: o.hostname.clone(),
+        account_domain: account_domain(&d.hit),
         port: spot.port,
         protocol: spot.protocol,
         source_port: spot.source_port,
@@ -271,6 +273,13 @@ fn finding(d: &Decision) -> Option<LetterFinding> {
         certainty: d.certainty,
         kind: kind(d.reason),
     })
+}
+
+/// At which domain the leaked account is: the row's own, which may lie below the registered one.
+fn account_domain(hit: &Hit) -> Option<String> {
+    let of_row = || hit.observation.account_domain.clone();
+    (hit.how.by == MatchedBy::Account)
+        .then(|| of_row().unwrap_or_else(|| hit.asset.canonical.clone()))
 }
 
 /// Letters beyond the job's limit, oldest urgent first; they are held, and named here.

@@ -57,6 +57,8 @@ pub struct LetterFinding {
     pub ip: Option<std::net::IpAddr>,
     /// Host name as delivered. Hostile.
     pub hostname: Option<String>,
+    /// Mail domain of the leaked account, where one was met by it: its reader knows no hash. Hostile.
+    pub account_domain: Option<String>,
     /// Port.
     pub port: Option<u16>,
     /// Transport protocol. Hostile.

@@ -5,6 +5,7 @@ pub mod aftermath;
 pub mod asset;
 pub mod columns;
 pub mod company;
+pub mod country;
 pub mod counts;
 pub mod decision;
 pub mod dotted_quad;

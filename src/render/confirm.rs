@@ -52,7 +52,10 @@ fn content(ask: &Confirmation<'_>, look: &Look) -> Content {
     content.words = Arc::new(voice.words().words.with(&HEADERS));
     content.subject = voice.say("subject_confirm", &[]);
     content.intro = vec![
-        voice.say("confirm_intro", &[("company", &company)]),
+        voice.say(
+            "confirm_intro",
+            &[("company", &company), ("since", &since(ask, &voice))],
+        ),
         voice.say("confirm_supplier", &[]),
     ];
     content.sections = vec![section(ask, &voice, &contact)];
@@ -60,6 +63,19 @@ fn content(ask: &Confirmation<'_>, look: &Look) -> Content {
     content.help = voice.say_all(&["help_1"], &contact);
     content.tlp = voice.say("tlp_amber", &[("tlp", "TLP:AMBER")]);
     content
+}
+
+/// How long it is since somebody confirmed them: never is not long ago.
+fn since(ask: &Confirmation<'_>, voice: &Voice<'_>) -> String {
+    let assets = ask.assets.iter().map(|asset| asset.confirmed_at);
+    let contacts = ask.contacts.iter().map(|contact| contact.verified_at);
+    let times: Vec<_> = assets.chain(contacts).collect();
+    let key = match times.iter().flatten().count() {
+        0 => "confirm_never_yet",
+        n if n < times.len() => "confirm_some_never",
+        _ => "confirm_long_ago",
+    };
+    voice.say(key, &[])
 }
 
 /// The table's headers speak of registrations here, not of what a scan saw.
@@ -138,19 +154,29 @@ const fn kind_word(kind: AssetKind) -> &'static str {
     }
 }
 
-/// For the proof of the sentences: a letter with a row too many, to the sample's company.
-pub(super) fn sample(letter: &Letter, look: &Look) -> Content {
-    let contact = |channel| Contact {
+/// For the proof of the sentences: letters with a row too many to the sample's company, of which
+/// none, one or all was confirmed.
+pub(super) fn samples(letter: &Letter, look: &Look) -> Vec<Content> {
+    [0, 1, MAX_ROWS + 1]
+        .map(|n_confirmed| sample(letter, n_confirmed, look))
+        .into()
+}
+
+fn sample(letter: &Letter, n_confirmed: usize, look: &Look) -> Content {
+    let contact = |channel, verified_at| Contact {
         company: letter.company.key.clone(),
         channel,
         value: String::new(),
         role: String::new(),
         priority: 1,
-        verified_at: None,
+        verified_at,
         bounced_at: None,
     };
-    let all = [Channel::Email, Channel::Phone, Channel::Post].map(contact);
-    let contacts: Vec<&Contact> = all.iter().cycle().take(MAX_ROWS + 1).collect();
+    let channels = [Channel::Email, Channel::Phone, Channel::Post];
+    let all: Vec<Contact> = (channels.into_iter().cycle().take(MAX_ROWS + 1).enumerate())
+        .map(|(n, channel)| contact(channel, (n < n_confirmed).then_some(0)))
+        .collect();
+    let contacts: Vec<&Contact> = all.iter().collect();
     let company = Company {
         language: letter.language,
         ..(*letter.company).clone()

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::look::Look;
-use super::visible::{Limit, host, name, value, visible, words_apart};
+use super::visible::{host, name, value, words_apart};
 use super::words::{Glossary, Words};
-use super::{Mark, annex, correction, owner};
+use super::{Mark, annex, correction, owner, postal};
 use crate::model::company::{Company, Language};
 use crate::model::decision::{ContactReason, ItemKind};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection, Sender};
@@ -199,7 +199,7 @@ pub(super) fn frame(of: &Frame<'_>, look: &Look, mark: Mark) -> Content {
             return_address: sender.return_address.clone(),
         },
         tagline: pick(&sender.tagline),
-        address: address(of.company, of.addressee, &voice),
+        address: postal::lines(of.company, of.addressee, &voice),
         place_and_date: format!("{}, {}", sender.town, words.date(date)),
         subject: String::new(),
         salutation: voice.say("salutation", &[]),
@@ -269,52 +269,6 @@ pub(super) fn subject(letter: &Letter, words: &Words) -> String {
     said.unwrap_or_default()
 }
 
-/// Lines for the window: name, for whom if it goes to the parent, street, `1234 AB  TOWN`,
-/// country if foreign (the notation of Dutch addresses by NEN 5825 and the postal operator).
-fn address(company: &Company, addressee: &Company, voice: &Voice<'_>) -> Vec<String> {
-    let Some(a) = addressee
-        .address
-        .as_ref()
-        .filter(|a| !a.shielded && !a.street.is_empty())
-    else {
-        return Vec::new();
-    };
-    let line = |text: &str| visible(text, Limit::Line);
-    let mut lines = vec![line(&addressee.name)];
-    if company.key != addressee.key {
-        lines.push(format!(
-            "{} {}",
-            voice.word("also_for"),
-            line(&company.name)
-        ));
-    }
-    let number = format!("{} {}{}", a.street, a.house_number, a.house_number_addition);
-    lines.push(line(&number));
-    let is_dutch = a.country.is_empty() || a.country.eq_ignore_ascii_case("NL");
-    let town = if is_dutch {
-        a.town.to_uppercase()
-    } else {
-        a.town.clone()
-    };
-    lines.push(format!("{}  {}", spaced(&line(&a.postcode)), line(&town)));
-    if !is_dutch {
-        lines.push(line(&a.country.to_uppercase()));
-    }
-    lines
-}
-
-/// `1234AB` as `1234 AB`; anything else as it is.
-fn spaced(postcode: &str) -> String {
-    match (postcode.get(..4), postcode.get(4..)) {
-        (Some(digits), Some(letters))
-            if letters.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            format!("{digits} {letters}")
-        }
-        _ => postcode.to_owned(),
-    }
-}
-
 fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     if let Some(back) = &letter.correction {
         return correction::intro(letter, back, voice);
@@ -338,6 +292,7 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
         intro.push(voice.say("several", &[("count", &letter.sections.len().to_string())]));
     }
     let because = match letter.recipient.why {
+        ContactReason::Parent => Some("because_parent"),
         ContactReason::SecurityTxt => Some("because_security_txt"),
         ContactReason::RdapAbuse => Some("because_rdap_abuse"),
         ContactReason::RoleMailbox => Some("because_role_mailbox"),
@@ -450,14 +405,22 @@ fn notes(s: &LetterSection, n_shown: usize, is_to_owner: bool, voice: &Voice<'_>
 }
 
 fn has_name(f: &LetterFinding) -> bool {
-    f.hostname.is_some() || f.ip.is_none()
+    f.hostname.is_some() || f.account_domain.is_some() || f.ip.is_none()
+}
+
+/// The account at its domain, the address, or the name.
+fn place(f: &LetterFinding, voice: &Voice<'_>) -> String {
+    let at = |domain: &String| voice.say("account", &[("domain", &host(domain))]);
+    match (f.account_domain.as_ref().map(at), f.ip) {
+        (Some(account), Some(ip)) => format!("{account}, {ip}"),
+        (Some(account), None) => account,
+        (None, Some(ip)) => ip.to_string(),
+        (None, None) => host(&f.target),
+    }
 }
 
 fn row(f: &LetterFinding, is_to_owner: bool, voice: &Voice<'_>) -> RowText {
-    let mut place = match f.ip {
-        Some(ip) => ip.to_string(),
-        None => host(&f.target),
-    };
+    let mut place = place(f, voice);
     if let Some(port) = f.port {
         let protocol = f
             .protocol
@@ -469,7 +432,8 @@ fn row(f: &LetterFinding, is_to_owner: bool, voice: &Voice<'_>) -> RowText {
     if let Some(port) = f.source_port {
         place = format!("{place}, {} {port}", voice.word("source_port"));
     }
-    if let Some(name) = f.hostname.as_deref().filter(|_| f.ip.is_some()) {
+    let is_beside = f.ip.is_some() || f.account_domain.is_some();
+    if let Some(name) = f.hostname.as_deref().filter(|_| is_beside) {
         place = format!("{place} ({})", host(name));
     }
     let mut when = voice.moment(f.observed_at);

@@ -13,7 +13,7 @@ use super::words::{Words, first_line};
 use super::{Mark, RenderError, confirm, content, sample, text_filters};
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::company::{Channel, Language};
-use crate::model::decision::ItemKind;
+use crate::model::decision::{ContactReason, ItemKind};
 use crate::model::letter::{Form, Letter, Sender};
 
 const TEXT: &str = "letter/letter.txt";
@@ -125,8 +125,12 @@ impl Look {
                     };
                 let mut missing = unsaid(&content::content(&letter, self, Mark::Concept));
                 missing.extend(unsaid_to_owners(letter.clone(), self));
-                missing.extend(unsaid(&confirm::sample(&letter, self)));
+                for asking in confirm::samples(&letter, self) {
+                    missing.extend(unsaid(&asking));
+                }
                 missing.extend(unsaid_of_several(letter.clone(), self));
+                missing.sort();
+                missing.dedup();
                 let content = content::content(&letter, self, Mark::Concept);
                 let file = format!("letter/strings.{language}.toml");
                 for key in missing {
@@ -298,11 +302,14 @@ fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
     found
 }
 
-/// What is said of a second subject, and of a machine that connects outwards.
+/// What is said of a second subject, of a machine that connects outwards, of an account, and to
+/// the parent of whom it is about.
 fn unsaid_of_several(mut letter: Letter, look: &Look) -> Vec<String> {
     let mut machines = letter.sections.clone();
+    letter.recipient.why = ContactReason::Parent;
     for place in machines.iter_mut().flat_map(|s| &mut s.findings) {
         place.source_port = place.port.take();
+        place.account_domain = Some("voorbeeld.example".into());
     }
     letter.sections.extend(machines);
     unsaid(&content::content(&letter, look, Mark::None))

@@ -3,7 +3,7 @@
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
 use super::visible::{Limit, visible};
-use super::{Look, subject};
+use super::{Look, postal, subject};
 use crate::diag::Failure;
 use crate::model::identity::Reference;
 use crate::model::letter::Letter;
@@ -261,16 +261,15 @@ fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
     let letter = merged.letter;
     let address = letter.addressee.address.clone().unwrap_or_default();
     let line = |text: &str| visible(text, Limit::Line);
-    let is_dutch = address.country.is_empty() || address.country.eq_ignore_ascii_case("NL");
     vec![
         letter.reference.to_string(),
         line(&letter.addressee.name),
         line(&address.street),
         line(&address.house_number),
         line(&address.house_number_addition),
-        line(&address.postcode.replace(' ', "")),
+        postal::postcode(&address).replace(' ', ""),
         line(&address.town.to_uppercase()),
-        if is_dutch {
+        if postal::is_dutch(&address) {
             String::new()
         } else {
             line(&address.country.to_uppercase())

@@ -13,6 +13,7 @@ mod mail;
 pub mod merge;
 mod owner;
 mod pdf;
+mod postal;
 pub mod print;
 mod sample;
 mod sentence;

@@ -216,6 +216,7 @@ fn finding(
         target: target.clone(),
         ip: Some(f.ip),
         hostname: f.hostname.clone(),
+        account_domain: None,
         port: spot.port,
         protocol: spot.protocol,
         source_port: spot.source_port,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::group::Frame;
 use super::period::feed_key;
-use super::{Dimension, country, sector};
+use super::{Dimension, sector};
 use crate::model::company::Language;
+use crate::model::country;
 
 const UNKNOWN: &str = "onbekend";
 

@@ -11,7 +11,6 @@
 
 mod chart;
 mod counted;
-mod country;
 mod export;
 pub mod forms;
 mod group;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::WorkGroup;
 use crate::model::company::Language;
-use crate::statistics::country;
+use crate::model::country;
 use crate::statistics::guard::{Perturbation, Publication, Seen, Spot, Values};
 use crate::statistics::period::{Axis, Span, Titles, axis_name, id_of, value_label};
 

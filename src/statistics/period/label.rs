@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Axis;
 use crate::model::company::Language;
-use crate::statistics::{country, label};
+use crate::model::country;
+use crate::statistics::label;
 
 /// Titles of threats by id, of branches by SBI code, and of feeds by `feed_key`: Dutch, English.
 pub type Titles = BTreeMap<String, (String, String)>;

@@ -4,7 +4,7 @@
 //! neighbours and the countries that most foreign owners of Dutch addresses come from. Any other country keeps its
 //! code (ISO 3166-1 alpha-2).
 
-use crate::model::company::Language;
+use super::company::Language;
 
 /// Code, Dutch and English name; sorted by code.
 const COUNTRIES: &[(&str, &str, &str)] = &[
@@ -67,21 +67,28 @@ const COUNTRIES: &[(&str, &str, &str)] = &[
 ];
 
 /// Is it the code of a country, and no province?
-pub(super) fn is_code(value: &str) -> bool {
+#[must_use]
+pub fn is_code(value: &str) -> bool {
     value.len() == 2 && value.bytes().all(|b| b.is_ascii_uppercase())
 }
 
-/// The name of a country with its code; `None` for a province, or a country that is not in the list.
-pub(super) fn label(value: &str, language: Language) -> Option<String> {
+/// The name of a country by its code in capitals; `None` for one that is not in the list.
+#[must_use]
+pub fn name(code: &str, language: Language) -> Option<&'static str> {
     let at = COUNTRIES
-        .binary_search_by_key(&value, |country| country.0)
+        .binary_search_by_key(&code, |country| country.0)
         .ok()?;
-    let (code, nl, en) = COUNTRIES.get(at)?;
-    let name = match language {
+    let (_, nl, en) = COUNTRIES.get(at)?;
+    Some(match language {
         Language::Nl => nl,
         Language::En => en,
-    };
-    Some(format!("{name} ({code})"))
+    })
+}
+
+/// The name of a country with its code; `None` for a province, or a country that is not in the list.
+#[must_use]
+pub fn label(value: &str, language: Language) -> Option<String> {
+    name(value, language).map(|name| format!("{name} ({value})"))
 }
 
 #[cfg(test)]

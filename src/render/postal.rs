@@ -1,0 +1,69 @@
+//! Postal addresses as the postal operator reads them.
+
+use super::content::Voice;
+use super::visible::{Limit, visible};
+use crate::model::company::{Company, Language, PostalAddress};
+use crate::model::country;
+
+/// Lines for the window: name, for whom if it goes to the parent, street, `1234 AB  TOWN`,
+/// country if foreign (the notation of Dutch addresses by NEN 5825 and the postal operator).
+pub(super) fn lines(company: &Company, addressee: &Company, voice: &Voice<'_>) -> Vec<String> {
+    let Some(a) = addressee
+        .address
+        .as_ref()
+        .filter(|a| !a.shielded && !a.street.is_empty())
+    else {
+        return Vec::new();
+    };
+    let line = |text: &str| visible(text, Limit::Line);
+    let mut lines = vec![line(&addressee.name)];
+    if company.key != addressee.key {
+        lines.push(format!(
+            "{} {}",
+            voice.word("also_for"),
+            line(&company.name)
+        ));
+    }
+    let number = format!("{} {}{}", a.street, a.house_number, a.house_number_addition);
+    lines.push(line(&number));
+    let town = if is_dutch(a) {
+        a.town.to_uppercase()
+    } else {
+        a.town.clone()
+    };
+    lines.push(format!("{}  {}", spaced(&postcode(a)), line(&town)));
+    if !is_dutch(a) {
+        lines.push(line(&country_line(a)));
+    }
+    lines
+}
+
+/// Is it in the Netherlands?
+pub(super) fn is_dutch(a: &PostalAddress) -> bool {
+    a.country.is_empty() || a.country.eq_ignore_ascii_case("NL")
+}
+
+/// In capitals, however it was registered.
+pub(super) fn postcode(a: &PostalAddress) -> String {
+    visible(&a.postcode.to_uppercase(), Limit::Line)
+}
+
+/// The name of the country in capitals and in Dutch, whatever the letter's language: the operator
+/// of the country where it is posted reads it (Universal Postal Union, Convention Manual). A country
+/// without a name of ours keeps its code.
+fn country_line(a: &PostalAddress) -> String {
+    let code = a.country.trim().to_uppercase();
+    country::name(&code, Language::Nl).map_or(code, str::to_uppercase)
+}
+
+/// `1234AB` as `1234 AB`; anything else as it is.
+fn spaced(postcode: &str) -> String {
+    match (postcode.get(..4), postcode.get(4..)) {
+        (Some(digits), Some(letters))
+            if letters.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            format!("{digits} {letters}")
+        }
+        _ => postcode.to_owned(),
+    }
+}

@@ -1,0 +1,96 @@
+//! Letters about leaked accounts say at which domain, and show nobody a hash.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use nachtwacht::model::company::{Channel, PartyKind};
+use nachtwacht::model::decision::Hit;
+use nachtwacht::model::letter::Letter;
+use nachtwacht::model::matches::MatchedBy;
+use nachtwacht::render::{self, Mark};
+
+use super::{House, hit};
+use crate::render::house;
+
+/// An account that is known by its hash, met by its mail domain.
+fn account(row: u64, n: u32, ip: Option<IpAddr>, hostname: Option<&str>) -> Hit {
+    let mut hit = hit(row, 1, "rdp", 0, &[]);
+    hit.how.by = MatchedBy::Account;
+    let mut seen = (*hit.observation).clone();
+    (seen.port, seen.protocol) = (None, None);
+    (seen.ip, seen.hostname) = (ip, hostname.map(str::to_owned));
+    seen.account_hash = Some(format!("{n:064x}"));
+    seen.account_domain = Some("post.bedrijf.example".into());
+    hit.observation = Arc::new(seen);
+    hit
+}
+
+/// Text and HTML on one line.
+fn flat(letter: &Letter) -> Vec<String> {
+    let (look, _) = house();
+    let texts = render::render_texts(letter, &look, Mark::None).unwrap();
+    let flat = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    texts.iter().map(flat).collect()
+}
+
+#[test]
+fn a_letter_names_the_domain_of_each_account_and_no_hash() {
+    let house = House::new();
+    let decided = house.decide(&[account(1, 7, None, None), account(2, 8, None, None)]);
+    assert_eq!(decided.letters[0].items.len(), 2);
+    for text in flat(&decided.letters[0].letter) {
+        assert_eq!(
+            text.matches("een account op @post[.]bedrijf[.]example")
+                .count(),
+            2,
+            "{text}"
+        );
+        assert!(!text.contains("0000000"), "{text}");
+        assert!(
+            text.contains("Punten in namen staan tussen haken"),
+            "{text}"
+        );
+    }
+}
+
+/// What else the row holds may lead to the machine that leaked it.
+#[test]
+fn address_and_name_of_a_leak_stand_beside_the_account() {
+    let house = House::new();
+    let ip = "192.0.2.77".parse().ok();
+    let decided = house.decide(&[account(1, 7, ip, Some("vpn.bedrijf.example"))]);
+    for text in flat(&decided.letters[0].letter) {
+        let want = "een account op @post[.]bedrijf[.]example, 192.0.2.77 (vpn[.]bedrijf[.]example)";
+        assert!(text.contains(want), "{text}");
+    }
+}
+
+#[test]
+fn the_annex_names_the_domain_in_a_column_of_its_own() {
+    let house = House::new();
+    let decided = house.decide(&[account(1, 7, None, None)]);
+    let mut letter = decided.letters[0].letter.clone();
+    let mut company = (*letter.company).clone();
+    company.party_kind = PartyKind::NetworkOwner;
+    letter.company = Arc::new(company);
+    letter.recipient.channel = Channel::Email;
+    let (look, _) = crate::render::house();
+    let annex = render::render(&letter, &look, Mark::None)
+        .unwrap()
+        .annex
+        .unwrap();
+    let csv = String::from_utf8(annex.csv).unwrap();
+    let mut rows = csv.lines().map(|line| line.split(';'));
+    let (mut head, mut row) = (rows.next().unwrap(), rows.next().unwrap());
+    let at = head.position(|name| name == "account_domain").unwrap();
+    assert_eq!(row.nth(at), Some("post.bedrijf.example"));
+    let json = String::from_utf8(annex.json).unwrap();
+    assert!(
+        json.contains("\"account_domain\": \"post.bedrijf.example\""),
+        "{json}"
+    );
+    assert!(
+        !csv.contains("0000000") && !json.contains("0000000"),
+        "{csv}{json}"
+    );
+}
