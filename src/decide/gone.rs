@@ -6,14 +6,15 @@ use ipnet::IpNet;
 
 use super::history::{History, Place};
 use crate::model::identity::{FindingId, PartyRef};
-use crate::model::night::Night;
+use crate::model::night::{Micros, Night};
 use crate::model::sighting::{Coverage, Gone, Sightings};
 
 /// A registered value as the register has it tonight.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registered {
-    /// Companies that registered it.
-    pub parties: BTreeSet<PartyRef>,
+    /// Companies that have it registered as the night ends, and since when; `Micros::MIN` where
+    /// it has no beginning.
+    pub parties: BTreeMap<PartyRef, Micros>,
     /// Its networks; empty for a name or an AS number.
     pub nets: Vec<IpNet>,
 }
@@ -26,6 +27,8 @@ pub struct Tonight<'a> {
     pub seen: &'a BTreeSet<FindingId>,
     /// Of these, the ones that wait for a contact: they are back once a letter says so.
     pub waiting: &'a BTreeSet<FindingId>,
+    /// Findings at whose place a row of tonight is that tells nothing of them: never `fixed`.
+    pub unsure: &'a BTreeSet<FindingId>,
     /// What was scanned.
     pub coverage: &'a [Coverage],
     /// Registered values by their keyed hash.
@@ -57,11 +60,11 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
         let how = match before {
             // Proven; whatever else comes later does not undo it.
             Some(Gone::Fixed) => Gone::Fixed,
-            Some(known) => match scans.why(place, tonight.register, &mut assumed) {
-                Gone::NotScanned => known,
-                newer => newer,
+            _ => match (before, scans.why(place, tonight.register, &mut assumed)) {
+                (_, Gone::Fixed) if tonight.unsure.contains(&finding) => Gone::NotSeen,
+                (Some(known), Gone::NotScanned) => known,
+                (_, newer) => newer,
             },
-            None => scans.why(place, tonight.register, &mut assumed),
         };
         *found.counts.entry(how).or_insert(0) += 1;
         if how != Gone::NotScanned && before != Some(how) {
@@ -94,7 +97,8 @@ impl<'c> Scans<'c> {
     ) -> Gone {
         let item = place.item;
         let registered = register.get(&item.asset_ref);
-        let Some(registered) = registered.filter(|r| r.parties.contains(&place.party)) else {
+        let held = registered.and_then(|r| Some((r, *r.parties.get(&place.party)?)));
+        let Some((registered, since)) = held else {
             return Gone::MovedOwner;
         };
         let Some(report) = &item.evidence.report else {
@@ -107,7 +111,10 @@ impl<'c> Scans<'c> {
             assumed.insert(format!("{}/{report}", item.feed));
         }
         let port = item.evidence.port;
-        let covers = |c: &&Coverage| c.covers(&registered.nets, port, item.observed_at);
+        // What is not registered matches no row: a scan that began before then may have seen it.
+        let covers = |c: &&Coverage| {
+            c.scanned_from >= since && c.covers(&registered.nets, port, item.observed_at)
+        };
         if scans.iter().any(covers) {
             Gone::Fixed
         } else {

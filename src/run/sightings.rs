@@ -6,21 +6,23 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::inputs::Inputs;
 use super::load::Loaded;
 use super::night::Gathered;
 use crate::decide::gone::{self, Registered};
+use crate::decide::same_place::{self, Matched};
 use crate::decide::{Decided, history::History};
 use crate::diag::Failure;
 use crate::model::asset::AssetValue;
 use crate::model::decision::{Decision, Outcome};
 use crate::model::identity::{FindingId, PartyRef};
-use crate::model::ledger_record::PinnedObject;
-use crate::model::night::Night;
+use crate::model::ledger_record::{LedgerView, PinnedObject};
+use crate::model::night::{Micros, Night, local_midnight};
 use crate::model::sighting::{Coverage, Sightings};
 use crate::model::table::{Column, ColumnType, canonical};
-use crate::plan::{Plan, ScanOf};
+use crate::plan::{self, Listed, Plan, ScanOf};
 use crate::scan;
 
 const COLUMNS: &[Column] = &[
@@ -32,7 +34,7 @@ const COLUMNS: &[Column] = &[
     Column::needed("complete", ColumnType::Bool),
 ];
 
-/// What was scanned on the days of the plan's snapshots, and the objects that say so.
+/// What was scanned for the plan's snapshots, and the objects that say so.
 pub(super) fn coverage(
     loaded: &Loaded,
     from: Inputs<'_>,
@@ -40,6 +42,13 @@ pub(super) fn coverage(
 ) -> Result<(Vec<Coverage>, Vec<PinnedObject>), Failure> {
     let days = plan.snapshots.iter().map(|s| Night::new(s.date)).collect();
     let (mut rows, objects) = delivered(loaded, from, &days)?;
+    // A scan whose snapshot is late, or was read before, does not say what it saw: not tonight.
+    let read: BTreeSet<(Date, &str, &str)> = plan
+        .snapshots
+        .iter()
+        .map(|s| (s.date, s.feed.as_str(), s.report.as_str()))
+        .collect();
+    rows.retain(|c| read.contains(&(c.day, c.feed.as_str(), c.report.as_str())));
     let said: BTreeSet<(Date, String, String)> = rows
         .iter()
         .map(|c| (c.day, c.feed.clone(), c.report.clone()))
@@ -166,17 +175,63 @@ fn spans(text: &str) -> Option<Vec<(u16, u16)>> {
         .collect()
 }
 
+/// What nights that ended read of a report.
+struct ReadBefore<'v> {
+    /// Its newest day.
+    newest: Date,
+    /// The job, with its threats, of the last of these nights.
+    job: &'v str,
+}
+
+/// What nights read that ended, by feed and report.
+fn read_before<'v>(
+    view: &'v LedgerView,
+    folder: &str,
+) -> BTreeMap<(String, String), ReadBefore<'v>> {
+    let ended = view.ended();
+    let mut reports: BTreeMap<_, ReadBefore<'v>> = BTreeMap::new();
+    for pin in view.nights() {
+        if !ended.contains(&(pin.night, pin.revision, pin.run_id.as_str())) {
+            continue;
+        }
+        let listed = pin.snapshots.iter().map(|o| Listed {
+            path: o.path.clone(),
+            size: o.size,
+        });
+        let (snapshots, _) = plan::snapshots(&listed.collect::<Vec<_>>(), folder);
+        for s in snapshots {
+            let before = reports.get(&(s.feed.clone(), s.report.clone()));
+            let read = ReadBefore {
+                newest: before.map_or(s.date, |b| b.newest.max(s.date)),
+                job: &pin.job_sha256,
+            };
+            reports.insert((s.feed, s.report), read);
+        }
+    }
+    reports
+}
+
+/// The last moment of the night's date.
+fn last_moment(night: Night, zone: &TimeZone) -> Micros {
+    let tomorrow = night.date().tomorrow().ok();
+    let midnight = tomorrow.and_then(|date| local_midnight(date, zone).ok());
+    midnight.map_or(Micros::MAX, |at| at - 1)
+}
+
 /// Which findings of the ledger are gone tonight, or back.
 pub(super) fn sightings(
     loaded: &Loaded,
     found: &Gathered,
     decided: &Decided,
     history: &History,
+    view: &LedgerView,
 ) -> Sightings {
     let key = &loaded.secrets.party;
     let mut parties = BTreeMap::new();
     let mut register: BTreeMap<PartyRef, Registered> = BTreeMap::new();
     let meant = history.assets();
+    let mut rows = BTreeMap::new();
+    let last = last_moment(found.plan.night, &loaded.job.zone);
     // On a first night the ledger speaks of none: nothing has to be hashed.
     let assets = found.world.assets.iter().filter(|_| !meant.is_empty());
     for asset in assets {
@@ -184,11 +239,18 @@ pub(super) fn sightings(
         if !meant.contains(&named) {
             continue;
         }
+        rows.insert(asset.row, named);
+        // A row of after its end would not match: that nothing is seen proves nothing.
+        if !asset.valid.contains(last) {
+            continue;
+        }
         let party = parties
             .entry(&asset.company)
             .or_insert_with(|| PartyRef::of(key, &asset.company));
         let of_asset = register.entry(named).or_default();
-        of_asset.parties.insert(*party);
+        let from = asset.valid.from.unwrap_or(Micros::MIN);
+        let since = of_asset.parties.entry(*party).or_insert(from);
+        *since = from.min(*since);
         if let AssetValue::Nets(nets) = &asset.value {
             of_asset.nets.clone_from(nets);
         }
@@ -197,13 +259,33 @@ pub(super) fn sightings(
         let meant = decided.decisions.iter().filter(|d| is_meant(d));
         meant.filter_map(|d| d.finding).collect()
     };
+    let read = read_before(view, &loaded.job.inputs.snapshots);
+    let of = |feed: &str, report: &str| read.get(&(feed.to_owned(), report.to_owned()));
+    let mut same = same_place::same_place(
+        history,
+        &Matched {
+            hits: &found.swept.hits,
+            set_aside: &found.swept.set_aside,
+            named: &rows,
+            threats: &loaded.catalogue.threats,
+            is_same_rule: &|feed, report| {
+                of(feed, report).is_some_and(|read| read.job == loaded.job_sha256)
+            },
+        },
+    );
+    same.seen.append(&mut findings(&|_| true));
+    let mut coverage = found.coverage.clone();
+    // The ledger does not say when a finding was seen since its letter: a later snapshot may have
+    // shown it.
+    coverage.retain(|c| of(&c.feed, &c.report).is_none_or(|read| c.day >= read.newest));
     gone::sightings(
         history,
         &gone::Tonight {
             night: found.plan.night,
-            seen: &findings(&|_| true),
+            seen: &same.seen,
             waiting: &findings(&|d| d.outcome() == Outcome::Held),
-            coverage: &found.coverage,
+            unsure: &same.unsure,
+            coverage: &coverage,
             register: &register,
         },
     )

@@ -161,7 +161,7 @@ fn register(view: &LedgerView) -> BTreeMap<PartyRef, Registered> {
     items
         .map(|(asset, party)| {
             let registered = Registered {
-                parties: BTreeSet::from([party]),
+                parties: BTreeMap::from([(party, i64::MIN)]),
                 nets: Vec::new(),
             };
             (asset, registered)
@@ -227,6 +227,7 @@ fn ten_thousand_random_nights_agree_with_a_naive_reading_of_the_whole_history() 
                     night: house.night,
                     seen: &ids,
                     waiting: &BTreeSet::new(),
+                    unsure: &BTreeSet::new(),
                     coverage: &coverage,
                     register: &register(&view),
                 },

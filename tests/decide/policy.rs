@@ -119,7 +119,7 @@ fn a_reminder_goes_by_another_channel_than_the_mail_that_changed_nothing() {
 fn register(decided: &Decided) -> (FindingId, BTreeMap<PartyRef, Registered>) {
     let item = &decided.letters[0].items[0];
     let here = Registered {
-        parties: BTreeSet::from([PartyRef([0; 32])]),
+        parties: BTreeMap::from([(PartyRef([0; 32]), i64::MIN)]),
         nets: vec!["192.0.2.1/32".parse().unwrap()],
     };
     (item.finding_id, BTreeMap::from([(item.asset_ref, here)]))
@@ -154,8 +154,19 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
     };
     let mut moved = ours.clone();
     for r in moved.values_mut() {
-        r.parties = BTreeSet::from([PartyRef([9; 32])]);
+        r.parties = BTreeMap::from([(PartyRef([9; 32]), i64::MIN)]);
     }
+    let registered_at = |since: i64| {
+        let mut register = ours.clone();
+        for r in register.values_mut() {
+            r.parties = BTreeMap::from([(PartyRef([0; 32]), since)]);
+        }
+        register
+    };
+    let (from_scan, from_later) = (
+        registered_at(everything.scanned_from),
+        registered_at(everything.scanned_from + 1),
+    );
     let mut named = ours.clone();
     for r in named.values_mut() {
         r.nets.clear();
@@ -238,6 +249,18 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
             Gone::MovedOwner,
         ),
         (
+            "registered anew as the scan began",
+            &from_scan,
+            vec![everything.clone()],
+            Gone::Fixed,
+        ),
+        (
+            "registered anew after that",
+            &from_later,
+            vec![everything.clone()],
+            Gone::NotSeen,
+        ),
+        (
             "nobody's",
             &nobody,
             vec![everything.clone()],
@@ -249,6 +272,7 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
             night: night("2026-03-11"),
             seen: &BTreeSet::new(),
             waiting: &BTreeSet::new(),
+            unsure: &BTreeSet::new(),
             coverage: &coverage,
             register,
         };
@@ -270,6 +294,7 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
         night: night("2026-03-11"),
         seen: &seen,
         waiting: &BTreeSet::new(),
+        unsure: &BTreeSet::new(),
         coverage: &[everything],
         register: &ours,
     };
@@ -314,6 +339,7 @@ fn an_assumed_scan_covers_from_the_day_before_and_is_named() {
                 night: Night::new(day),
                 seen: &none,
                 waiting: &none,
+                unsure: &none,
                 coverage,
                 register: &ours,
             };
@@ -368,6 +394,7 @@ fn what_was_not_seen_is_fixed_once_a_whole_scan_does_not_see_it() {
                 night: night("2026-03-13"),
                 seen: &BTreeSet::new(),
                 waiting: &BTreeSet::new(),
+                unsure: &BTreeSet::new(),
                 coverage,
                 register,
             },
