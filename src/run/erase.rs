@@ -294,7 +294,7 @@ pub(super) fn expired(
     let done = ended(ledger.view(), prefix);
     let is_due = |name: &String| {
         let night = name.parse::<Night>();
-        night.is_ok_and(|n| n.date() < cutoff) && !done.contains(name.as_str())
+        night.is_ok_and(|n| n.date() < cutoff && !done.contains(&n))
     };
     let nights = place.folders(prefix)?.into_iter().filter(is_due);
     let mut objects = BTreeSet::new();
@@ -335,14 +335,14 @@ pub(super) fn expired(
 }
 
 /// Nights whose retention ended, and whose objects are gone for certain: a night's run became
-/// final after it said so.
-fn ended<'v>(view: &'v LedgerView, prefix: &str) -> BTreeSet<&'v str> {
+/// final after it said so, and nothing was written below them since. The others are listed again.
+fn ended(view: &LedgerView, prefix: &str) -> BTreeSet<Night> {
     let last_final = view
         .records
         .iter()
         .rfind(|r| matches!(r.record, Record::Final(_)))
         .map_or(0, |r| r.seq);
-    let mut nights = BTreeSet::new();
+    let mut nights: BTreeMap<Night, u64> = BTreeMap::new();
     for numbered in view.records.iter().filter(|r| r.seq < last_final) {
         let Record::Erased(erased) = &numbered.record else {
             continue;
@@ -354,7 +354,34 @@ fn ended<'v>(view: &'v LedgerView, prefix: &str) -> BTreeSet<&'v str> {
         let named = below.filter_map(|rest| rest.split('/').next()?.parse().ok());
         nights.extend(named.map(|night| (night, numbered.seq)));
     }
-    nights
+    let written = last_written(view);
+    nights.retain(|night, erased| written.get(night).is_none_or(|at| at <= erased));
+    nights.into_keys().collect()
+}
+
+/// The last number of the ledger that speaks of objects below each night: a revision, a night that
+/// went on late, a correction.
+fn last_written(view: &LedgerView) -> BTreeMap<Night, u64> {
+    let mut written = BTreeMap::new();
+    let mut corrected = BTreeSet::new();
+    for numbered in &view.records {
+        match &numbered.record {
+            Record::Night(pin) => written.insert(pin.night, numbered.seq),
+            Record::Hold(hold) => written.insert(hold.night, numbered.seq),
+            Record::Final(done) => written.insert(done.night, numbered.seq),
+            Record::Correction(c) => {
+                corrected.insert(c.night);
+                written.insert(c.night, numbered.seq)
+            }
+            // The claim has the date of its letter; below which night it lies, it does not say.
+            Record::Claim(claim) if claim.is_correction() => {
+                written.extend(corrected.iter().map(|night| (*night, numbered.seq)));
+                None
+            }
+            _ => None,
+        };
+    }
+    written
 }
 
 /// The ledger first, the objects after.

@@ -129,3 +129,61 @@ fn a_parent_that_is_erased_second_is_found_in_its_daughters_letters() {
         assert_eq!(!with_reference(&sandbox, correction).is_empty(), is_there);
     }
 }
+
+/// A revision and a correction of a night whose retention ended write names once more, and those go
+/// with the next night.
+#[test]
+fn what_is_written_below_an_expired_night_goes_too() {
+    let sandbox = Sandbox::new(&[6, 9, 10, 12, 13]);
+    let everybody = r#"write_to = ["participant", "registered", "unregistered", "network_owner"]"#;
+    sandbox.edit(JOB, everybody, r#"write_to = ["participant"]"#);
+    sandbox.edit(JOB, "retention_days = 1095 ", "retention_days = 1 ");
+    for night in [FIRST, SECOND, "2026-03-12"] {
+        sandbox.run(night).ended_with(0);
+    }
+    let stays = [
+        "manifest.json",
+        "manifest.planned.json",
+        "letters.plan.json",
+        "correction.json",
+        "inputs.json",
+        "statistics",
+        "outbox",
+        "verification",
+    ];
+    // Runs, and what of them should not be there.
+    let left = || -> (usize, Vec<String>) {
+        let all = tree(&sandbox.path(&format!("runs/{FIRST}")));
+        let runs: BTreeSet<&str> = all.keys().filter_map(|n| n.split('/').next()).collect();
+        let may_stay = |n: &&String| stays.contains(&n.split('/').nth(1).unwrap());
+        let goes = all.keys().filter(|n| !may_stay(n)).cloned().collect();
+        (runs.len(), goes)
+    };
+    assert_eq!(left(), (1, vec![]));
+    let threat = sandbox.ledger("claim")[0]["items"][0]["threat_id"].clone();
+    sandbox.run_anew(FIRST, &[]).ended_with(0);
+    fs::write(
+        sandbox.path("reason.toml"),
+        "nl = \"fout\"\nen = \"wrong\"\n",
+    )
+    .unwrap();
+    let rectify = [
+        "rectify",
+        "--threat",
+        threat.as_str().unwrap(),
+        "--night",
+        FIRST,
+    ];
+    let with_reason = [&rectify[..], &["--reason", "reason.toml"]].concat();
+    assert!(matches!(sandbox.call(&with_reason, &[]).code, Some(0 | 1)));
+    let (n_runs, goes) = left();
+    assert_eq!(n_runs, 3);
+    for part in ["decisions.parquet", "/letters/"] {
+        assert!(goes.iter().any(|n| n.contains(part)), "{part} in {goes:?}");
+    }
+    sandbox.run("2026-03-13").ended_with(0);
+    assert_eq!(left(), (3, vec![]));
+    let n = sandbox.ledger("erased").len();
+    sandbox.run("2026-03-13").ended_with(0);
+    assert_eq!(sandbox.ledger("erased").len(), n, "said once");
+}
