@@ -1,0 +1,45 @@
+//! What would drop out of sight: letters that wait for a contact, snapshots delivered once more,
+//! objects that nobody reads.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::status::short;
+use crate::sandbox::Sandbox;
+
+const FIRST: &str = "2026-03-09";
+const SECOND: &str = "2026-03-10";
+
+#[test]
+fn letters_that_wait_for_a_contact_stay_in_the_status_until_they_are_written() {
+    let sandbox = short(&[6, 9, 10]);
+    let job = "jobs/nightly.toml";
+    let all = r#"contacts = ["registered", "parent", "security_txt", "rdap", "rfc2142", "postal_address", "network_owner"]"#;
+    sandbox.edit(job, all, r#"contacts = ["rdap"]"#);
+    let waiting = || -> Value {
+        let ran = sandbox.call(&["status", "--json"], &[]);
+        let found: Value = serde_json::from_str(&ran.out).unwrap();
+        found["waiting_for_contact"].clone()
+    };
+    sandbox.run(FIRST).ended_with(0);
+    let n = sandbox.manifest(FIRST)["letters"]["held"].as_u64().unwrap();
+    assert!(n > 1);
+    assert_eq!(
+        waiting(),
+        json!([{ "night": FIRST, "revision": 0, "letters": n }])
+    );
+    sandbox.edit(job, r#"contacts = ["rdap"]"#, all);
+    sandbox.run(SECOND).ended_with(0);
+    let of_second = sandbox.manifest(SECOND)["letters"]["held"].as_u64();
+    assert_eq!(of_second, Some(0));
+    let line = format!("--night {FIRST} --revision 1: {n} letters");
+    let next = "`nachtwacht run JOB --night D --revision N` writes them then";
+    sandbox.call(&["status"], &[]).says(&[&line, next]);
+    let metrics = sandbox.call(&["status", "--openmetrics"], &[]);
+    metrics.says(&["nachtwacht_waiting_nights{job=\"nightly\"} 1\n"]);
+    sandbox.run_anew(FIRST, &[]).ended_with(0);
+    assert_eq!(waiting(), json!([]));
+    let status = sandbox.call(&["status"], &[]);
+    assert!(!status.out.contains("contact"), "{}", status.out);
+}
