@@ -24,6 +24,9 @@ pub(super) struct Listing {
     ignored: Vec<String>,
 }
 
+/// Snapshots that a warning names one by one.
+const NAMED: usize = 10;
+
 pub(super) fn listing(loaded: &Loaded, place: &Place) -> Result<Listing, Failure> {
     let folder = &loaded.job.inputs.snapshots;
     let (snapshots, ignored) = plan::snapshots(&listed(place, folder)?, folder);
@@ -83,6 +86,18 @@ pub(super) fn plan_night(
         .map(|(feed, f)| (feed.clone(), f.max_age_days))
         .collect();
     let given_up = given_up.iter().map(|s| (s.night, s.revision)).collect();
+    let redelivered = plan::redelivered(snapshots, night, view, &given_up);
+    for path in redelivered.iter().take(NAMED) {
+        tracing::warn!(
+            "{path}: another size than when a night read it, so it was delivered once more, and nobody is \
+             warned of what is new in it; lay it under a later date or as another report to have it read, and \
+             put the old one back"
+        );
+    }
+    if redelivered.len() > NAMED {
+        let n = redelivered.len() - NAMED;
+        tracing::warn!("{n} more snapshots were delivered once more after a night read them");
+    }
     let revision = ask.revision;
     plan::plan(snapshots, ignored, &ages, night, revision, view, &given_up)
 }

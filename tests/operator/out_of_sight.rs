@@ -43,3 +43,34 @@ fn letters_that_wait_for_a_contact_stay_in_the_status_until_they_are_written() {
     let status = sandbox.call(&["status"], &[]);
     assert!(!status.out.contains("contact"), "{}", status.out);
 }
+
+#[test]
+fn a_snapshot_that_is_delivered_once_more_is_named() {
+    let sandbox = short(&[6, 9, 10]);
+    let report = |day: &str| {
+        sandbox.path(&format!(
+            "data-samples/snapshots/{day}/shadowserver/scan_rdp.parquet"
+        ))
+    };
+    sandbox.run(FIRST).ended_with(0);
+    let plan = || {
+        let args = ["plan", "jobs/nightly.toml", "--night", SECOND];
+        sandbox.call(&args, &[]).ended_with(0)
+    };
+    let calm = plan();
+    assert!(!calm.err.contains("once more"), "{}", calm.err);
+    fs::copy(report(SECOND), report(FIRST)).unwrap();
+    plan().says(&[
+        "data-samples/snapshots/2026-03-09/shadowserver/scan_rdp.parquet: another size",
+        "lay it under a later date or as another report",
+    ]);
+    // The way that the warning shows.
+    let again = "data-samples/snapshots/2026-03-10/shadowserver/scan_rdp_again.parquet";
+    fs::copy(report(FIRST), sandbox.path(again)).unwrap();
+    let before = crate::harness::root();
+    let before = before.join("data-samples/snapshots/2026-03-09/shadowserver/scan_rdp.parquet");
+    fs::copy(before, report(FIRST)).unwrap();
+    let mended = plan();
+    assert!(!mended.err.contains("once more"), "{}", mended.err);
+    mended.says(&["scan_rdp_again.parquet"]);
+}
