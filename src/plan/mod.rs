@@ -98,6 +98,19 @@ pub fn impossible_days(ignored: &[String], folder: &str) -> BTreeMap<String, usi
     found
 }
 
+/// Objects in the folder of a day that are no snapshot, such as one whose name ends otherwise: a
+/// file beside the days is left alone, and one in a folder that is no day is told of apart.
+#[must_use]
+pub fn strange<'i>(ignored: &'i [String], folder: &str) -> Vec<&'i str> {
+    let is_in_a_day = |path: &&str| {
+        let rest = path.strip_prefix(folder).unwrap_or_default();
+        let day = rest.trim_start_matches('/').split_once('/');
+        day.is_some_and(|(day, _)| day.parse::<Night>().is_ok())
+    };
+    let paths = ignored.iter().map(String::as_str);
+    paths.filter(is_in_a_day).collect()
+}
+
 /// The date of the newest snapshot of a listing.
 #[must_use]
 pub fn newest(snapshots: &[SnapshotObject]) -> Option<Night> {
@@ -361,6 +374,21 @@ mod tests {
         assert_eq!(told(2, "2026-03-02"), "s/2026-03-01/a/x.parquet");
         // The night itself may still read it, by its pin or by a revision.
         assert_eq!(told(2, "2026-03-01"), "");
+    }
+
+    #[test]
+    fn only_what_lies_in_the_folder_of_a_day_is_strange() {
+        let listing = [
+            "s/2026-03-01/a/x.PARQUET",
+            "s/2026-03-01/x.parquet",
+            "s/2026-02-30/a/x.parquet",
+            "s/2026-03-01",
+            "s/readme.md",
+        ]
+        .map(String::from);
+        for folder in ["s", "s/"] {
+            assert_eq!(strange(&listing, folder), listing[..2]);
+        }
     }
 
     #[test]

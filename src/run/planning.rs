@@ -38,6 +38,14 @@ pub(super) fn listing(loaded: &Loaded, place: &Place) -> Result<Listing, Failure
              `2026-03-01`: none of them is read, rename the folder or move it away"
         );
     }
+    let strange = plan::strange(&ignored, folder);
+    if let Some(newest) = strange.last() {
+        let n = strange.len();
+        tracing::warn!(
+            "{newest}: no snapshot, so it is not read (such objects in the folders of days: {n}); expected \
+             `<date>/<feed>/<report>.parquet`: rename it, or move it away"
+        );
+    }
     Ok(Listing { snapshots, ignored })
 }
 

@@ -74,3 +74,21 @@ fn a_snapshot_that_is_delivered_once_more_is_named() {
     assert!(!mended.err.contains("once more"), "{}", mended.err);
     mended.says(&["scan_rdp_again.parquet"]);
 }
+
+#[test]
+fn an_object_in_a_days_folder_that_is_no_snapshot_is_named() {
+    let sandbox = Sandbox::small();
+    let folder = sandbox.path("data-samples/snapshots");
+    fs::write(folder.join("README"), b"beside the days").unwrap();
+    let calm = sandbox.call(&["check"], &[]).ended_with(0);
+    assert!(!calm.err.contains("no snapshot"), "{}", calm.err);
+    let day = folder.join("2026-03-09/shadowserver");
+    fs::rename(day.join("scan_rdp.parquet"), day.join("scan_rdp.PARQUET")).unwrap();
+    fs::write(day.join("_SUCCESS"), b"").unwrap();
+    let ran = sandbox.call(&["check"], &[]).ended_with(0);
+    ran.says(&[
+        "data-samples/snapshots/2026-03-09/shadowserver/scan_rdp.PARQUET: no snapshot",
+        "in the folders of days: 2",
+        "expected `<date>/<feed>/<report>.parquet`",
+    ]);
+}
