@@ -1,6 +1,8 @@
 //! What a person asks of the ledger, with the real binary: unknown letters, verification, the
 //! restore drill of the README, replay, erasure, retention, the clock.
 
+mod erasure;
+
 use std::collections::BTreeSet;
 use std::fs;
 

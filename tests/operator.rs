@@ -3,6 +3,7 @@
 
 mod answers;
 mod diff;
+mod out_of_sight;
 mod printed;
 mod rectify;
 mod status;

@@ -51,6 +51,7 @@ fn figures(night: Night) -> Record {
         letters: 0,
         first_time: 0,
         left_over: 0,
+        without_contact: 0,
         by_threat: BTreeMap::new(),
         objects: Vec::new(),
     })

@@ -190,6 +190,7 @@ impl Tonight {
                 .filter(|l| !history.was_written_to(l.party))
                 .count()),
             left_over: self.left_over,
+            without_contact: 0, // no brake looks at it: the run counts it
             by_threat,
             objects: self.objects().collect(),
         }

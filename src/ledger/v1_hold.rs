@@ -19,6 +19,8 @@ pub(super) struct FiguresLine {
     letters: u64,
     first_time: u64,
     left_over: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    without_contact: u64,
     by_threat: BTreeMap<String, u64>,
     objects: Vec<ObjectLine>,
 }
@@ -73,6 +75,14 @@ pub(super) struct BaselineLine {
     at_us: i64,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 impl From<&Figures> for FiguresLine {
     fn from(f: &Figures) -> Self {
         let object = |o: &ObjectFigures| ObjectLine {
@@ -90,6 +100,7 @@ impl From<&Figures> for FiguresLine {
             letters: f.letters,
             first_time: f.first_time,
             left_over: f.left_over,
+            without_contact: f.without_contact,
             by_threat: f.by_threat.clone(),
             objects: f.objects.iter().map(object).collect(),
         }
@@ -115,6 +126,7 @@ impl FiguresLine {
             letters: self.letters,
             first_time: self.first_time,
             left_over: self.left_over,
+            without_contact: self.without_contact,
             by_threat: self.by_threat,
             objects: self
                 .objects

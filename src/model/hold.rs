@@ -117,6 +117,8 @@ pub struct Figures {
     pub first_time: u64,
     /// Letters that were left for later by `--max-letters` or `policy.max_letters`.
     pub left_over: u64,
+    /// Letters that are held since nobody can be reached; nights of before this was kept say 0.
+    pub without_contact: u64,
     /// Letters by threat.
     pub by_threat: BTreeMap<String, u64>,
     /// Rows by snapshot.

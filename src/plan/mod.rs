@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::diag::{Failure, Kind, Problem};
-use crate::model::ledger_record::LedgerView;
+use crate::model::ledger_record::{LedgerView, PinnedNight};
 use crate::model::night::Night;
 
 pub use contract::{Band, Contract, Delivered};
@@ -109,6 +109,19 @@ pub fn impossible_days(ignored: &[String], folder: &str) -> BTreeMap<String, usi
     found
 }
 
+/// Objects in the folder of a day that are no snapshot, such as one whose name ends otherwise: a
+/// file beside the days is left alone, and one in a folder that is no day is told of apart.
+#[must_use]
+pub fn strange<'i>(ignored: &'i [String], folder: &str) -> Vec<&'i str> {
+    let is_in_a_day = |path: &&str| {
+        let rest = path.strip_prefix(folder).unwrap_or_default();
+        let day = rest.trim_start_matches('/').split_once('/');
+        day.is_some_and(|(day, _)| day.parse::<Night>().is_ok())
+    };
+    let paths = ignored.iter().map(String::as_str);
+    paths.filter(is_in_a_day).collect()
+}
+
 /// The days that have a snapshot, the newest first.
 #[must_use]
 pub fn days(snapshots: &[SnapshotObject]) -> Vec<Night> {
@@ -153,16 +166,11 @@ pub fn plan(
     if let Some(failure) = Failure::from_problems(Kind::FixData, problems) {
         return Err(failure);
     }
-    let unconsumed = unconsumed(ledger, given_up);
-    let consumed: BTreeSet<&str> = ledger
-        .nights()
-        .filter(|pin| pin.night < night && !unconsumed.contains(&(pin.night, pin.revision)))
-        .flat_map(|pin| pin.snapshots.iter().map(|o| o.path.as_str()))
-        .collect();
+    let consumed = consumed(night, ledger, given_up);
     let n_due = due.len();
     let fresh: Vec<SnapshotObject> = due
         .into_iter()
-        .filter(|s| !consumed.contains(s.listed.path.as_str()))
+        .filter(|s| !consumed.contains_key(s.listed.path.as_str()))
         .cloned()
         .collect();
     Ok(Plan {
@@ -171,6 +179,42 @@ pub fn plan(
         snapshots: fresh,
         ignored,
     })
+}
+
+/// Snapshots that an earlier night consumed and that have another size since, in the order of the
+/// days: they were delivered once more, and no night reads what is new in them. One of the same size is
+/// taken for the same: a footer of every night of years would be much to read.
+#[must_use]
+pub fn redelivered<'s>(
+    snapshots: &'s [SnapshotObject],
+    night: Night,
+    ledger: &LedgerView,
+    given_up: &BTreeSet<(Night, u32)>,
+) -> Vec<&'s str> {
+    let consumed = consumed(night, ledger, given_up);
+    let due = snapshots.iter().filter(|s| s.date <= night.date());
+    let paths = due.filter_map(|s| {
+        let sizes = consumed.get(s.listed.path.as_str())?;
+        (!sizes.contains(&s.listed.size)).then_some(s.listed.path.as_str())
+    });
+    paths.collect()
+}
+
+/// What earlier nights consumed: paths, with the sizes at which they did.
+fn consumed<'l>(
+    night: Night,
+    ledger: &'l LedgerView,
+    given_up: &BTreeSet<(Night, u32)>,
+) -> BTreeMap<&'l str, BTreeSet<u64>> {
+    let unconsumed = unconsumed(ledger, given_up);
+    let is_done =
+        |pin: &&PinnedNight| pin.night < night && !unconsumed.contains(&(pin.night, pin.revision));
+    let mut consumed: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    for object in ledger.nights().filter(is_done).flat_map(|p| &p.snapshots) {
+        let sizes = consumed.entry(&object.path).or_default();
+        sizes.insert(object.size);
+    }
+    consumed
 }
 
 /// Nights whose snapshots are read again: one whose plan was given up consumed nothing, and one that
@@ -263,7 +307,6 @@ pub fn dated(listing: &[Listed], night: Night) -> Option<(&Listed, Date)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ledger_record::PinnedNight;
     use crate::model::ledger_record::{Numbered, PinnedObject};
 
     fn listed(path: &str) -> Listed {
@@ -368,6 +411,31 @@ mod tests {
         assert_eq!(plan.snapshots.len(), 1);
         assert_eq!(plan.snapshots[0].date, night("2026-03-02").date());
         assert_eq!(plan.n_consumed_before, 1);
+
+        let told = |size: u64, on: &str| {
+            let mut found = found.clone();
+            found[0].listed.size = size;
+            redelivered(&found, night(on), &ledger, &none).join(" ")
+        };
+        assert_eq!(told(1, "2026-03-02"), "");
+        assert_eq!(told(2, "2026-03-02"), "s/2026-03-01/a/x.parquet");
+        // The night itself may still read it, by its pin or by a revision.
+        assert_eq!(told(2, "2026-03-01"), "");
+    }
+
+    #[test]
+    fn only_what_lies_in_the_folder_of_a_day_is_strange() {
+        let listing = [
+            "s/2026-03-01/a/x.PARQUET",
+            "s/2026-03-01/x.parquet",
+            "s/2026-02-30/a/x.parquet",
+            "s/2026-03-01",
+            "s/readme.md",
+        ]
+        .map(String::from);
+        for folder in ["s", "s/"] {
+            assert_eq!(strange(&listing, folder), listing[..2]);
+        }
     }
 
     #[test]

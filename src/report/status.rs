@@ -77,6 +77,17 @@ pub struct OpenBatch {
     pub is_email: bool,
 }
 
+/// Letters of a night that was done that wait for somebody to find a contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingLetters {
+    /// Night.
+    pub night: String,
+    /// Newest revision that was done.
+    pub revision: u32,
+    /// Letters.
+    pub letters: u64,
+}
+
 /// The last night that was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GoodNight {
@@ -111,11 +122,17 @@ pub struct Status {
     pub unknown_letters: Vec<UnknownLetter>,
     /// Batches that are not reported in full.
     pub unreported_batches: Vec<OpenBatch>,
+    /// Letters that wait for a contact, by night: of the last fourteen days that were done.
+    pub waiting_for_contact: Vec<WaitingLetters>,
     /// What `nachtwacht status` ends with.
     pub exit_code: u8,
     #[serde(skip)]
     now_secs: i64,
 }
+
+/// Days that letters without a contact are told of. A finding that is seen every night waits in
+/// each of them, so without an end the list would grow for as long as nobody finds a contact.
+const WAITING_DAYS: i32 = 14;
 
 /// Lines of a list for people; the rest is counted.
 const SHOWN: usize = 10;
@@ -168,6 +185,7 @@ pub fn status(input: &Input<'_>) -> Status {
         open_nights: open,
         unknown_letters: unknown,
         unreported_batches: open_batches(view),
+        waiting_for_contact: waiting(view, last),
         exit_code,
         now_secs: input.now_secs,
     }
@@ -194,6 +212,33 @@ fn open_night(
         is_held: hold.is_some() && !release.is_some_and(|r| r.is_released),
         approval: release.cloned(),
     }
+}
+
+/// Letters without a contact of the nights up to `last`, by what the newest revision of each that was
+/// done says; in order. A later night writes about them only if their findings are seen again.
+fn waiting(view: &LedgerView, last: Option<Night>) -> Vec<WaitingLetters> {
+    let Some(last) = last else {
+        return Vec::new();
+    };
+    let is_near = |night: Night| last.days_since(night.date()) < WAITING_DAYS;
+    let mut done: BTreeMap<Night, u32> = BTreeMap::new();
+    for (night, revision, _) in view.ended().into_iter().filter(|(n, ..)| is_near(*n)) {
+        done.insert(night, revision); // revisions rise
+    }
+    let mut letters: BTreeMap<Night, u64> = BTreeMap::new();
+    for f in view.figures().filter(|f| is_near(f.night)) {
+        if done.get(&f.night) == Some(&f.revision) {
+            letters.insert(f.night, f.without_contact);
+        }
+    }
+    let waiting = letters.into_iter().filter(|(_, letters)| *letters > 0);
+    waiting
+        .map(|(night, letters)| WaitingLetters {
+            night: night.to_string(),
+            revision: done.get(&night).copied().unwrap_or_default(),
+            letters,
+        })
+        .collect()
 }
 
 fn unknown_letter(claim: &crate::model::ledger_record::Claim) -> UnknownLetter {
@@ -264,6 +309,10 @@ pub fn text(s: &Status) -> String {
     line("open nights", &counted(s.open_nights.len()));
     line("unknown letters", &counted(s.unknown_letters.len()));
     line("unreported batches", &counted(s.unreported_batches.len()));
+    let waiting: u64 = s.waiting_for_contact.iter().map(|w| w.letters).sum();
+    if waiting > 0 {
+        line("without a contact", &waiting.to_string());
+    }
     for todo in todos(s) {
         let _ = write!(out, "\n{todo}");
     }
@@ -360,6 +409,20 @@ pub fn todos(s: &Status) -> Vec<String> {
             .collect(),
         "`nachtwacht printed BATCH --report FILE`",
     );
+    let waiting = s.waiting_for_contact.iter();
+    list(
+        "Letters that wait until the register has a contact for them",
+        waiting
+            .map(|w| {
+                let next = w.revision.saturating_add(1);
+                format!(
+                    "--night {} --revision {next}: {} letters",
+                    w.night, w.letters
+                )
+            })
+            .collect(),
+        "`nachtwacht run JOB --night D --revision N` writes them then",
+    );
     todos
 }
 
@@ -438,6 +501,11 @@ pub fn open_metrics(s: &Status, midnight_secs: Option<i64>) -> String {
             "unreported_batches",
             "Batches that the printer, or who mailed them, has not reported in full.",
             s.unreported_batches.len(),
+        ),
+        (
+            "waiting_nights",
+            "Nights of the last two weeks with letters that wait for a contact.",
+            s.waiting_for_contact.len(),
         ),
     ] {
         gauge(name, "", help, n.to_string());

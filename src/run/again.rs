@@ -73,6 +73,7 @@ pub(super) fn rendered(
         });
     }
     let drafts = decide::to_next_contacts(&input, &night.decided.decisions, due);
+    outputs.write_later_parties(&drafts, &night.world)?;
     outputs.render_again(drafts)
 }
 

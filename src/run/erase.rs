@@ -12,8 +12,9 @@ use jiff::civil::Date;
 use super::Moment;
 use super::inputs::COPIES;
 use super::load::{Call, Loaded, load};
+use super::parties;
 use crate::decide::used_of;
-use crate::diag::Failure;
+use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::{Holder, Ledger, crash, party_name};
 use crate::model::company::CompanyKey;
 use crate::model::identity::PartyRef;
@@ -53,8 +54,9 @@ const DECISIONS: [&str; 4] = [
 /// tables of runs that hold rows of it.
 ///
 /// # Errors
-/// As [`Ledger::open`]; `FixData` where a table cannot be read; `FixJob` while a night is open, and, unless
-/// `also_unprinted`, while letters by post would go that nobody reported as posted.
+/// As [`Ledger::open`]; `FixData` where a table cannot be read, and, after all else is gone, where letters
+/// are left of which nobody can tell whether they hold the company; `FixJob` while a night is open, and,
+/// unless `also_unprinted`, while letters by post would go that nobody reported as posted.
 pub fn company(
     call: &Call,
     company: &CompanyKey,
@@ -67,7 +69,10 @@ pub fn company(
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
     let party = PartyRef::of(&loaded.secrets.party, company);
     place.remove_unfinished(&loaded.job.runs)?;
-    let mut objects = of_company(&loaded, &place, ledger.view(), company, party)?;
+    let Found {
+        mut objects,
+        unsearched,
+    } = of_company(&loaded, &place, ledger.view(), company, party)?;
     if !also_unprinted {
         spare_unprinted(&loaded, ledger.view(), &objects)?;
     }
@@ -86,6 +91,10 @@ pub fn company(
             objects,
         },
     )?;
+    let unsearched = unsearched.iter().map(|f| blind(&place, f, company, n));
+    if let Some(failure) = Failure::from_problems(Kind::FixData, unsearched.collect()) {
+        return Err(failure);
+    }
     Ok(match n {
         0 => format!("nothing under `{}` names {company}\n", loaded.job.runs),
         _ => format!(
@@ -94,6 +103,16 @@ pub fn company(
              registrations and snapshots are inputs: erase {company} there yourself, or the next night reads it again\n"
         ),
     })
+}
+
+/// A night of before runs kept a list of whose their letters are, without its table.
+fn blind(place: &Place, folder: &str, company: &CompanyKey, n_gone: usize) -> Problem {
+    let message = format!(
+        "the tables of this night went when another company was erased, so nobody can tell which of the letters \
+         that are left hold {company}; {n_gone} objects were erased elsewhere"
+    );
+    Problem::new(place.display(folder), "", message)
+        .hint("look for its name and its mailboxes in letters/ and held/ there, and delete yourself what holds them")
 }
 
 /// Print files and lists hold many companies and go as a whole: not before the others are sent.
@@ -142,6 +161,15 @@ fn give_up_open(ledger: &mut Ledger) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What a search for a company came to.
+#[derive(Default)]
+struct Found {
+    /// Objects under `runs/` that hold it.
+    objects: Vec<String>,
+    /// Folders of runs with letters of which nobody can tell.
+    unsearched: Vec<String>,
+}
+
 /// Objects under `runs/` that hold the company.
 fn of_company(
     loaded: &Loaded,
@@ -149,17 +177,18 @@ fn of_company(
     view: &LedgerView,
     company: &CompanyKey,
     party: PartyRef,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Found, Failure> {
     let claimed: BTreeSet<String> = view
         .claims()
         .filter(|c| c.party_ref == party)
         .map(|c| c.reference.to_string())
         .collect();
     let all_claimed: BTreeSet<&str> = view.claims().map(|c| c.reference.as_str()).collect();
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let nights = place.folders(&loaded.job.runs)?;
     for (folder, names) in runs(place, &loaded.job.runs, nights)? {
         let mut references = claimed.clone();
+        references.extend(parties::references_of(place, &folder, &names, party)?);
         let mut is_in_tables = false;
         for table in DECISIONS.iter().filter(|t| names.contains(**t)) {
             let decided = references_of(place, &format!("{folder}{table}"), company)?;
@@ -176,13 +205,7 @@ fn of_company(
             .iter()
             .chain(&DECISIONS)
             .any(|name| names.contains(*name));
-        let is_unclaimed = |name: &str| {
-            let letter = name
-                .strip_prefix("letters/")
-                .or_else(|| name.strip_prefix("held/"));
-            let reference = letter.and_then(|l| l.split('.').next());
-            reference.is_some_and(|r| !all_claimed.contains(r))
-        };
+        let is_unclaimed = |name: &str| letter_of(name).is_some_and(|r| !all_claimed.contains(r));
         let is_of = |name: &&String| {
             // Several companies stand in these; such an object goes as a whole.
             let is_shared = (DECISIONS.contains(&name.as_str()) && is_in_tables)
@@ -191,9 +214,34 @@ fn of_company(
                 || (is_left_over && is_unclaimed(name));
             !stays(name) && (is_shared || is_named(name))
         };
-        found.extend(names.iter().filter(is_of).map(|n| format!("{folder}{n}")));
+        let is_of_others = |name: &String| {
+            letter_of(name).is_some_and(|r| r.starts_with("NW-") && !references.contains(r))
+        };
+        let has_lost_a_table = lost_a_table(view, &folder, &names);
+        if has_lost_a_table && !names.contains(parties::PLANNED) && names.iter().any(is_of_others) {
+            found.unsearched.push(folder.clone());
+        }
+        let of_company = names.iter().filter(is_of).map(|n| format!("{folder}{n}"));
+        found.objects.extend(of_company);
     }
     Ok(found)
+}
+
+/// Did the erasure of a company take one of the run's tables of decisions?
+fn lost_a_table(view: &LedgerView, folder: &str, names: &BTreeSet<String>) -> bool {
+    let of_company = |path: &str| {
+        let mut erased = view.erased().filter(|e| e.party_ref.is_some());
+        erased.any(|e| e.covers(path))
+    };
+    let mut gone = DECISIONS.iter().filter(|t| !names.contains(**t));
+    gone.any(|table| of_company(&format!("{folder}{table}")))
+}
+
+/// The reference of the letter whose file this is.
+fn letter_of(name: &str) -> Option<&str> {
+    let letter = name.strip_prefix("letters/");
+    let letter = letter.or_else(|| name.strip_prefix("held/"))?;
+    letter.split('.').next()
 }
 
 /// References of the company's letters in a table of decisions, and of those that went to a contact
@@ -252,7 +300,7 @@ pub(super) fn expired(
     let done = ended(ledger.view(), prefix);
     let is_due = |name: &String| {
         let night = name.parse::<Night>();
-        night.is_ok_and(|n| n.date() < cutoff) && !done.contains(name.as_str())
+        night.is_ok_and(|n| n.date() < cutoff && !done.contains(&n))
     };
     let nights = place.folders(prefix)?.into_iter().filter(is_due);
     let mut objects = BTreeSet::new();
@@ -293,14 +341,14 @@ pub(super) fn expired(
 }
 
 /// Nights whose retention ended, and whose objects are gone for certain: a night's run became
-/// final after it said so.
-fn ended<'v>(view: &'v LedgerView, prefix: &str) -> BTreeSet<&'v str> {
+/// final after it said so, and nothing was written below them since. The others are listed again.
+fn ended(view: &LedgerView, prefix: &str) -> BTreeSet<Night> {
     let last_final = view
         .records
         .iter()
         .rfind(|r| matches!(r.record, Record::Final(_)))
         .map_or(0, |r| r.seq);
-    let mut nights = BTreeSet::new();
+    let mut nights: BTreeMap<Night, u64> = BTreeMap::new();
     for numbered in view.records.iter().filter(|r| r.seq < last_final) {
         let Record::Erased(erased) = &numbered.record else {
             continue;
@@ -309,9 +357,37 @@ fn ended<'v>(view: &'v LedgerView, prefix: &str) -> BTreeSet<&'v str> {
             continue;
         }
         let below = erased.objects.iter().filter_map(|o| o.strip_prefix(prefix));
-        nights.extend(below.filter_map(|rest| rest.split('/').next()));
+        let named = below.filter_map(|rest| rest.split('/').next()?.parse().ok());
+        nights.extend(named.map(|night| (night, numbered.seq)));
     }
-    nights
+    let written = last_written(view);
+    nights.retain(|night, erased| written.get(night).is_none_or(|at| at <= erased));
+    nights.into_keys().collect()
+}
+
+/// The last number of the ledger that speaks of objects below each night: a revision, a night that
+/// went on late, a correction.
+fn last_written(view: &LedgerView) -> BTreeMap<Night, u64> {
+    let mut written = BTreeMap::new();
+    let mut corrected = BTreeSet::new();
+    for numbered in &view.records {
+        match &numbered.record {
+            Record::Night(pin) => written.insert(pin.night, numbered.seq),
+            Record::Hold(hold) => written.insert(hold.night, numbered.seq),
+            Record::Final(done) => written.insert(done.night, numbered.seq),
+            Record::Correction(c) => {
+                corrected.insert(c.night);
+                written.insert(c.night, numbered.seq)
+            }
+            // The claim has the date of its letter; below which night it lies, it does not say.
+            Record::Claim(claim) if claim.is_correction() => {
+                written.extend(corrected.iter().map(|night| (*night, numbered.seq)));
+                None
+            }
+            _ => None,
+        };
+    }
+    written
 }
 
 /// The ledger first, the objects after.

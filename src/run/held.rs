@@ -14,6 +14,7 @@ impl Outputs<'_> {
     /// Writes it; a night that is still held finds the same bytes.
     pub(super) fn write_held(&self, night: &RenderedNight<'_>, held: &Held) -> Result<(), Failure> {
         self.write("letters.plan.json", &held.plan)?;
+        self.write_parties(night)?;
         let letters: Vec<&Letter> = night.decided.letters.iter().map(|d| &d.letter).collect();
         let decisions = report::decisions_parquet(&night.decided.decisions, &letters)?;
         let rejects = report::rejects_parquet(super::outputs::rejects(night))?;

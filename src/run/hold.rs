@@ -93,6 +93,16 @@ pub(super) fn tonight(
     })
 }
 
+/// Letters that wait for somebody to find a contact.
+pub(super) fn without_contact(decided: &Decided) -> u64 {
+    let of_reason = decided
+        .decisions
+        .iter()
+        .filter(|d| d.reason == Reason::NoContact);
+    let letters: BTreeSet<LetterId> = of_reason.filter_map(|d| d.letter).collect();
+    u64::try_from(letters.len()).unwrap_or(u64::MAX)
+}
+
 fn register(found: &Gathered) -> BTreeMap<String, u64> {
     let tables = found.world.tables.iter();
     tables

@@ -29,6 +29,7 @@ mod mail_merge;
 pub mod night;
 mod outboxes;
 mod outputs;
+mod parties;
 mod planning;
 pub mod preview;
 pub mod printed;

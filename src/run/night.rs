@@ -17,7 +17,7 @@ use crate::decide::{self, Decided, history::History};
 use crate::diag::{Failure, Kind};
 use crate::enrich;
 use crate::ledger::{Holder, Ledger, crash};
-use crate::model::hold::Superseded;
+use crate::model::hold::{Figures, Superseded};
 use crate::model::ledger_record::{LedgerView, PinnedNight, PinnedObject};
 use crate::model::night::Night;
 use crate::model::sighting::Coverage;
@@ -379,7 +379,10 @@ pub(super) fn rendered<'v>(
     references::unique(&decided.letters, view)?;
     let tonight = hold::tonight(outputs, &found, &decided, gate)?;
     let n_nights = outputs.loaded.job.brakes.history_nights;
-    let figures = tonight.figures(&brakes::History::of(view, night, n_nights));
+    let figures = Figures {
+        without_contact: hold::without_contact(&decided),
+        ..tonight.figures(&brakes::History::of(view, night, n_nights))
+    };
     let held = hold::held(outputs, &mut decided, &tonight, view, gate, progress)?;
     let sightings = sightings::sightings(outputs.loaded, &found, &decided, &history, view);
     let rendered = outputs.render_letters(&mut decided, Pass::Write, progress)?;

@@ -235,6 +235,7 @@ impl Outputs<'_> {
     pub(super) fn write_plan(&self, night: &RenderedNight<'_>) -> Result<(), Failure> {
         let (bytes, sha256) = self.letter_plan(&night.decided, &night.rendered)?;
         self.write("letters.plan.json", &bytes)?;
+        self.write_parties(night)?;
         crash::point("letter_plan_written");
         let outputs = BTreeMap::from([("letters.plan.json".to_owned(), sha256)]);
         self.write_manifest("manifest.planned.json", "planned", night, outputs, None)

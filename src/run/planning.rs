@@ -26,6 +26,9 @@ pub(super) struct Listing {
     ignored: Vec<String>,
 }
 
+/// Snapshots that a warning names one by one.
+const NAMED: usize = 10;
+
 pub(super) fn listing(loaded: &Loaded, place: &Place) -> Result<Listing, Failure> {
     let folder = &loaded.job.inputs.snapshots;
     let (snapshots, ignored) = plan::snapshots(&listed(place, folder)?, folder);
@@ -35,6 +38,14 @@ pub(super) fn listing(loaded: &Loaded, place: &Place) -> Result<Listing, Failure
         tracing::warn!(
             "{shown}: {n} objects lie in a folder whose name is no day of the calendar; expected one such as \
              `2026-03-01`: none of them is read, rename the folder or move it away"
+        );
+    }
+    let strange = plan::strange(&ignored, folder);
+    if let Some(newest) = strange.last() {
+        let n = strange.len();
+        tracing::warn!(
+            "{newest}: no snapshot, so it is not read (such objects in the folders of days: {n}); expected \
+             `<date>/<feed>/<report>.parquet`: rename it, or move it away"
         );
     }
     Ok(Listing { snapshots, ignored })
@@ -113,6 +124,18 @@ pub(super) fn plan_night(
         .map(|(feed, f)| (feed.clone(), f.max_age_days))
         .collect();
     let given_up = given_up.iter().map(|s| (s.night, s.revision)).collect();
+    let redelivered = plan::redelivered(snapshots, night, view, &given_up);
+    for path in redelivered.iter().take(NAMED) {
+        tracing::warn!(
+            "{path}: another size than when a night read it, so it was delivered once more, and nobody is \
+             warned of what is new in it; lay it under a later date or as another report to have it read, and \
+             put the old one back"
+        );
+    }
+    if redelivered.len() > NAMED {
+        let n = redelivered.len() - NAMED;
+        tracing::warn!("{n} more snapshots were delivered once more after a night read them");
+    }
     let revision = ask.revision;
     plan::plan(snapshots, ignored, &ages, night, revision, view, &given_up)
 }

@@ -435,6 +435,7 @@ impl House<'_> {
         place.remove_unfinished(&outputs.folder)?;
         let drafts = self.drafts(&world, pin, threat, reason, &due, ledger.view(), said);
         references::unique(&drafts, ledger.view())?;
+        outputs.write_later_parties(&drafts, &world)?;
         let letters = outputs.render_again(drafts)?;
         let old: BTreeMap<LetterId, &Claim> = letters
             .iter()
