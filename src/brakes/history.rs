@@ -14,7 +14,7 @@ pub struct History<'v> {
     nights: Vec<&'v Figures>,
     /// Rows of earlier snapshots by feed and report, newest first.
     rows: BTreeMap<(&'v str, &'v str), Vec<u64>>,
-    /// Feeds of every night that ended, or for which a baseline was set.
+    /// Feeds of every plan that ended, or for which a baseline was set.
     feeds: BTreeSet<&'v str>,
     written_to: HashSet<PartyRef>,
     is_new: bool,
@@ -28,14 +28,13 @@ impl<'v> History<'v> {
         let ended: BTreeSet<(Night, u32)> = view
             .ended()
             .into_iter()
-            .filter(|(ended, ..)| *ended < night)
             .map(|(night, revision, _)| (night, revision))
             .collect();
         // The latest revision of a night counts.
         let mut by_night: BTreeMap<Night, &Figures> = BTreeMap::new();
         for f in view
             .figures()
-            .filter(|f| ended.contains(&(f.night, f.revision)))
+            .filter(|f| f.night < night && ended.contains(&(f.night, f.revision)))
         {
             by_night.insert(f.night, f);
         }
@@ -48,7 +47,8 @@ impl<'v> History<'v> {
                 of_report.push(o.rows);
             }
         }
-        // `<date>/<feed>/<report>.parquet`: also of nights that are older than figures.
+        // `<date>/<feed>/<report>.parquet`: also of nights that are older than figures, and of an earlier
+        // plan of this very night. Whatever ended was let go once, so nothing of it is new any more.
         let of_nights = view
             .nights()
             .filter(|pin| ended.contains(&(pin.night, pin.revision)))
@@ -99,12 +99,12 @@ impl<'v> History<'v> {
             .map(|(report, _)| report)
     }
 
-    /// Has no night ended, and no baseline been set?
+    /// Has no plan ended, of this night either, and no baseline been set?
     pub(super) const fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Was this feed on a night that ended, or is there a baseline for it?
+    /// Was this feed in a plan that ended, or is there a baseline for it?
     pub(super) fn knows(&self, feed: &str) -> bool {
         self.feeds.contains(feed)
     }

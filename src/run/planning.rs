@@ -71,7 +71,8 @@ pub(super) fn plan_night(
 ) -> Result<Plan, Failure> {
     let snapshots = &listing.snapshots;
     let ignored = listing.ignored.clone();
-    if let Some(pin) = view.pinned(night, ask.revision) {
+    let revision = ask.revision_of(night, view);
+    if let Some(pin) = view.pinned(night, revision) {
         not_given_up(pin, view)?;
         same_limit(pin, ask)?;
         return resume(pin, snapshots, ignored, loaded);
@@ -83,7 +84,6 @@ pub(super) fn plan_night(
         .map(|(feed, f)| (feed.clone(), f.max_age_days))
         .collect();
     let given_up = given_up.iter().map(|s| (s.night, s.revision)).collect();
-    let revision = ask.revision;
     plan::plan(snapshots, ignored, &ages, night, revision, view, &given_up)
 }
 
@@ -95,10 +95,18 @@ pub(super) fn not_given_up(pin: &PinnedNight, view: &LedgerView) -> Result<(), F
     if by == pin.night {
         let message =
             format!("the plan of night {by} was given up, by a later revision or by an erasure");
-        let next = pin.revision + 1;
-        return Err(Failure::fix_job(message).at("", "--night").hint(format!(
-            "`--night {by} --revision {next}` plans it anew; the next night takes its findings as well"
-        )));
+        let newest = view.newest_revision(by);
+        let hint = if newest > pin.revision {
+            format!(
+                "its newest plan is revision {newest}: leave `--revision` out to go on with that"
+            )
+        } else {
+            format!(
+                "`--night {by} --revision {}` plans it anew; the next night takes its findings as well",
+                newest + 1
+            )
+        };
+        return Err(Failure::fix_job(message).at("", "--night").hint(hint));
     }
     let message = format!(
         "the plan of night {} was given up when night {by} was planned, which took its findings",
@@ -288,13 +296,15 @@ pub(super) fn pin(
     ledger: &mut Ledger,
     moment: &Moment,
 ) -> Result<PinnedNight, Failure> {
-    if let Some(pinned) = ledger.view().pinned(found.plan.night, ask.revision) {
+    let night = found.plan.night;
+    let revision = ask.revision_of(night, ledger.view());
+    if let Some(pinned) = ledger.view().pinned(night, revision) {
         check_pin(pinned, found)?;
         return Ok(pinned.clone());
     }
     let pinned = PinnedNight {
-        night: found.plan.night,
-        revision: ask.revision,
+        night,
+        revision,
         run_id: moment.run_id.clone(),
         ledger_seq: ledger.view().last_seq,
         job_sha256: loaded.job_sha256.clone(),
