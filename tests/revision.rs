@@ -100,6 +100,25 @@ fn a_revision_that_waits_or_died_is_named_by_baseline_settle_and_erase() {
     ran.says(&[&format!("run {JOB} {named}` goes on")]);
 }
 
+/// What `--max-letters` left for later is the next night's: another revision sends no more at once.
+#[test]
+fn a_revision_keeps_the_limit_of_letters_of_its_night() {
+    let sandbox = Sandbox::small();
+    let args = ["run", JOB, "--night", FIRST, "--max-letters", "2"];
+    let ran = sandbox.call(&args, &[]).ended_with(0);
+    ran.says(&[
+        "2 new letters",
+        "are over the limit of letters: the next nights send them",
+    ]);
+    assert!(!ran.out.contains("Find a contact"), "{}", ran.out);
+    let mail = std::fs::read_to_string(sandbox.path("status/summary.txt")).unwrap();
+    assert!(mail.contains("over the limit") && !mail.contains("Find a contact"));
+    let ran = of_revision(&sandbox, "1", &[], &[]).ended_with(0);
+    ran.says(&["2 new letters"]);
+    let ran = of_revision(&sandbox, "2", &["--max-letters", "3"], &[]).ended_with(0);
+    ran.says(&["3 new letters"]);
+}
+
 fn view(records: Vec<Record>) -> LedgerView {
     let numbered = (1..).zip(records);
     LedgerView {

@@ -44,7 +44,8 @@ pub struct Ask {
     pub revision: Option<u32>,
     /// How far.
     pub until: Until,
-    /// Letters that the night may send, in place of the job's `policy.max_letters`.
+    /// Letters that the night may send, in place of the job's `policy.max_letters`; where absent, what
+    /// the night's earlier plan was made with.
     pub max_letters: Option<u32>,
 }
 

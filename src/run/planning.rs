@@ -308,7 +308,10 @@ pub(super) fn pin(
         run_id: moment.run_id.clone(),
         ledger_seq: ledger.view().last_seq,
         job_sha256: loaded.job_sha256.clone(),
-        max_letters: ask.max_letters,
+        // A backlog that was to leave bit by bit must not leave at once by another revision.
+        max_letters: ask
+            .max_letters
+            .or_else(|| ledger.view().newest_plan(night)?.max_letters),
         snapshots: pinned_snapshots(found),
         inputs: found.world.inputs.clone(),
     };
