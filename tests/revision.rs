@@ -4,7 +4,7 @@
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::ledger_record::{Claim, Final, LedgerView, Numbered, PinnedNight, Record};
 
-use crate::hold::{FIRST, JOB, limit, signers};
+use crate::hold::{FIRST, JOB, limit, plan_of, signers};
 use crate::ledger::claim;
 use crate::sandbox::{Ran, Sandbox};
 use crate::signing::Key;
@@ -98,6 +98,26 @@ fn a_revision_that_waits_or_died_is_named_by_baseline_settle_and_erase() {
     of_revision(&sandbox, "1", &[], &[]).ended_with(2);
     let ran = sandbox.call(&["baseline"], &[]).ended_with(0);
     ran.says(&[&format!("run {JOB} {named}` goes on")]);
+}
+
+/// Two keys must sign, and one is named: approving it would end in a wait for nobody.
+#[test]
+fn a_job_that_lacks_the_second_key_is_told_before_and_when_it_is_held() {
+    let sandbox = Sandbox::small();
+    limit(&sandbox, 1);
+    sandbox.edit(JOB, "two_keys_above = 500 ", "two_keys_above = 1 ");
+    signers(&sandbox, &[&Key::of(1)]);
+    let lacks = "this plan needs 2 keys, and the job names 1";
+    let check = || sandbox.call(&["check"], &[]).ended_with(0);
+    check().says(&["names one key, and above 1 letters"]);
+    let ran = sandbox.run(FIRST).ended_with(2);
+    ran.says(&[lacks, &format!("run JOB --night {FIRST} --revision 1")]);
+    let other = "[mail_merge]\n";
+    let two = format!("signer-1 = \"{}\"\n{other}", Key::of(2).public());
+    sandbox.edit(JOB, other, &two);
+    assert!(!check().err.contains("two must sign"));
+    let ran = of_revision(&sandbox, "1", &[], &[]).ended_with(2);
+    assert!(!ran.out.contains("this plan needs") && !plan_of(&ran).is_empty());
 }
 
 /// What `--max-letters` left for later is the next night's: another revision sends no more at once.

@@ -65,10 +65,15 @@ impl Outputs<'_> {
             "  {}",
             command::approve(night, revision, &hold.plan_sha256)
         );
-        if self.loaded.job.brakes.signers.is_empty() {
+        let (n_keys, needed) = (self.loaded.job.brakes.signers.len(), held.standing.needed);
+        if n_keys < needed {
+            let lack = match n_keys {
+                0 => "no key may sign yet: put one".to_owned(),
+                n => format!("this plan needs {needed} keys, and the job names {n}: put another"),
+            };
             let _ = writeln!(
                 text,
-                "no key may sign yet: put one into `[brakes.signers]` of the job, and plan the night anew with\n  {}",
+                "{lack} into `[brakes.signers]` of the job, and plan the night anew with\n  {}",
                 command::run("JOB", night, revision + 1)
             );
         }

@@ -119,7 +119,17 @@ fn preview_of(
 /// # Errors
 /// As [`run`], up to the inputs.
 pub fn check(call: &Call, moment: &Moment) -> Result<Preview, Failure> {
-    preview(call, &Ask::default(), moment)
+    let loaded = load(call)?;
+    let brakes = &loaded.job.brakes;
+    // A job without signers says so by leaving them out; one alone is easily taken for enough.
+    if brakes.signers.len() == 1 {
+        tracing::warn!(
+            "`brakes.signers` names one key, and above {} letters (`two_keys_above`) two must sign: \
+             nobody could approve such a night, put another key there",
+            brakes.two_keys_above
+        );
+    }
+    preview_of(&loaded, call, &Ask::default(), moment)
 }
 
 /// Runs a night, or resumes it.
