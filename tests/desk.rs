@@ -516,7 +516,7 @@ fn the_clock_changes_nothing() {
         let go = |now: Timestamp, run_id: &str, until: Until| {
             let ask = Ask {
                 night: Some(FIRST.parse().unwrap()),
-                revision: 0,
+                revision: None,
                 until,
                 max_letters: None,
             };

@@ -1,5 +1,7 @@
 //! Why, and why not: the answers that an operator gives on the telephone.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
@@ -65,6 +67,56 @@ fn every_question_has_an_answer() {
     ask(&["--address", "8.8.8.8"]).says(&["no decision", "8.8.8.8 was registered by nobody"]);
     ask(&["--name", "niemand.example"]).says(&["niemand.example was registered by nobody"]);
     ask(&["--company", "kvk:99999999"]).says(&["kvk:99999999 is not in the register"]);
+}
+
+/// A company of the ledger by the letter of it.
+fn company(sandbox: &Sandbox, claim: &Value) -> String {
+    let party = claim["party_ref"].as_str().unwrap();
+    let entry = fs::read(sandbox.path(&format!("ledger/parties/{party}.json"))).unwrap();
+    let entry: Value = serde_json::from_slice(&entry).unwrap();
+    entry["company_key"].as_str().unwrap().to_owned()
+}
+
+/// Its recipient is on the telephone, whatever was planned or erased since.
+#[test]
+fn a_letter_is_told_after_another_revision_and_after_an_erasure_of_others() {
+    let sandbox = Sandbox::small();
+    sandbox.run(NIGHT).ended_with(0);
+    let claims = sandbox.ledger("claim");
+    let letter = [
+        "explain",
+        "--letter",
+        claims[0]["reference"].as_str().unwrap(),
+    ];
+    let known = [
+        "in the ledger",
+        "for night 2026-03-09, attempt 1",
+        "handed_over",
+    ];
+    sandbox.run_anew(NIGHT, &[]).ended_with(0);
+    let ran = sandbox.call(&letter, &[]).ended_with(0);
+    ran.says(&["(first_warning)", "seen"]);
+    ran.says(&known);
+    assert!(
+        !ran.out.contains("is no letter of this night"),
+        "{}",
+        ran.out
+    );
+
+    let other = claims.iter().map(|c| company(&sandbox, c));
+    let other = other
+        .skip(1)
+        .find(|c| *c != company(&sandbox, &claims[0]))
+        .unwrap();
+    let erase = ["erase", &other, "--also-unprinted"];
+    sandbox.call(&erase, &[]).ended_with(0);
+    let ran = sandbox.call(&letter, &[]).ended_with(0);
+    ran.says(&["are not there any more", "when a company is erased"]);
+    ran.says(&known);
+    // A program would take no line for no decision.
+    let rows = [&letter[..], &["--json"]].concat();
+    let refused = sandbox.call(&rows, &[]).ended_with(2);
+    refused.says(&["are not there any more"]);
 }
 
 #[test]

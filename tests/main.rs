@@ -41,6 +41,7 @@ mod reference;
 mod register;
 mod render;
 mod resume;
+mod revision;
 mod s3;
 mod samples;
 mod sandbox;

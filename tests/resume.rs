@@ -119,7 +119,10 @@ fn a_night_that_can_never_go_on_is_closed_and_planned_anew() {
             .run_anew(FIRST, &[])
             .ended_with(0)
             .says(&["0 new letters"]);
-        sandbox.run(FIRST).ended_with(2).says(&["was given up"]);
+        sandbox.run(FIRST).ended_with(0).says(&["0 new letters"]);
+        let first_plan = ["run", JOB, "--night", FIRST, "--revision", "0"];
+        let refused = sandbox.call(&first_plan, &[]).ended_with(2);
+        refused.says(&["was given up", "its newest plan is revision 1"]);
         sandbox.run(SECOND).ended_with(0);
         let (found, expected) = (warned(&sandbox), warned(&calm));
         let differs = |(id, n): &(&String, &usize)| expected.get(*id) != Some(*n);

@@ -41,7 +41,7 @@ pub struct History<'v> {
     nights: Vec<OfNight<'v>>,
     /// Rows of earlier snapshots by feed and report, newest first.
     rows: BTreeMap<(&'v str, &'v str), Vec<u64>>,
-    /// Feeds of every night that ended, or for which a baseline was set.
+    /// Feeds of every plan that ended, or for which a baseline was set.
     feeds: BTreeSet<&'v str>,
     written_to: HashSet<PartyRef>,
     is_new: bool,
@@ -55,14 +55,14 @@ impl<'v> History<'v> {
         let ended: BTreeSet<(Night, u32)> = view
             .ended()
             .into_iter()
-            .filter(|(ended, ..)| *ended < night)
             .map(|(night, revision, _)| (night, revision))
             .collect();
         // What is noted last of a plan counts: a held night noted figures too.
         let plans: BTreeMap<(Night, u32), &Figures> =
             view.figures().map(|f| ((f.night, f.revision), f)).collect();
         let mut by_night: BTreeMap<Night, OfNight<'v>> = BTreeMap::new();
-        for ((night, _), newest) in plans.into_iter().filter(|(plan, _)| ended.contains(plan)) {
+        let before = |(of, revision): (Night, u32)| of < night && ended.contains(&(of, revision));
+        for ((night, _), newest) in plans.into_iter().filter(|(plan, _)| before(*plan)) {
             let of_night = by_night.entry(night).or_insert_with(|| OfNight {
                 newest,
                 sums: Sums::default(),
@@ -79,7 +79,8 @@ impl<'v> History<'v> {
                 of_report.push(o.rows);
             }
         }
-        // `<date>/<feed>/<report>.parquet`: also of nights that are older than figures.
+        // `<date>/<feed>/<report>.parquet`: also of nights that are older than figures, and of an earlier
+        // plan of this very night. Whatever ended was let go once, so nothing of it is new any more.
         let of_nights = view
             .nights()
             .filter(|pin| ended.contains(&(pin.night, pin.revision)))
@@ -131,12 +132,12 @@ impl<'v> History<'v> {
             .map(|(report, _)| report)
     }
 
-    /// Has no night ended, and no baseline been set?
+    /// Has no plan ended, of this night either, and no baseline been set?
     pub(super) const fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Was this feed on a night that ended, or is there a baseline for it?
+    /// Was this feed in a plan that ended, or is there a baseline for it?
     pub(super) fn knows(&self, feed: &str) -> bool {
         self.feeds.contains(feed)
     }

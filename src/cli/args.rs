@@ -65,9 +65,9 @@ pub(super) enum Command {
         /// The night's date; the job says which where this is absent
         #[arg(long, value_name = "YYYY-MM-DD")]
         night: Option<Night>,
-        /// Plan a past night anew, with the inputs of today
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        revision: u32,
+        /// Plan a past night anew, with the inputs of today; without it the night's newest plan goes on
+        #[arg(long, value_name = "N")]
+        revision: Option<u32>,
         /// Send so many letters, oldest urgent first, and leave the others for the next nights
         #[arg(long, value_name = "N")]
         max_letters: Option<u32>,
@@ -87,9 +87,9 @@ pub(super) enum Command {
         /// The night's date
         #[arg(long, value_name = "YYYY-MM-DD")]
         night: Option<Night>,
-        /// Revision of a past night
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        revision: u32,
+        /// Revision of a past night; its newest where absent
+        #[arg(long, value_name = "N")]
+        revision: Option<u32>,
     },
     /// Show a letter about a threat to a made-up company; needs no store
     Preview(PreviewArgs),

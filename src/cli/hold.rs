@@ -33,9 +33,9 @@ pub(super) struct ApproveArgs {
     /// Record the signature of a statement; it lies beside it as FILE.sig
     #[arg(long, value_name = "FILE")]
     signed: Option<PathBuf>,
-    /// Revision of the night's plan
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    revision: u32,
+    /// Revision of the night's plan; its newest where absent
+    #[arg(long, value_name = "N")]
+    revision: Option<u32>,
     #[command(flatten)]
     job: JobArgs,
 }

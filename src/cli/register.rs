@@ -23,8 +23,9 @@ contacts by `channel`.
 Dutch headers such as `KvK-nummer` or `Postcode` are understood. Rows are counted as a
 spreadsheet does: the header is row 1.
 
-Example:
+Examples:
   nachtwacht register check form.xlsx --partial
+  nachtwacht register check companies.csv --first --out register/   # then assets.csv, contacts.csv
 
 Exit codes: 0 nothing is wrong; 1 a row has a fault; 2 the file cannot be read as a table."
 )]
@@ -39,7 +40,7 @@ pub(super) struct CheckArgs {
     /// The file only adds and changes: what it leaves out stays
     #[arg(long, conflicts_with = "out")]
     partial: bool,
-    /// There is no register yet to compare with
+    /// The register is being made: a table that is not there yet is empty
     #[arg(long)]
     first: bool,
     /// How many changes of a kind to list

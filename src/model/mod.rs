@@ -4,6 +4,7 @@ pub mod address;
 pub mod aftermath;
 pub mod asset;
 pub mod columns;
+pub mod command;
 pub mod company;
 pub mod country;
 pub mod counts;

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::release::Release;
 use crate::diag::Failure;
 use crate::model::aftermath::PrintBatch;
-use crate::model::hold::{Hold, Pulled};
+use crate::model::command;
+use crate::model::hold::{Brake, Hold, Pulled};
 use crate::model::identity::Reference;
 use crate::model::ledger_record::{LedgerView, PinnedNight, ReceiptState};
 use crate::model::night::Night;
@@ -45,6 +46,9 @@ pub struct OpenNight {
     pub is_held: bool,
     /// Of a night that a brake stopped: who approved its plan.
     pub approval: Option<Release>,
+    /// The commands that go on with it, for a person.
+    #[serde(skip)]
+    pub next: Vec<String>,
 }
 
 /// A letter that was claimed and has no receipt.
@@ -199,6 +203,7 @@ fn open_night(
     let key = (pin.night, pin.revision);
     let hold = holds.iter().find(|h| (h.night, h.revision) == key);
     let release = hold.and_then(|_| releases.get(&key));
+    let waits = hold.filter(|_| !release.is_some_and(|r| r.is_released));
     OpenNight {
         night: pin.night.to_string(),
         revision: pin.revision,
@@ -209,8 +214,9 @@ fn open_night(
                 format!("held, {} letters wait: {}", h.letters, texts.join("; "))
             },
         ),
-        is_held: hold.is_some() && !release.is_some_and(|r| r.is_released),
+        is_held: waits.is_some(),
         approval: release.cloned(),
+        next: next(pin, waits.copied()),
     }
 }
 
@@ -239,6 +245,23 @@ fn waiting(view: &LedgerView, last: Option<Night>) -> Vec<WaitingLetters> {
             letters,
         })
         .collect()
+}
+
+/// What lets a held plan go, and then what goes on with it. The hash stands in a line above.
+fn next(pin: &PinnedNight, waits: Option<&Hold>) -> Vec<String> {
+    let run = command::run("JOB", pin.night, pin.revision);
+    let Some(hold) = waits else {
+        return vec![run];
+    };
+    if hold.pulled.iter().any(|p| p.brake == Brake::ClockOff) {
+        return vec![run];
+    }
+    let mut next = vec![command::approve(pin.night, pin.revision, "HASH")];
+    if hold.pulled.iter().all(|p| p.brake == Brake::FirstNight) {
+        next.push("or: nachtwacht baseline".to_owned());
+    }
+    next.push(format!("then: {run}"));
+    next
 }
 
 fn unknown_letter(claim: &crate::model::ledger_record::Claim) -> UnknownLetter {
@@ -344,11 +367,14 @@ fn listed(nights: &[String]) -> Option<String> {
     }
 }
 
-/// An open night; below it who approved its plan.
+/// An open night; below it who approved its plan, and what goes on with it.
 fn told(night: &OpenNight) -> String {
     let mut text = format!("{} revision {}: {}", night.night, night.revision, night.why);
     for line in night.approval.iter().flat_map(Release::lines) {
         let _ = write!(text, "\n    {line}");
+    }
+    for command in &night.next {
+        let _ = write!(text, "\n    {command}");
     }
     text
 }
@@ -376,14 +402,12 @@ pub fn todos(s: &Status) -> Vec<String> {
         if rows.len() > SHOWN {
             let _ = writeln!(text, "  and {} more", rows.len() - SHOWN);
         }
-        let _ = writeln!(text, "  {next}");
+        if !next.is_empty() {
+            let _ = writeln!(text, "  {next}");
+        }
         todos.push(text);
     };
-    list(
-        "Open nights",
-        s.open_nights.iter().map(told).collect(),
-        "`nachtwacht run JOB --night D` goes on with one",
-    );
+    list("Open nights", s.open_nights.iter().map(told).collect(), "");
     let unknown = s.unknown_letters.iter();
     list(
         "Letters of which nobody knows whether they left",

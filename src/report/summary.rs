@@ -28,6 +28,10 @@ pub struct Summary {
     pub new_letters: u64,
     /// Letters that are held.
     pub held_letters: u64,
+    /// Of these: nobody can be reached.
+    pub without_contact: u64,
+    /// Of these: the night may send only so many.
+    pub over_limit: u64,
     /// Letters whose fate is unknown.
     pub unknown_letters: u64,
     /// Distinct companies warned.
@@ -185,13 +189,30 @@ pub fn text(s: &Summary) -> String {
 
 /// What to do about letters that are held; lines of at most 72 columns.
 pub(super) fn after_held(s: &Summary) -> String {
-    format!(
-        "Held letters lie in held/. Find a contact for those that have none, put\n\
-         it into the register, and before the next night:\n  \
-         nachtwacht run JOB --night {} --revision {}",
-        s.night,
-        s.revision + 1
-    )
+    let mut text = "Held letters lie in held/.".to_owned();
+    // While a brake holds the night, another revision would give the plan up that is to be approved.
+    if s.hold.is_some() {
+        return text;
+    }
+    if s.over_limit > 0 {
+        let _ = write!(
+            text,
+            "\n{} are over the limit of letters: the next nights send them.",
+            s.over_limit
+        );
+    }
+    if s.without_contact > 0 {
+        let _ = write!(
+            text,
+            "\nFind a contact for the {} that have none, put it into the register,\n\
+             and before the next night:\n  \
+             nachtwacht run JOB --night {} --revision {}",
+            s.without_contact,
+            s.night,
+            s.revision + 1
+        );
+    }
+    text
 }
 
 /// What was warned about before: how many of it are fixed, …

@@ -14,6 +14,7 @@ use super::{Moment, planning};
 use crate::brakes::approval::{self, NAMESPACE, Statement};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger};
+use crate::model::command;
 use crate::model::hold::{Approval, Figures, Hold};
 use crate::model::ledger_record::{LedgerView, PinnedNight, Record};
 use crate::model::night::{Micros, Night};
@@ -29,8 +30,8 @@ const SHOWN: usize = 5;
 pub struct Ask {
     /// The held night.
     pub night: Night,
-    /// Revision of its plan.
-    pub revision: u32,
+    /// Revision of its plan; the newest that was pinned where absent.
+    pub revision: Option<u32>,
     /// SHA-256 of `letters.plan.json`.
     pub plan: String,
     /// Where the statement goes that is to be signed.
@@ -79,9 +80,8 @@ pub fn approve(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failur
     let _ = if standing.is_enough() {
         writeln!(
             text,
-            "nothing was sent yet; `nachtwacht run {} --night {}` hands over exactly this plan",
-            call.job.display(),
-            ask.night
+            "nothing was sent yet; `{}` hands over exactly this plan",
+            command::run(call.job.display(), hold.night, hold.revision)
         )
     } else {
         writeln!(text, "another key must sign before anything is sent")
@@ -93,10 +93,11 @@ pub fn approve(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failur
 fn held<'v>(view: &'v LedgerView, ask: &Ask) -> Result<(&'v PinnedNight, &'v Hold), Failure> {
     let night = ask.night;
     let wrong = |message: String| Failure::fix_job(message).at("", "NIGHT");
-    let pin = view.pinned(night, ask.revision).ok_or_else(|| {
+    let newest = || view.newest_revision(night);
+    let revision = ask.revision.unwrap_or_else(newest);
+    let pin = view.pinned(night, revision).ok_or_else(|| {
         wrong(format!(
-            "night {night} was never planned (revision {})",
-            ask.revision
+            "night {night} was never planned (revision {revision})"
         ))
     })?;
     planning::not_given_up(pin, view)?;
@@ -107,11 +108,12 @@ fn held<'v>(view: &'v LedgerView, ask: &Ask) -> Result<(&'v PinnedNight, &'v Hol
     }
     let holds = view.holds();
     let hold = holds
-        .filter(|h| (h.night, h.revision) == (night, ask.revision))
+        .filter(|h| (h.night, h.revision) == (night, revision))
         .last()
         .ok_or_else(|| {
             wrong(format!("no brake holds night {night}")).hint(format!(
-                "`nachtwacht run JOB --night {night}` goes on with it"
+                "`{}` goes on with it",
+                command::run("JOB", night, revision)
             ))
         })?;
     if hold.plan_sha256 != ask.plan {
@@ -227,8 +229,8 @@ fn show(
     })?;
     let _ = writeln!(
         text,
-        "\nsign it, and record the signature:\n  ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 {shown}\n  nachtwacht approve {} --plan {} --signed {shown}",
-        hold.night, hold.plan_sha256
+        "\nsign it, and record the signature:\n  ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 {shown}\n  {} --signed {shown}",
+        command::approve(hold.night, hold.revision, &hold.plan_sha256)
     );
     Ok(text)
 }

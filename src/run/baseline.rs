@@ -4,6 +4,7 @@ use super::Moment;
 use super::load::{Call, load};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger};
+use crate::model::command;
 use crate::model::hold::Baseline;
 use crate::model::ledger_record::{LedgerView, Record};
 
@@ -46,9 +47,8 @@ pub fn baseline(call: &Call, feed: Option<&str>, moment: &Moment) -> Result<Stri
     };
     for hold in ledger.view().open_holds() {
         text.push_str(&format!(
-            "`nachtwacht run {} --night {}` goes on with the night that is held\n",
-            call.job.display(),
-            hold.night
+            "`{}` goes on with the night that is held\n",
+            command::run(call.job.display(), hold.night, hold.revision)
         ));
     }
     text.push_str("with `--max-letters N` a later night sends N letters and leaves the others for the next ones, oldest urgent first\n");

@@ -6,6 +6,7 @@ use super::Moment;
 use super::load::{Call, Loaded, load};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger, Verified};
+use crate::model::command;
 use crate::model::identity::Reference;
 use crate::model::ledger_record::{Claim, LedgerView, ReceiptState};
 use crate::store::Place;
@@ -58,8 +59,9 @@ pub fn unknown(call: &Call) -> Result<(String, usize), Failure> {
     for pin in view.open_nights() {
         let _ = writeln!(
             text,
-            "night {} is not finished: run it again first, it asks the outbox about each letter",
-            pin.night
+            "night {} is not finished: run it again first, it asks the outbox about each letter\n  {}",
+            pin.night,
+            command::run("JOB", pin.night, pin.revision)
         );
     }
     text.push_str("ask whoever posts or mails them, then `nachtwacht ledger settle REF handed-over|not-sent`\n");
@@ -97,13 +99,22 @@ pub fn settle(
     } else if found == Found::NotSent {
         let _ = writeln!(
             text,
-            "`nachtwacht run {} --night {}` sends it, as attempt {}",
-            call.job.display(),
-            claim.night,
+            "`{}` sends it, as attempt {}",
+            resend(call, ledger.view(), &claim),
             claim.attempt + 1
         );
     }
     Ok(text)
+}
+
+/// The command that tries a letter again: that of its own plan, though the night has a later one.
+fn resend(call: &Call, view: &LedgerView, claim: &Claim) -> String {
+    let revision = view.plan_of(claim).map_or(0, |pin| pin.revision);
+    let mut text = command::run(call.job.display(), claim.night, revision);
+    if revision == 0 && view.newest_revision(claim.night) > 0 {
+        text.push_str(" --revision 0");
+    }
+    text
 }
 
 fn unsettled<'v>(view: &'v LedgerView, reference: &Reference) -> Result<&'v Claim, Failure> {

@@ -206,10 +206,9 @@ fn recomputed(
     progress: &dyn Progress,
 ) -> Result<(Vec<Entry>, Names), Failure> {
     let (loaded, view) = (asked.loaded, asked.view);
-    let of_night = view.nights().filter(|pin| pin.night == asked.night);
-    let revision = of_night.map(|pin| pin.revision).max().unwrap_or(0);
+    let revision = view.newest_revision(asked.night);
     let ask = Ask {
-        revision,
+        revision: Some(revision),
         until: night::Until::Plan,
         ..Ask::default()
     };

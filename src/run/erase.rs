@@ -16,6 +16,7 @@ use super::parties;
 use crate::decide::used_of;
 use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::{Holder, Ledger, crash, party_name};
+use crate::model::command;
 use crate::model::company::CompanyKey;
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::{Erased, LedgerView, Record};
@@ -153,7 +154,8 @@ fn give_up_open(ledger: &mut Ledger) -> Result<(), Failure> {
         ))
         .at("", "erase")
         .hint(format!(
-            "let it end with `nachtwacht run JOB --night {night}`, then erase again"
+            "let it end with `{}`, then erase again",
+            command::run("JOB", night, pin.revision)
         )));
     }
     let given_up = open.iter().map(|pin| pin.given_up_for(pin.night).into());

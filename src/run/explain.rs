@@ -10,14 +10,15 @@ use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
 use super::afterwards::told;
-use super::load::{Call, load};
+use super::load::{Call, Loaded, load};
 use super::replay::manifest;
 use super::why_not::why_not;
-use crate::diag::{Failure, plain};
+use crate::diag::{Failure, Kind, plain};
 use crate::ledger::Ledger;
 use crate::model::company::CompanyKey;
 use crate::model::decision::Reason;
 use crate::model::identity::Reference;
+use crate::model::ledger_record::{Claim, LedgerView};
 use crate::model::name::Domain;
 use crate::model::night::Night;
 use crate::model::observation::column as c;
@@ -45,7 +46,7 @@ pub enum Question {
 ///
 /// # Errors
 /// `FixJob` where the job is wrong or no run of the night that ended or is held is there; `FixData` where
-/// its table cannot be read.
+/// its table cannot be read. Of a letter that the ledger knows, its part is told all the same.
 pub fn explain(
     call: &Call,
     night: Option<Night>,
@@ -54,47 +55,117 @@ pub fn explain(
 ) -> Result<String, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
-    // A reference bears the date of its letter.
-    let night = night.or(match question {
-        Question::Letter(reference) => reference.night(),
-        _ => None,
-    });
-    let (folder, tables) = newest_run(&place, &loaded.job.runs, night)?;
-    let path = format!("{folder}{tables}decisions.parquet");
-    if !place.exists(&path)? {
-        return Err(Failure::fix_data("the decisions of this run are not there any more")
-            .at(place.display(&path), "")
-            .hint("tables go as a whole when a company is erased, and when the retention ends; ask about another night"));
+    let asked = Asked {
+        loaded: &loaded,
+        place: &place,
+        question,
+        json,
+    };
+    if let Question::Letter(reference) = question {
+        return asked.letter(night, reference);
     }
-    let (batches, _) = scan::read_table(&place, &path)?;
-    let mut answer = String::new();
-    let mut n = 0;
-    for batch in &batches {
-        let table = Table::of(batch)?;
-        for row in (0..batch.num_rows()).filter(|row| table.is_asked(*row, question)) {
-            n += 1;
-            if json {
-                let _ = writeln!(answer, "{}", table.json(row));
-            } else {
-                table.tell(row, &mut answer);
+    let (folder, tables) = newest_run(&place, &loaded.job.runs, night)?;
+    asked.decisions(night, &folder, tables)
+}
+
+/// A question, and where the answer is looked for.
+struct Asked<'a> {
+    loaded: &'a Loaded,
+    place: &'a Place,
+    question: &'a Question,
+    json: bool,
+}
+
+impl Asked<'_> {
+    /// The decisions behind a letter, and what the ledger knows of it: that is told always, since
+    /// tables go as a whole when any company of theirs is erased.
+    fn letter(&self, night: Option<Night>, reference: &Reference) -> Result<String, Failure> {
+        let view = Ledger::read_only(self.place, &self.loaded.job.ledger)?;
+        let known = told(&view, reference);
+        match self.decided(&view, night, reference) {
+            Ok(decided) if self.json => Ok(decided),
+            Ok(decided) => Ok(decided + &known),
+            Err(failure)
+                if !self.json
+                    && !known.is_empty()
+                    && matches!(failure.kind, Kind::FixJob | Kind::FixData) =>
+            {
+                let mut text = String::new();
+                for problem in failure.problems {
+                    let _ = writeln!(text, "{}", problem.message);
+                }
+                Ok(format!("{text}\n{known}"))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// A claimed letter is of the plan that claimed it, whatever was planned for its night since.
+    fn decided(
+        &self,
+        view: &LedgerView,
+        night: Option<Night>,
+        reference: &Reference,
+    ) -> Result<String, Failure> {
+        let claim = view.claims().filter(|c| c.reference == *reference).last();
+        let claim = claim.filter(|c| night.is_none_or(|n| n == c.night));
+        if claim.is_some_and(Claim::is_correction) {
+            let message =
+                format!("{reference} takes an earlier letter back: no row was decided for it");
+            return Err(Failure::fix_job(message)
+                .at("", "--letter")
+                .hint("leave `--json` out: the ledger tells what became of it"));
+        }
+        if let Some(pin) = claim.and_then(|c| view.plan_of(c)) {
+            let folder = self.loaded.run_folder(pin);
+            return self.decisions(Some(pin.night), &folder, "");
+        }
+        // A reference bears the date of its letter.
+        let night = night.or(reference.night());
+        let (folder, tables) = newest_run(self.place, &self.loaded.job.runs, night)?;
+        self.decisions(night, &folder, tables)
+    }
+
+    /// The rows of a run that are asked about.
+    fn decisions(
+        &self,
+        night: Option<Night>,
+        folder: &str,
+        tables: &str,
+    ) -> Result<String, Failure> {
+        let (place, question, json) = (self.place, self.question, self.json);
+        let path = format!("{folder}{tables}decisions.parquet");
+        if !place.exists(&path)? {
+            return Err(Failure::fix_data("the decisions of this run are not there any more: tables go as a whole when a company is erased, and when the retention ends")
+                .at(place.display(&path), "")
+                .hint("ask about another night"));
+        }
+        let (batches, _) = scan::read_table(place, &path)?;
+        let mut answer = String::new();
+        let mut n = 0;
+        for batch in &batches {
+            let table = Table::of(batch)?;
+            for row in (0..batch.num_rows()).filter(|row| table.is_asked(*row, question)) {
+                n += 1;
+                if json {
+                    let _ = writeln!(answer, "{}", table.json(row));
+                } else {
+                    table.tell(row, &mut answer);
+                }
             }
         }
-    }
-    if n == 0 && !json {
-        let _ = writeln!(
-            answer,
-            "no decision of this run is about it\n  run         {}\n",
-            place.display(&folder)
-        );
-        if let Some(night) = night.or_else(|| night_of(&folder, &loaded.job.runs)) {
-            answer.push_str(&why_not(&loaded, &place, night, question)?);
+        if n == 0 && !json {
+            let _ = writeln!(
+                answer,
+                "no decision of this run is about it\n  run         {}\n",
+                place.display(folder)
+            );
+            if let Some(night) = night.or_else(|| night_of(folder, &self.loaded.job.runs)) {
+                answer.push_str(&why_not(self.loaded, place, night, question)?);
+            }
         }
+        Ok(answer)
     }
-    if let (Question::Letter(reference), false) = (question, json) {
-        let view = Ledger::read_only(&place, &loaded.job.ledger)?;
-        answer.push_str(&told(&view, reference));
-    }
-    Ok(answer)
 }
 
 /// The night that a run's folder stands under.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::hold::Held;
 use super::outputs::{Files, Outputs, RenderedNight, hashes};
 use crate::diag::Failure;
+use crate::model::command;
 use crate::model::hold::Brake;
 use crate::model::letter::Letter;
 use crate::report;
@@ -41,7 +42,7 @@ impl Outputs<'_> {
 
     /// What an operator reads of a hold: which brake, the figure, the limit, the next command.
     pub(super) fn hold_text(&self, held: &Held) -> String {
-        let (night, hold) = (self.pin.night, &held.hold);
+        let (night, revision, hold) = (self.pin.night, self.pin.revision, &held.hold);
         let mut text = format!("HELD: {} letters wait, and none has left\n", hold.letters);
         for pulled in &hold.pulled {
             let _ = writeln!(text, "  {:<22} {}", pulled.brake, pulled.text());
@@ -62,15 +63,19 @@ impl Outputs<'_> {
         }
         let _ = writeln!(
             text,
-            "  nachtwacht approve {night} --plan {}",
-            hold.plan_sha256
+            "  {}",
+            command::approve(night, revision, &hold.plan_sha256)
         );
-        if self.loaded.job.brakes.signers.is_empty() {
-            let revision = self.pin.revision + 1;
+        let (n_keys, needed) = (self.loaded.job.brakes.signers.len(), held.standing.needed);
+        if n_keys < needed {
+            let lack = match n_keys {
+                0 => "no key may sign yet: put one".to_owned(),
+                n => format!("this plan needs {needed} keys, and the job names {n}: put another"),
+            };
             let _ = writeln!(
                 text,
-                "no key may sign yet: put one into `[brakes.signers]` of the job, and plan the night anew with\n  \
-                 nachtwacht run JOB --night {night} --revision {revision}"
+                "{lack} into `[brakes.signers]` of the job, and plan the night anew with\n  {}",
+                command::run("JOB", night, revision + 1)
             );
         }
         text

@@ -62,12 +62,6 @@ pub(super) fn tonight(
     };
     let party = |d: &Drafted| PartyRef::of(&loaded.secrets.party, &d.letter.company.key);
     let letters = decided.letters.iter().filter(|d| d.is_sendable);
-    let over: BTreeSet<LetterId> = decided
-        .decisions
-        .iter()
-        .filter(|d| d.reason == Reason::OverMaxLetters)
-        .filter_map(|d| d.letter)
-        .collect();
     let counts = found.swept.counts.total();
     let is_folder = outputs.place.is_local();
     Ok(Tonight {
@@ -79,7 +73,7 @@ pub(super) fn tonight(
                 threats: d.items.iter().map(|i| i.threat_id.to_string()).collect(),
             })
             .collect(),
-        left_over: u64::try_from(over.len()).unwrap_or(u64::MAX),
+        left_over: n_letters(decided, Reason::OverMaxLetters),
         snapshots: snapshots(found),
         register: register(found),
         read: counts.read,
@@ -93,13 +87,10 @@ pub(super) fn tonight(
     })
 }
 
-/// Letters that wait for somebody to find a contact.
-pub(super) fn without_contact(decided: &Decided) -> u64 {
-    let of_reason = decided
-        .decisions
-        .iter()
-        .filter(|d| d.reason == Reason::NoContact);
-    let letters: BTreeSet<LetterId> = of_reason.filter_map(|d| d.letter).collect();
+/// Letters with a decision of this reason.
+pub(super) fn n_letters(decided: &Decided, reason: Reason) -> u64 {
+    let decisions = decided.decisions.iter().filter(|d| d.reason == reason);
+    let letters: BTreeSet<LetterId> = decisions.filter_map(|d| d.letter).collect();
     u64::try_from(letters.len()).unwrap_or(u64::MAX)
 }
 

@@ -40,12 +40,20 @@ pub enum Until {
 pub struct Ask {
     /// Which night; the job's rule where absent.
     pub night: Option<Night>,
-    /// 0 at first; counts up when new inputs are taken for a past night.
-    pub revision: u32,
+    /// Counts up when new inputs are taken for a past night; the newest that was pinned where absent.
+    pub revision: Option<u32>,
     /// How far.
     pub until: Until,
-    /// Letters that the night may send, in place of the job's `policy.max_letters`.
+    /// Letters that the night may send, in place of the job's `policy.max_letters`; where absent, what
+    /// the night's earlier plan was made with.
     pub max_letters: Option<u32>,
+}
+
+impl Ask {
+    /// The plan of the night that is meant: the same command goes on with the newest one.
+    pub(super) fn revision_of(&self, night: Night, view: &LedgerView) -> u32 {
+        self.revision.unwrap_or_else(|| view.newest_revision(night))
+    }
 }
 
 /// How a run ended.
@@ -76,16 +84,25 @@ pub struct Preview {
 /// # Errors
 /// As [`run`], up to the plan.
 pub fn preview(call: &Call, ask: &Ask, moment: &Moment) -> Result<Preview, Failure> {
-    let loaded = load(call)?;
+    preview_of(&load(call)?, call, ask, moment)
+}
+
+fn preview_of(
+    loaded: &Loaded,
+    call: &Call,
+    ask: &Ask,
+    moment: &Moment,
+) -> Result<Preview, Failure> {
     let place = loaded.place(&call.env)?;
     let view = Ledger::read_only(&place, &loaded.job.ledger)?;
-    let listing = planning::listing(&loaded, &place)?;
-    let night = planning::night_of(&loaded, &place, &listing, ask, moment)?;
-    let fates = hold::fates(&loaded, &view, night, ask.revision, moment);
-    let plan = planning::plan_night(&loaded, &listing, night, ask, &view, &fates.give_up)?;
-    let open = planning::open_all(&loaded, &place, &plan)?;
-    let pin = view.pinned(night, ask.revision);
-    let (world, _) = world_of(&loaded, &place, &plan, pin)?;
+    let listing = planning::listing(loaded, &place)?;
+    let night = planning::night_of(loaded, &place, &listing, ask, moment)?;
+    let revision = ask.revision_of(night, &view);
+    let fates = hold::fates(loaded, &view, night, revision, moment);
+    let plan = planning::plan_night(loaded, &listing, night, ask, &view, &fates.give_up)?;
+    let open = planning::open_all(loaded, &place, &plan)?;
+    let pin = view.pinned(night, revision);
+    let (world, _) = world_of(loaded, &place, &plan, pin)?;
     Ok(Preview {
         snapshots: open
             .iter()
@@ -102,7 +119,17 @@ pub fn preview(call: &Call, ask: &Ask, moment: &Moment) -> Result<Preview, Failu
 /// # Errors
 /// As [`run`], up to the inputs.
 pub fn check(call: &Call, moment: &Moment) -> Result<Preview, Failure> {
-    preview(call, &Ask::default(), moment)
+    let loaded = load(call)?;
+    let brakes = &loaded.job.brakes;
+    // A job without signers says so by leaving them out; one alone is easily taken for enough.
+    if brakes.signers.len() == 1 {
+        tracing::warn!(
+            "`brakes.signers` names one key, and above {} letters (`two_keys_above`) two must sign: \
+             nobody could approve such a night, put another key there",
+            brakes.two_keys_above
+        );
+    }
+    preview_of(&loaded, call, &Ask::default(), moment)
 }
 
 /// Runs a night, or resumes it.
@@ -164,13 +191,14 @@ fn nights(house: &House<'_>, ledger: &mut Ledger, ask: &Ask) -> Result<Outcome, 
     } = *house;
     let listing = planning::listing(loaded, place)?;
     let night = planning::night_of(loaded, place, &listing, ask, moment)?;
+    let revision = ask.revision_of(night, ledger.view());
     let hold::Fates { finish, give_up } =
-        hold::fates(loaded, ledger.view(), night, ask.revision, moment);
+        hold::fates(loaded, ledger.view(), night, revision, moment);
     let mut earlier = Vec::new();
     let mut exit_code = 0;
     for pin in &finish {
         let before = Ask {
-            revision: pin.revision,
+            revision: Some(pin.revision),
             ..Ask::default()
         };
         let ready = match prepared(house, ledger, &listing, pin.night, &before, &[]) {
@@ -218,7 +246,8 @@ fn prepared(
         ..
     } = *house;
     let plan = planning::plan_night(loaded, listing, night, ask, ledger.view(), given_up)?;
-    let pinned = ledger.view().pinned(night, ask.revision);
+    let revision = ask.revision_of(night, ledger.view());
+    let pinned = ledger.view().pinned(night, revision);
     let found = gather(loaded, place, plan, pinned, progress)?;
     let pin = planning::pin(loaded, &found, ask, given_up, ledger, moment)?;
     crash::point("pinned");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::hand_over::Handed;
-use super::hold::Held;
+use super::hold::{Held, n_letters};
 use super::load::Loaded;
 use super::progress::Progress;
 use super::sweep::Swept;
@@ -519,6 +519,8 @@ impl Outputs<'_> {
             letters: count(sent()),
             new_letters: handed.new_letters,
             held_letters: count(night.decided.letters.iter().filter(|d| !d.is_sendable)),
+            without_contact: n_letters(&night.decided, Reason::NoContact),
+            over_limit: n_letters(&night.decided, Reason::OverMaxLetters),
             unknown_letters: handed.unknown,
             companies: count(sent()),
             by_channel,

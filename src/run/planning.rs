@@ -112,7 +112,8 @@ pub(super) fn plan_night(
 ) -> Result<Plan, Failure> {
     let snapshots = &listing.snapshots;
     let ignored = listing.ignored.clone();
-    if let Some(pin) = view.pinned(night, ask.revision) {
+    let revision = ask.revision_of(night, view);
+    if let Some(pin) = view.pinned(night, revision) {
         not_given_up(pin, view)?;
         same_limit(pin, ask)?;
         return resume(pin, snapshots, ignored, loaded);
@@ -136,7 +137,6 @@ pub(super) fn plan_night(
         let n = redelivered.len() - NAMED;
         tracing::warn!("{n} more snapshots were delivered once more after a night read them");
     }
-    let revision = ask.revision;
     plan::plan(snapshots, ignored, &ages, night, revision, view, &given_up)
 }
 
@@ -148,10 +148,18 @@ pub(super) fn not_given_up(pin: &PinnedNight, view: &LedgerView) -> Result<(), F
     if by == pin.night {
         let message =
             format!("the plan of night {by} was given up, by a later revision or by an erasure");
-        let next = pin.revision + 1;
-        return Err(Failure::fix_job(message).at("", "--night").hint(format!(
-            "`--night {by} --revision {next}` plans it anew; the next night takes its findings as well"
-        )));
+        let newest = view.newest_revision(by);
+        let hint = if newest > pin.revision {
+            format!(
+                "its newest plan is revision {newest}: leave `--revision` out to go on with that"
+            )
+        } else {
+            format!(
+                "`--night {by} --revision {}` plans it anew; the next night takes its findings as well",
+                newest + 1
+            )
+        };
+        return Err(Failure::fix_job(message).at("", "--night").hint(hint));
     }
     if by < pin.night {
         // A later night's findings are not in an earlier one.
@@ -350,17 +358,22 @@ pub(super) fn pin(
     ledger: &mut Ledger,
     moment: &Moment,
 ) -> Result<PinnedNight, Failure> {
-    if let Some(pinned) = ledger.view().pinned(found.plan.night, ask.revision) {
+    let night = found.plan.night;
+    let revision = ask.revision_of(night, ledger.view());
+    if let Some(pinned) = ledger.view().pinned(night, revision) {
         check_pin(pinned, found)?;
         return Ok(pinned.clone());
     }
     let pinned = PinnedNight {
-        night: found.plan.night,
-        revision: ask.revision,
+        night,
+        revision,
         run_id: moment.run_id.clone(),
         ledger_seq: ledger.view().last_seq,
         job_sha256: loaded.job_sha256.clone(),
-        max_letters: ask.max_letters,
+        // A backlog that was to leave bit by bit must not leave at once by another revision.
+        max_letters: ask
+            .max_letters
+            .or_else(|| ledger.view().newest_plan(night)?.max_letters),
         snapshots: pinned_snapshots(found),
         inputs: found.world.inputs.clone(),
     };

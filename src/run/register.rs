@@ -29,7 +29,7 @@ pub struct Ask {
     pub restores_zeros: bool,
     /// The file only adds and changes.
     pub is_partial: bool,
-    /// There is no register yet.
+    /// The register is being made: a table that is not there yet is empty.
     pub is_first: bool,
     /// Changes of a kind that are listed; the rest is counted.
     pub n_listed: usize,
@@ -62,11 +62,7 @@ pub fn check(call: &Call, ask: &Ask, moment: &Moment) -> Result<Answer, Failure>
         restores_zeros: ask.restores_zeros,
         is_partial: ask.is_partial,
     };
-    let current = if ask.is_first {
-        Current::default()
-    } else {
-        current(&loaded, &place, &tables, &rules)?
-    };
+    let current = current(&loaded, &place, &tables, &rules, ask.is_first)?;
     let checked = register::check(tables, current, &rules)?;
     let mut text = String::new();
     for table in &checked {
@@ -114,12 +110,14 @@ fn suffixes(loaded: &Loaded, place: &Place, moment: &Moment) -> Result<SuffixLis
 }
 
 /// The tables of the register that the delivery is compared with; companies always, since the
-/// others are held against them.
+/// others are held against them. Three files make a register one by one, so those of the first
+/// stand there already when the second is checked.
 fn current(
     loaded: &Loaded,
     place: &Place,
     tables: &[Table],
     rules: &register::Ask<'_>,
+    is_first: bool,
 ) -> Result<Current, Failure> {
     let inputs = &loaded.job.inputs;
     let mut current = Current::default();
@@ -128,9 +126,12 @@ fn current(
         (Kind::Assets, &inputs.assets),
         (Kind::Contacts, &inputs.contacts),
     ] {
-        if kind == Kind::Companies || tables.iter().any(|t| t.kind() == Some(kind)) {
+        let is_needed = kind == Kind::Companies || tables.iter().any(|t| t.kind() == Some(kind));
+        if is_needed && !(is_first && !place.exists(path)?) {
             let read = scan::read_table(place, path).map_err(|failure| match failure.kind {
-                Who::FixData => failure.hint("where there is no register yet, add `--first`"),
+                Who::FixData => failure.hint(
+                    "where there is no register yet, add `--first`: companies first, then assets and contacts",
+                ),
                 _ => failure,
             })?;
             current.take(kind, &read.0, path, rules)?;

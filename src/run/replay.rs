@@ -55,7 +55,7 @@ fn replay_here(
     let folder = loaded.run_folder(&pin);
     let memory = Place::in_memory()?;
     let ask = Ask {
-        revision,
+        revision: Some(revision),
         until: night::Until::Plan,
         ..Ask::default()
     };

@@ -244,6 +244,11 @@ fn a_correction_reaches_exactly_those_who_were_told_and_only_once() {
             "receipt   withdrawn (correction)",
             &format!("corrected   what it says about {threat}, on "),
         ]);
+    let correction = text(&corrections[0], "reference");
+    sandbox
+        .call(&["explain", "--letter", &correction], &[])
+        .ended_with(0)
+        .says(&["takes an earlier letter back", "a correction", "receipt"]);
     // The same command again: nothing.
     let ledger = sandbox.ledger_objects();
     rectify(&sandbox, &threat, &[])

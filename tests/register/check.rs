@@ -2,6 +2,7 @@
 //! delivery would change.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use arrow::array::{ArrayRef, StringArray};
 use arrow::record_batch::RecordBatch;
@@ -10,6 +11,7 @@ use nachtwacht::register::{self, Ask, Change, Checked, Current, Kind, Table};
 use rust_xlsxwriter::{Format, Workbook};
 
 use super::{samples, suffixes::suffixes, zone};
+use crate::sandbox::Sandbox;
 
 struct Way {
     restores_zeros: bool,
@@ -461,4 +463,45 @@ fn what_nobody_confirmed_is_listed_by_company() {
         .collect();
     let of_one = ("kvk:00000001".to_owned(), (2, 1), true, Some(5 * DAY));
     assert_eq!(found, [of_one]);
+}
+
+/// Three files that follow each other: each finds what was written before it, and no more.
+#[test]
+fn a_first_register_is_made_of_three_files_one_by_one() {
+    let sandbox = Sandbox::small();
+    let register = "data-samples/register";
+    fs::remove_dir_all(sandbox.path(register)).unwrap();
+    let first = |file: &str| {
+        let args = ["register", "check", file, "--first", "--out", register];
+        sandbox.call(&args, &[])
+    };
+    for (file, text) in [
+        ("companies.csv", "kvk,naam\n00000001,A\n00000002,B\n"),
+        ("assets.csv", "kvk,kind,value\n00000001,ip,240.0.0.1\n"),
+        (
+            "contacts.csv",
+            "kvk,channel,value\n00000002,email,b@b.example\n",
+        ),
+    ] {
+        fs::write(sandbox.path(file), text).unwrap();
+        if file != "companies.csv" {
+            let plain = sandbox.call(&["register", "check", file], &[]);
+            plain.ended_with(2).says(&["add `--first`"]);
+        }
+        let n = text.lines().count() - 1;
+        let ran = first(file).ended_with(0);
+        ran.says(&[
+            &format!("{n} usable, 0 with faults"),
+            &format!("added: {n}\n"),
+        ]);
+    }
+    // A company that is in none of the files is a fault all the same.
+    fs::write(
+        sandbox.path("other.csv"),
+        "kvk,kind,value\n00000003,ip,240.0.0.3\n",
+    )
+    .unwrap();
+    let ran = sandbox.call(&["register", "check", "other.csv", "--first"], &[]);
+    ran.ended_with(1)
+        .says(&["company key is not in the register"]);
 }
