@@ -17,6 +17,7 @@ use crate::decide::{self, Decided, history::History};
 use crate::diag::{Failure, Kind};
 use crate::enrich;
 use crate::ledger::{Holder, Ledger, crash};
+use crate::model::decision::Reason;
 use crate::model::hold::{Figures, Superseded};
 use crate::model::ledger_record::{LedgerView, PinnedNight, PinnedObject};
 use crate::model::night::Night;
@@ -409,7 +410,7 @@ pub(super) fn rendered<'v>(
     let tonight = hold::tonight(outputs, &found, &decided, gate)?;
     let n_nights = outputs.loaded.job.brakes.history_nights;
     let figures = Figures {
-        without_contact: hold::without_contact(&decided),
+        without_contact: hold::n_letters(&decided, Reason::NoContact),
         ..tonight.figures(&brakes::History::of(view, night, n_nights))
     };
     let held = hold::held(outputs, &mut decided, &tonight, view, gate, progress)?;
