@@ -75,10 +75,6 @@ pub(super) struct BaselineLine {
     at_us: i64,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
 const fn is_zero(n: &u64) -> bool {
     *n == 0
 }
