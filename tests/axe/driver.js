@@ -2,6 +2,29 @@
 // Elements that a fault names besides its own.
 const beside = (node) => node.any.flatMap((check) => check.relatedNodes.map((n) => n.target.join(' '))).join(', ');
 
+// Words of headings that are cut over two lines, and labels of cells with nothing after them.
+function spoilt(document) {
+  const found = [];
+  for (const heading of document.querySelectorAll('h1, h2, h3')) {
+    const texts = document.createTreeWalker(heading, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const word of texts.currentNode.data.matchAll(/[^\s/-]+/g)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+        if (lines.size > 1) found.push(`cut: ${word[0]}`);
+      }
+    }
+  }
+  for (const cell of document.querySelectorAll('[data-label]')) {
+    const label = document.defaultView.getComputedStyle(cell, '::before').content;
+    const is_shown = cell.getClientRects().length > 0 && label !== 'none';
+    if (is_shown && cell.textContent.trim() === '') found.push(`empty: ${cell.dataset.label}`);
+  }
+  return found;
+}
+
 async function ask(window, name, width) {
   const root = window.document.documentElement;
   const found = await window.axe.run(window.document, { resultTypes: ['violations', 'incomplete'] });
@@ -13,6 +36,7 @@ async function ask(window, name, width) {
     is_dark: window.matchMedia('(prefers-color-scheme: dark)').matches,
     is_width: width === 0 || window.innerWidth === width,
     overflow: root.scrollWidth - root.clientWidth,
+    spoilt: spoilt(window.document),
     passes: found.passes.map((rule) => rule.id),
     violations: lines(found.violations),
     incomplete: lines(found.incomplete),
