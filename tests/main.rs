@@ -25,6 +25,7 @@ mod desk;
 mod explain;
 mod faults;
 mod fetch;
+mod gone;
 mod harness;
 mod history;
 mod hold;

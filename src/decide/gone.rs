@@ -6,14 +6,15 @@ use ipnet::IpNet;
 
 use super::history::{History, Place};
 use crate::model::identity::{FindingId, PartyRef};
-use crate::model::night::Night;
+use crate::model::night::{Micros, Night};
 use crate::model::sighting::{Coverage, Gone, Sightings};
 
 /// A registered value as the register has it tonight.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registered {
-    /// Companies that registered it.
-    pub parties: BTreeSet<PartyRef>,
+    /// Companies that have it registered as the night ends, and since when; `Micros::MIN` where
+    /// it has no beginning.
+    pub parties: BTreeMap<PartyRef, Micros>,
     /// Its networks; empty for a name or an AS number.
     pub nets: Vec<IpNet>,
 }
@@ -94,7 +95,8 @@ impl<'c> Scans<'c> {
     ) -> Gone {
         let item = place.item;
         let registered = register.get(&item.asset_ref);
-        let Some(registered) = registered.filter(|r| r.parties.contains(&place.party)) else {
+        let held = registered.and_then(|r| Some((r, *r.parties.get(&place.party)?)));
+        let Some((registered, since)) = held else {
             return Gone::MovedOwner;
         };
         let Some(report) = &item.evidence.report else {
@@ -107,7 +109,10 @@ impl<'c> Scans<'c> {
             assumed.insert(format!("{}/{report}", item.feed));
         }
         let port = item.evidence.port;
-        let covers = |c: &&Coverage| c.covers(&registered.nets, port, item.observed_at);
+        // What is not registered matches no row: a scan that began before then may have seen it.
+        let covers = |c: &&Coverage| {
+            c.scanned_from >= since && c.covers(&registered.nets, port, item.observed_at)
+        };
         if scans.iter().any(covers) {
             Gone::Fixed
         } else {

@@ -6,6 +6,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::inputs::Inputs;
 use super::load::Loaded;
@@ -17,7 +18,7 @@ use crate::model::asset::AssetValue;
 use crate::model::decision::{Decision, Outcome};
 use crate::model::identity::{FindingId, PartyRef};
 use crate::model::ledger_record::PinnedObject;
-use crate::model::night::Night;
+use crate::model::night::{Micros, Night, local_midnight};
 use crate::model::sighting::{Coverage, Sightings};
 use crate::model::table::{Column, ColumnType, canonical};
 use crate::plan::Plan;
@@ -158,6 +159,13 @@ fn spans(text: &str) -> Option<Vec<(u16, u16)>> {
         .collect()
 }
 
+/// The last moment of the night's date.
+fn last_moment(night: Night, zone: &TimeZone) -> Micros {
+    let tomorrow = night.date().tomorrow().ok();
+    let midnight = tomorrow.and_then(|date| local_midnight(date, zone).ok());
+    midnight.map_or(Micros::MAX, |at| at - 1)
+}
+
 /// Which findings of the ledger are gone tonight, or back.
 pub(super) fn sightings(
     loaded: &Loaded,
@@ -169,18 +177,22 @@ pub(super) fn sightings(
     let mut parties = BTreeMap::new();
     let mut register: BTreeMap<PartyRef, Registered> = BTreeMap::new();
     let meant = history.assets();
+    let last = last_moment(found.plan.night, &loaded.job.zone);
     // On a first night the ledger speaks of none: nothing has to be hashed.
     let assets = found.world.assets.iter().filter(|_| !meant.is_empty());
     for asset in assets {
         let named = PartyRef::of_asset(key, &asset.canonical);
-        if !meant.contains(&named) {
+        // A row of after its end would not match: that nothing is seen proves nothing.
+        if !meant.contains(&named) || !asset.valid.contains(last) {
             continue;
         }
         let party = parties
             .entry(&asset.company)
             .or_insert_with(|| PartyRef::of(key, &asset.company));
         let of_asset = register.entry(named).or_default();
-        of_asset.parties.insert(*party);
+        let from = asset.valid.from.unwrap_or(Micros::MIN);
+        let since = of_asset.parties.entry(*party).or_insert(from);
+        *since = from.min(*since);
         if let AssetValue::Nets(nets) = &asset.value {
             of_asset.nets.clone_from(nets);
         }

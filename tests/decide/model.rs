@@ -161,7 +161,7 @@ fn register(view: &LedgerView) -> BTreeMap<PartyRef, Registered> {
     items
         .map(|(asset, party)| {
             let registered = Registered {
-                parties: BTreeSet::from([party]),
+                parties: BTreeMap::from([(party, i64::MIN)]),
                 nets: Vec::new(),
             };
             (asset, registered)

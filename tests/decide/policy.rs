@@ -119,7 +119,7 @@ fn a_reminder_goes_by_another_channel_than_the_mail_that_changed_nothing() {
 fn register(decided: &Decided) -> (FindingId, BTreeMap<PartyRef, Registered>) {
     let item = &decided.letters[0].items[0];
     let here = Registered {
-        parties: BTreeSet::from([PartyRef([0; 32])]),
+        parties: BTreeMap::from([(PartyRef([0; 32]), i64::MIN)]),
         nets: vec!["192.0.2.1/32".parse().unwrap()],
     };
     (item.finding_id, BTreeMap::from([(item.asset_ref, here)]))
@@ -154,8 +154,19 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
     };
     let mut moved = ours.clone();
     for r in moved.values_mut() {
-        r.parties = BTreeSet::from([PartyRef([9; 32])]);
+        r.parties = BTreeMap::from([(PartyRef([9; 32]), i64::MIN)]);
     }
+    let registered_at = |since: i64| {
+        let mut register = ours.clone();
+        for r in register.values_mut() {
+            r.parties = BTreeMap::from([(PartyRef([0; 32]), since)]);
+        }
+        register
+    };
+    let (from_scan, from_later) = (
+        registered_at(everything.scanned_from),
+        registered_at(everything.scanned_from + 1),
+    );
     let mut named = ours.clone();
     for r in named.values_mut() {
         r.nets.clear();
@@ -236,6 +247,18 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
             &moved,
             vec![everything.clone()],
             Gone::MovedOwner,
+        ),
+        (
+            "registered anew as the scan began",
+            &from_scan,
+            vec![everything.clone()],
+            Gone::Fixed,
+        ),
+        (
+            "registered anew after that",
+            &from_later,
+            vec![everything.clone()],
+            Gone::NotSeen,
         ),
         (
             "nobody's",
