@@ -177,3 +177,18 @@ fn what_is_registered_no_longer_has_moved_and_is_not_fixed() {
     assert_eq!(world.gone("2026-03-05"), nothing());
     assert_eq!(world.n_letters(), 1, "within the quiet days");
 }
+
+/// The table says that a report was scanned, and its snapshot is not there yet.
+#[test]
+fn a_scan_whose_snapshot_is_late_proves_nothing_until_it_is_read() {
+    let world = World::new(&[["ip", "240.0.0.1"]]);
+    world.scanned("2026-03-02", &[ADDRESS]);
+    assert_eq!(world.gone("2026-03-02"), nothing());
+    world.snapshot("2026-03-03", "scan_smb", &[ELSEWHERE]);
+    world.covered("2026-03-03", &["scan_rdp", "scan_smb"]);
+    assert_eq!(world.gone("2026-03-03"), json!({"not_scanned": 1}));
+    // It comes a night later, and does not see the place.
+    world.snapshot("2026-03-03", "scan_rdp", &[ELSEWHERE]);
+    world.snapshot("2026-03-04", "scan_smb", &[ELSEWHERE]);
+    assert_eq!(world.gone("2026-03-04"), json!({"fixed": 1}));
+}

@@ -33,13 +33,20 @@ const COLUMNS: &[Column] = &[
     Column::needed("complete", ColumnType::Bool),
 ];
 
-/// What was scanned on the days of the plan's snapshots, and the objects that say so.
+/// What was scanned for the plan's snapshots, and the objects that say so.
 pub(super) fn coverage(
     loaded: &Loaded,
     from: Inputs<'_>,
     plan: &Plan,
 ) -> Result<(Vec<Coverage>, Vec<PinnedObject>), Failure> {
     let (mut rows, objects) = delivered(loaded, from, plan)?;
+    // A scan whose snapshot is late, or was read before, does not say what it saw: not tonight.
+    let read: BTreeSet<(Date, &str, &str)> = plan
+        .snapshots
+        .iter()
+        .map(|s| (s.date, s.feed.as_str(), s.report.as_str()))
+        .collect();
+    rows.retain(|c| read.contains(&(c.day, c.feed.as_str(), c.report.as_str())));
     let said: BTreeSet<(Date, String, String)> = rows
         .iter()
         .map(|c| (c.day, c.feed.clone(), c.report.clone()))
