@@ -192,3 +192,18 @@ fn a_scan_whose_snapshot_is_late_proves_nothing_until_it_is_read() {
     world.snapshot("2026-03-04", "scan_smb", &[ELSEWHERE]);
     assert_eq!(world.gone("2026-03-04"), json!({"fixed": 1}));
 }
+
+/// Written about on the 2nd, seen on the 5th: what the scan of the 4th did not see says nothing.
+#[test]
+fn an_older_scan_that_comes_late_does_not_close_what_was_seen_after_it() {
+    let world = World::new(&[["ip", "240.0.0.1"]]);
+    for day in ["2026-03-02", "2026-03-05"] {
+        world.snapshot(day, "scan_rdp", &[ADDRESS]);
+        assert_eq!(world.gone(day), nothing(), "{day}");
+    }
+    world.scanned("2026-03-04", &[ELSEWHERE]);
+    world.snapshot("2026-03-06", "scan_smb", &[ELSEWHERE]);
+    assert_eq!(world.gone("2026-03-06"), json!({"not_scanned": 1}));
+    world.scanned("2026-03-07", &[ELSEWHERE]);
+    assert_eq!(world.gone("2026-03-07"), json!({"fixed": 1}));
+}

@@ -381,7 +381,7 @@ pub(super) fn rendered<'v>(
     let n_nights = outputs.loaded.job.brakes.history_nights;
     let figures = tonight.figures(&brakes::History::of(view, night, n_nights));
     let held = hold::held(outputs, &mut decided, &tonight, view, gate, progress)?;
-    let sightings = sightings::sightings(outputs.loaded, &found, &decided, &history);
+    let sightings = sightings::sightings(outputs.loaded, &found, &decided, &history, view);
     let rendered = outputs.render_letters(&mut decided, Pass::Write, progress)?;
     crash::point("letters_written");
     let of_decisions = report::close_sums(&mut found.swept.counts, &decided.decisions)?;

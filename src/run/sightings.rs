@@ -17,11 +17,11 @@ use crate::diag::Failure;
 use crate::model::asset::AssetValue;
 use crate::model::decision::{Decision, Outcome};
 use crate::model::identity::{FindingId, PartyRef};
-use crate::model::ledger_record::PinnedObject;
+use crate::model::ledger_record::{LedgerView, PinnedObject};
 use crate::model::night::{Micros, Night, local_midnight};
 use crate::model::sighting::{Coverage, Sightings};
 use crate::model::table::{Column, ColumnType, canonical};
-use crate::plan::Plan;
+use crate::plan::{self, Listed, Plan};
 use crate::scan;
 
 const COLUMNS: &[Column] = &[
@@ -166,6 +166,27 @@ fn spans(text: &str) -> Option<Vec<(u16, u16)>> {
         .collect()
 }
 
+/// The newest day of each feed and report that nights read which ended.
+fn read_before(view: &LedgerView, folder: &str) -> BTreeMap<(String, String), Date> {
+    let ended = view.ended();
+    let mut newest = BTreeMap::new();
+    for pin in view.nights() {
+        if !ended.contains(&(pin.night, pin.revision, pin.run_id.as_str())) {
+            continue;
+        }
+        let listed = pin.snapshots.iter().map(|o| Listed {
+            path: o.path.clone(),
+            size: o.size,
+        });
+        let (snapshots, _) = plan::snapshots(&listed.collect::<Vec<_>>(), folder);
+        for s in snapshots {
+            let day = newest.entry((s.feed, s.report)).or_insert(s.date);
+            *day = s.date.max(*day);
+        }
+    }
+    newest
+}
+
 /// The last moment of the night's date.
 fn last_moment(night: Night, zone: &TimeZone) -> Micros {
     let tomorrow = night.date().tomorrow().ok();
@@ -179,6 +200,7 @@ pub(super) fn sightings(
     found: &Gathered,
     decided: &Decided,
     history: &History,
+    view: &LedgerView,
 ) -> Sightings {
     let key = &loaded.secrets.party;
     let mut parties = BTreeMap::new();
@@ -208,13 +230,21 @@ pub(super) fn sightings(
         let meant = decided.decisions.iter().filter(|d| is_meant(d));
         meant.filter_map(|d| d.finding).collect()
     };
+    let read = read_before(view, &loaded.job.inputs.snapshots);
+    let mut coverage = found.coverage.clone();
+    // The ledger does not say when a finding was seen since its letter: a later snapshot may have
+    // shown it.
+    coverage.retain(|c| {
+        let newest = read.get(&(c.feed.clone(), c.report.clone()));
+        newest.is_none_or(|newest| c.day >= *newest)
+    });
     gone::sightings(
         history,
         &gone::Tonight {
             night: found.plan.night,
             seen: &findings(&|_| true),
             waiting: &findings(&|d| d.outcome() == Outcome::Held),
-            coverage: &found.coverage,
+            coverage: &coverage,
             register: &register,
         },
     )
