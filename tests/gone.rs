@@ -207,3 +207,26 @@ fn an_older_scan_that_comes_late_does_not_close_what_was_seen_after_it() {
     world.scanned("2026-03-07", &[ELSEWHERE]);
     assert_eq!(world.gone("2026-03-07"), json!({"fixed": 1}));
 }
+
+/// Matched by its name first, and by its address since that is registered too: two findings of one
+/// machine, and neither is gone.
+#[test]
+fn what_is_matched_by_its_address_now_is_not_gone_by_its_name() {
+    const BOTH: Row = &[
+        ("ip", "240.0.0.1"),
+        ("hostname", "www.bedrijf.example"),
+        ("hostname_source", "scan_target"),
+        ("port", "3389"),
+    ];
+    let mut world = World::new(&[["domain", "bedrijf.example"]]);
+    world.scanned("2026-03-02", &[BOTH]);
+    assert_eq!(world.gone("2026-03-02"), nothing());
+    world.assets.push(["ip", "240.0.0.1", ""]);
+    world.register();
+    world.scanned("2026-03-03", &[BOTH]);
+    assert_eq!(world.gone("2026-03-03"), nothing());
+    assert_eq!(world.n_letters(), 2);
+    // Neither is in the next scan.
+    world.scanned("2026-03-04", &[ELSEWHERE]);
+    assert_eq!(world.gone("2026-03-04"), json!({"fixed": 2}));
+}

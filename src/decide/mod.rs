@@ -11,6 +11,7 @@ pub mod gone;
 pub mod history;
 pub mod priority;
 pub mod rule;
+pub mod same_place;
 mod shadow;
 mod superseded;
 mod version;

@@ -141,7 +141,7 @@ pub(super) fn spot(threat: &Threat, o: &Observation) -> Spot {
 
 /// The canonical address if matched by address, the name if by name, the account's hash if by
 /// mail domain (DECISIONS, section 2).
-fn target(hit: &Hit) -> String {
+pub(super) fn target(hit: &Hit) -> String {
     let o = &hit.observation;
     let name = || {
         o.hostname.as_deref().map(|h| {

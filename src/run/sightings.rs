@@ -12,6 +12,7 @@ use super::inputs::Inputs;
 use super::load::Loaded;
 use super::night::Gathered;
 use crate::decide::gone::{self, Registered};
+use crate::decide::same_place::{self, Matched};
 use crate::decide::{Decided, history::History};
 use crate::diag::Failure;
 use crate::model::asset::AssetValue;
@@ -206,13 +207,18 @@ pub(super) fn sightings(
     let mut parties = BTreeMap::new();
     let mut register: BTreeMap<PartyRef, Registered> = BTreeMap::new();
     let meant = history.assets();
+    let mut rows = BTreeMap::new();
     let last = last_moment(found.plan.night, &loaded.job.zone);
     // On a first night the ledger speaks of none: nothing has to be hashed.
     let assets = found.world.assets.iter().filter(|_| !meant.is_empty());
     for asset in assets {
         let named = PartyRef::of_asset(key, &asset.canonical);
+        if !meant.contains(&named) {
+            continue;
+        }
+        rows.insert(asset.row, named);
         // A row of after its end would not match: that nothing is seen proves nothing.
-        if !meant.contains(&named) || !asset.valid.contains(last) {
+        if !asset.valid.contains(last) {
             continue;
         }
         let party = parties
@@ -230,6 +236,15 @@ pub(super) fn sightings(
         let meant = decided.decisions.iter().filter(|d| is_meant(d));
         meant.filter_map(|d| d.finding).collect()
     };
+    let mut seen = findings(&|_| true);
+    seen.append(&mut same_place::seen(
+        history,
+        &Matched {
+            hits: &found.swept.hits,
+            named: &rows,
+            threats: &loaded.catalogue.threats,
+        },
+    ));
     let read = read_before(view, &loaded.job.inputs.snapshots);
     let mut coverage = found.coverage.clone();
     // The ledger does not say when a finding was seen since its letter: a later snapshot may have
@@ -242,7 +257,7 @@ pub(super) fn sightings(
         history,
         &gone::Tonight {
             night: found.plan.night,
-            seen: &findings(&|_| true),
+            seen: &seen,
             waiting: &findings(&|d| d.outcome() == Outcome::Held),
             coverage: &coverage,
             register: &register,
