@@ -230,3 +230,78 @@ fn what_is_matched_by_its_address_now_is_not_gone_by_its_name() {
     world.scanned("2026-03-04", &[ELSEWHERE]);
     assert_eq!(world.gone("2026-03-04"), json!({"fixed": 2}));
 }
+
+/// A row that cannot be read is still a row at that place.
+#[test]
+fn a_row_that_is_set_aside_proves_nothing_fixed() {
+    let unreadable: [Row; 2] = [
+        &[
+            ("ip", "240.0.0.1"),
+            ("port", "3389"),
+            ("severity", "ernstig"),
+        ],
+        &[("ip", "240.0.0.1"), ("port", "70000")],
+    ];
+    for row in unreadable {
+        let world = World::new(&[["ip", "240.0.0.1"]]);
+        world.scanned("2026-03-02", &[ADDRESS]);
+        assert_eq!(world.gone("2026-03-02"), nothing());
+        // So many that one unreadable row holds no night.
+        let mut rows = vec![ELSEWHERE; 30];
+        rows.push(row);
+        world.scanned("2026-03-03", &rows);
+        assert_eq!(world.gone("2026-03-03"), json!({"not_seen": 1}), "{row:?}");
+        // At another port it is no row of that place.
+        *rows.last_mut().unwrap() = &[("ip", "240.0.0.1"), ("port", "1"), ("severity", "ernstig")];
+        world.scanned("2026-03-04", &rows);
+        assert_eq!(world.gone("2026-03-04"), json!({"fixed": 1}), "{row:?}");
+    }
+}
+
+/// The row is as it was; the rule asks for more, and goes on doing so.
+#[test]
+fn what_a_narrower_rule_leaves_out_is_not_fixed() {
+    for is_covered in [true, false] {
+        let world = World::new(&[["ip", "240.0.0.1"]]);
+        world.scanned("2026-03-02", &[ADDRESS]);
+        world.snapshot("2026-03-03", "scan_rdp", &[ADDRESS]);
+        if is_covered {
+            world.covered("2026-03-03", &["scan_rdp"]);
+        }
+        world.scanned("2026-03-04", &[ADDRESS]);
+        assert_eq!(world.gone("2026-03-02"), nothing());
+        let reports = r#"report = ["scan_rdp", "scan6_rdp", "scan_rdpeudp"]"#;
+        let narrower = format!("{reports}\nport = [3390]");
+        world.sandbox.edit(RDP, reports, &narrower);
+        let text = fs::read_to_string(world.sandbox.path(RDP)).unwrap();
+        let text = text.replace(r#"port = "3389""#, r#"port = "3390""#);
+        fs::write(world.sandbox.path(RDP), text).unwrap();
+        for night in ["2026-03-03", "2026-03-04"] {
+            let found = world.gone(night);
+            assert_eq!(found, json!({"not_seen": 1}), "{night}, {is_covered}");
+        }
+    }
+}
+
+/// The rule is as it was, and the row no longer fits it: that is what a fix looks like.
+#[test]
+fn a_machine_with_a_newer_version_is_fixed_though_the_scan_shows_it() {
+    const OLD: Row = &[
+        ("ip", "240.0.0.1"),
+        ("port", "443"),
+        ("version", "15.2.858.10"),
+    ];
+    const NEW: Row = &[
+        ("ip", "240.0.0.1"),
+        ("port", "443"),
+        ("version", "15.2.858.12"),
+    ];
+    let world = World::new(&[["ip", "240.0.0.1"]]);
+    for (day, row) in [("2026-03-02", OLD), ("2026-03-03", NEW)] {
+        world.snapshot(day, "scan_exchange", &[row]);
+        world.covered(day, &["scan_exchange"]);
+    }
+    assert_eq!(world.gone("2026-03-02"), nothing());
+    assert_eq!(world.n_letters(), 1);
+    assert_eq!(world.gone("2026-03-03"), json!({"fixed": 1}));
+}

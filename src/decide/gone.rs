@@ -27,6 +27,8 @@ pub struct Tonight<'a> {
     pub seen: &'a BTreeSet<FindingId>,
     /// Of these, the ones that wait for a contact: they are back once a letter says so.
     pub waiting: &'a BTreeSet<FindingId>,
+    /// Findings at whose place a row of tonight is that tells nothing of them: never `fixed`.
+    pub unsure: &'a BTreeSet<FindingId>,
     /// What was scanned.
     pub coverage: &'a [Coverage],
     /// Registered values by their keyed hash.
@@ -58,11 +60,14 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
         let how = match before {
             // Proven; whatever else comes later does not undo it.
             Some(Gone::Fixed) => Gone::Fixed,
-            Some(known) => match scans.why(place, tonight.register, &mut assumed) {
-                Gone::NotScanned => known,
-                newer => newer,
+            _ => match (before, scans.why(place, tonight.register, &mut assumed)) {
+                // Also where nobody scanned: the next night's rule is the same again.
+                (_, Gone::Fixed | Gone::NotScanned) if tonight.unsure.contains(&finding) => {
+                    Gone::NotSeen
+                }
+                (Some(known), Gone::NotScanned) => known,
+                (_, newer) => newer,
             },
-            None => scans.why(place, tonight.register, &mut assumed),
         };
         *found.counts.entry(how).or_insert(0) += 1;
         if how != Gone::NotScanned && before != Some(how) {

@@ -10,40 +10,108 @@ use super::history::History;
 use super::{rule, weigh};
 use crate::model::decision::Hit;
 use crate::model::identity::{FindingId, PartyRef, finding_form};
+use crate::model::observation::Observation;
+use crate::model::sighting::Gone;
 use crate::model::threat::{Certainty, Threat};
 
 /// Tonight's rows and what they are held against.
 pub struct Matched<'a> {
     /// Rows with each asset that they met.
     pub hits: &'a [Hit],
+    /// Rows that were set aside after they met assets, as far as they can be read.
+    pub set_aside: &'a [Hit],
     /// Registered values that the history speaks of, by their row in the table of assets.
     pub named: &'a BTreeMap<u64, PartyRef>,
     /// Threats.
     pub threats: &'a [Arc<Threat>],
+    /// Are the rules those by which this feed and report was judged last?
+    pub is_same_rule: &'a dyn Fn(&str, &str) -> bool,
 }
 
-/// Findings of the history that a row of tonight shows, whatever became of the row.
-#[must_use]
-pub fn seen(history: &History, tonight: &Matched<'_>) -> BTreeSet<FindingId> {
-    let mut sought: BTreeMap<PartyRef, BTreeSet<&str>> = BTreeMap::new();
-    for (_, place) in history.places() {
-        let of_asset = sought.entry(place.item.asset_ref).or_default();
-        of_asset.insert(&place.item.threat_id);
+/// Findings of the history at whose place a row of tonight is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SamePlace {
+    /// A rule holds for the row, whatever was decided about it.
+    pub seen: BTreeSet<FindingId>,
+    /// A row of the same report that tells nothing: it could not be read, or the rule that means
+    /// it no longer has changed. Where the rule is the same, the row has changed: that is fixed.
+    pub unsure: BTreeSet<FindingId>,
+}
+
+/// What the history looks for at a registered value; with the ports that its letters named.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Sought<'h> {
+    threat: &'h str,
+    feed: &'h str,
+    report: Option<&'h str>,
+}
+
+impl Sought<'_> {
+    fn is_of(&self, o: &Observation) -> bool {
+        *self.feed == *o.feed && self.report == Some(&*o.report)
     }
-    let mut seen = BTreeSet::new();
+}
+
+type ByAsset<'h> = BTreeMap<PartyRef, BTreeMap<Sought<'h>, BTreeSet<Option<u16>>>>;
+
+/// Holds tonight's rows against the places of the history.
+#[must_use]
+pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
+    let by_asset = by_asset(history);
+    let at = |hit: &Hit| {
+        let named = tonight.named.get(&hit.asset.row);
+        named.and_then(|n| by_asset.get(n)).into_iter().flatten()
+    };
+    let mut found = SamePlace::default();
     for hit in tonight.hits {
-        let of_asset = tonight
-            .named
-            .get(&hit.asset.row)
-            .and_then(|n| sought.get(n));
-        for id in of_asset.into_iter().flatten() {
-            let threat = tonight.threats.iter().find(|t| t.id == **id);
-            if threat.is_some_and(|t| rule::judge(t, &hit.observation) != Certainty::No) {
-                seen.extend(findings(hit, id, hit.observation.port));
+        let o = &hit.observation;
+        for (sought, _) in at(hit) {
+            let threat = tonight.threats.iter().find(|t| t.id == sought.threat);
+            let findings = findings(hit, sought.threat, o.port);
+            if threat.is_some_and(|t| rule::judge(t, o) != Certainty::No) {
+                found.seen.extend(findings);
+            } else if sought.is_of(o) {
+                let is_same = (tonight.is_same_rule)(&o.feed, &o.report);
+                let is_unsure = |f: &FindingId| !is_same || was_not_seen(history, *f);
+                found.unsure.extend(findings.into_iter().filter(is_unsure));
             }
         }
     }
-    seen
+    for hit in tonight.set_aside {
+        let o = &hit.observation;
+        for (sought, ports) in at(hit).filter(|(sought, _)| sought.is_of(o)) {
+            // Its port may be what could not be read.
+            let any = ports.iter().copied().filter(|_| o.port.is_none());
+            for port in any.chain([o.port]) {
+                found.unsure.extend(findings(hit, sought.threat, port));
+            }
+        }
+    }
+    found
+}
+
+fn by_asset(history: &History) -> ByAsset<'_> {
+    let mut by_asset = ByAsset::new();
+    for (_, place) in history.places() {
+        let item = place.item;
+        let sought = Sought {
+            threat: &item.threat_id,
+            feed: &item.feed,
+            report: item.evidence.report.as_deref(),
+        };
+        let of_asset = by_asset.entry(item.asset_ref).or_default();
+        of_asset
+            .entry(sought)
+            .or_default()
+            .insert(item.evidence.port);
+    }
+    by_asset
+}
+
+/// Once a changed rule left it unsure it stays so: the night after, that rule is the same.
+fn was_not_seen(history: &History, finding: FindingId) -> bool {
+    let gone = history.place(finding).and_then(|place| place.gone);
+    matches!(gone, Some((_, Gone::NotSeen)))
 }
 
 /// What a hit would be as a finding of the threat: of a service, and of a machine.

@@ -15,7 +15,8 @@ text_enum! {
     Gone {
         /// A later scan of the same report covered that address and port, and did not see it.
         Fixed = "fixed",
-        /// The report came, but did not cover that address and port.
+        /// The report came, but did not cover that address and port, or has a row there that tells
+        /// nothing.
         NotSeen = "not_seen",
         /// Nobody says what was scanned.
         NotScanned = "not_scanned",

@@ -167,10 +167,21 @@ fn spans(text: &str) -> Option<Vec<(u16, u16)>> {
         .collect()
 }
 
-/// The newest day of each feed and report that nights read which ended.
-fn read_before(view: &LedgerView, folder: &str) -> BTreeMap<(String, String), Date> {
+/// What nights that ended read of a report.
+struct ReadBefore<'v> {
+    /// Its newest day.
+    newest: Date,
+    /// The job, with its threats, of the last of these nights.
+    job: &'v str,
+}
+
+/// What nights read that ended, by feed and report.
+fn read_before<'v>(
+    view: &'v LedgerView,
+    folder: &str,
+) -> BTreeMap<(String, String), ReadBefore<'v>> {
     let ended = view.ended();
-    let mut newest = BTreeMap::new();
+    let mut reports: BTreeMap<_, ReadBefore<'v>> = BTreeMap::new();
     for pin in view.nights() {
         if !ended.contains(&(pin.night, pin.revision, pin.run_id.as_str())) {
             continue;
@@ -181,11 +192,15 @@ fn read_before(view: &LedgerView, folder: &str) -> BTreeMap<(String, String), Da
         });
         let (snapshots, _) = plan::snapshots(&listed.collect::<Vec<_>>(), folder);
         for s in snapshots {
-            let day = newest.entry((s.feed, s.report)).or_insert(s.date);
-            *day = s.date.max(*day);
+            let before = reports.get(&(s.feed.clone(), s.report.clone()));
+            let read = ReadBefore {
+                newest: before.map_or(s.date, |b| b.newest.max(s.date)),
+                job: &pin.job_sha256,
+            };
+            reports.insert((s.feed, s.report), read);
         }
     }
-    newest
+    reports
 }
 
 /// The last moment of the night's date.
@@ -236,29 +251,32 @@ pub(super) fn sightings(
         let meant = decided.decisions.iter().filter(|d| is_meant(d));
         meant.filter_map(|d| d.finding).collect()
     };
-    let mut seen = findings(&|_| true);
-    seen.append(&mut same_place::seen(
+    let read = read_before(view, &loaded.job.inputs.snapshots);
+    let of = |feed: &str, report: &str| read.get(&(feed.to_owned(), report.to_owned()));
+    let mut same = same_place::same_place(
         history,
         &Matched {
             hits: &found.swept.hits,
+            set_aside: &found.swept.set_aside,
             named: &rows,
             threats: &loaded.catalogue.threats,
+            is_same_rule: &|feed, report| {
+                of(feed, report).is_some_and(|read| read.job == loaded.job_sha256)
+            },
         },
-    ));
-    let read = read_before(view, &loaded.job.inputs.snapshots);
+    );
+    same.seen.append(&mut findings(&|_| true));
     let mut coverage = found.coverage.clone();
     // The ledger does not say when a finding was seen since its letter: a later snapshot may have
     // shown it.
-    coverage.retain(|c| {
-        let newest = read.get(&(c.feed.clone(), c.report.clone()));
-        newest.is_none_or(|newest| c.day >= *newest)
-    });
+    coverage.retain(|c| of(&c.feed, &c.report).is_none_or(|read| c.day >= read.newest));
     gone::sightings(
         history,
         &gone::Tonight {
             night: found.plan.night,
-            seen: &seen,
+            seen: &same.seen,
             waiting: &findings(&|d| d.outcome() == Outcome::Held),
+            unsure: &same.unsure,
             coverage: &coverage,
             register: &register,
         },

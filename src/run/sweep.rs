@@ -36,6 +36,8 @@ pub struct Swept {
     pub hits: Vec<Hit>,
     /// Rows that were set aside.
     pub rejects: Vec<Reject>,
+    /// Of these, the ones that met assets, as far as they can be read.
+    pub set_aside: Vec<Hit>,
     /// `read`, `rejected`, `unmatched` and `matched` by feed.
     pub counts: FeedCounts,
 }
@@ -76,6 +78,7 @@ pub fn sweep(
     for part in parts {
         swept.hits.extend(part.hits);
         swept.rejects.extend(part.rejects);
+        swept.set_aside.extend(part.set_aside);
         swept.counts += part.counts;
     }
     swept.hits.sort_by(|a, b| {
@@ -183,7 +186,20 @@ fn take_hits(
         first_row: open.snapshot.first_row(group),
     };
     let (observations, misfits) = scan::observations(&batch, rows, &identity)?;
-    swept.rejects.extend(misfits);
+    let hits_of = |observation: Observation| -> Vec<Hit> {
+        let row = observation.row - identity.first_row;
+        let observation = Arc::new(observation);
+        let from = matches.partition_point(|m| u64::from(m.row) < row);
+        let of_row = matches
+            .iter()
+            .skip(from)
+            .take_while(|m| u64::from(m.row) == row);
+        of_row.filter_map(|m| hit(&observation, m, world)).collect()
+    };
+    for (reject, observation) in misfits {
+        swept.rejects.push(reject);
+        swept.set_aside.extend(hits_of(observation));
+    }
     let mut n_matched = 0;
     for mut observation in observations {
         if let Some(why) = bad_time(observation.observed_at, world) {
@@ -194,20 +210,12 @@ fn take_hits(
                 why,
                 found: String::new(),
             });
+            swept.set_aside.extend(hits_of(observation));
             continue;
         }
         classify(&mut observation, world);
-        let observation = Arc::new(observation);
-        let row = observation.row - identity.first_row;
-        let from = matches.partition_point(|m| u64::from(m.row) < row);
-        let of_row = matches
-            .iter()
-            .skip(from)
-            .take_while(|m| u64::from(m.row) == row);
         n_matched += 1;
-        swept
-            .hits
-            .extend(of_row.filter_map(|m| hit(&observation, m, world)));
+        swept.hits.extend(hits_of(observation));
     }
     Ok(n_matched)
 }

@@ -31,7 +31,7 @@ pub struct Identity<'a> {
 }
 
 /// Observations of the rows `rows` (positions in the row group) that `batch` holds, in order,
-/// and the rows that had to be rejected.
+/// and the rows that had to be rejected, with what can be read of them.
 ///
 /// # Errors
 /// A column that cannot be converted.
@@ -39,7 +39,7 @@ pub fn observations(
     batch: &RecordBatch,
     rows: &[u32],
     identity: &Identity<'_>,
-) -> Result<(Vec<Observation>, Vec<Reject>), Failure> {
+) -> Result<(Vec<Observation>, Vec<(Reject, Observation)>), Failure> {
     let canonical = table::canonical(batch, &columns::ALL, identity.object)?;
     if batch.num_rows() != rows.len() {
         return Err(Failure::fix_data("a row group ends before its footer says")
@@ -61,17 +61,19 @@ pub fn observations(
             Some((_, column)) => Some((*column, RejectReason::BadNumber, String::new())),
             None => view.bad_severity(at),
         };
+        let observation = view.observation(at, row, identity, &shared);
         if let Some((column, why, found)) = wrong {
-            rejects.push(Reject {
+            let reject = Reject {
                 object: identity.object.to_owned(),
                 row,
                 column,
                 why,
                 found,
-            });
+            };
+            rejects.push((reject, observation));
             continue;
         }
-        found.push(view.observation(at, row, identity, &shared));
+        found.push(observation);
     }
     Ok((found, rejects))
 }
