@@ -1,5 +1,5 @@
 //! What is said of findings that are not seen, with the real binary in a world of one company:
-//! *fixed* only where a scan proves it.
+//! *fixed* only where a scan proves it; and what is the same finding.
 
 use std::fs;
 use std::sync::Arc;
@@ -304,4 +304,34 @@ fn a_machine_with_a_newer_version_is_fixed_though_the_scan_shows_it() {
     assert_eq!(world.gone("2026-03-02"), nothing());
     assert_eq!(world.n_letters(), 1);
     assert_eq!(world.gone("2026-03-03"), json!({"fixed": 1}));
+}
+
+/// However the feed writes a name, it is the same finding with the same quiet days.
+#[test]
+fn a_blank_a_capital_or_a_dot_makes_no_other_finding_of_a_name() {
+    const NAMES: [Row; 4] = [
+        &[
+            ("hostname", "www.bedrijf.example"),
+            ("hostname_source", "scan_target"),
+        ],
+        &[
+            ("hostname", " www.bedrijf.example"),
+            ("hostname_source", "scan_target"),
+        ],
+        &[
+            ("hostname", "www.bedrijf.example\t"),
+            ("hostname_source", "scan_target"),
+        ],
+        &[
+            ("hostname", "WWW.bedrijf.example."),
+            ("hostname_source", "scan_target"),
+        ],
+    ];
+    let world = World::new(&[["domain", "bedrijf.example"]]);
+    world.scanned("2026-03-02", &NAMES[..1]);
+    world.scanned("2026-03-03", &NAMES[1..]);
+    for night in ["2026-03-02", "2026-03-03"] {
+        assert_eq!(world.gone(night), nothing(), "{night}");
+        assert_eq!(world.n_letters(), 1, "{night}");
+    }
 }

@@ -144,7 +144,8 @@ pub(super) fn spot(threat: &Threat, o: &Observation) -> Spot {
 pub(super) fn target(hit: &Hit) -> String {
     let o = &hit.observation;
     let name = || {
-        o.hostname.as_deref().map(|h| {
+        // Matching passes blanks over: they make no other name.
+        o.hostname.as_deref().map(str::trim).map(|h| {
             h.parse::<crate::model::name::Domain>()
                 .map_or_else(|()| h.to_lowercase(), |d| d.as_str().to_owned())
         })

@@ -189,7 +189,7 @@ pub struct Observation {
     pub port: Option<u16>,
     /// Transport protocol, lower case.
     pub protocol: Option<String>,
-    /// Host name as delivered.
+    /// Host name as delivered, without blanks around it.
     pub hostname: Option<String>,
     /// Where the name comes from.
     pub hostname_source: HostnameSource,

@@ -172,7 +172,7 @@ impl<'a> View<'a> {
             ip: self.ip(at),
             port: self.port.is_valid(at).then(|| self.port.value(at)),
             protocol: lower(c::PROTOCOL),
-            hostname: self.owned(c::HOSTNAME, at),
+            hostname: self.text(c::HOSTNAME, at).map(|t| t.trim().to_owned()),
             hostname_source: lower(c::HOSTNAME_SOURCE)
                 .and_then(|t| t.parse().ok())
                 .unwrap_or(HostnameSource::Unknown),
