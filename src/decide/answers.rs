@@ -79,6 +79,19 @@ impl Answers {
     }
 }
 
+/// Did the company say that the asset is not its own, and not confirm it since?
+pub(super) fn is_suspended(input: &Input<'_>, hit: &Hit) -> bool {
+    let suspended = &input.history.answers().suspended;
+    if suspended.is_empty() {
+        return false;
+    }
+    let party = PartyRef::of(input.party_key, &hit.asset.company);
+    let asset = PartyRef::of_asset(input.party_key, &hit.asset.canonical);
+    let said = suspended.get(&(party, asset));
+    said.filter(|said| said.counts_on(input.night))
+        .is_some_and(|said| hit.asset.confirmed_at.is_none_or(|at| at <= said.at))
+}
+
 /// The reason that an answer gives for a hit; `None` where no answer is about it.
 pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option<Reason> {
     let answers = input.history.answers();
@@ -90,14 +103,7 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
     if answers.opted_out.get(&party).filter(counts).is_some() {
         return Some(Reason::OptOut);
     }
-    let asset = PartyRef::of_asset(input.party_key, &hit.asset.canonical);
-    let suspended = answers.suspended.get(&(party, asset)).filter(counts);
-    let is_confirmed_since = |said: &Said| {
-        hit.asset
-            .confirmed_at
-            .is_some_and(|confirmed| confirmed > said.at)
-    };
-    if suspended.is_some_and(|said| !is_confirmed_since(said)) {
+    if is_suspended(input, hit) {
         return Some(Reason::NotMine);
     }
     let said = |kind| answers.findings.get(&(finding, kind));

@@ -19,7 +19,7 @@ use crate::model::threat::{Certainty, Spot, Threat, ThreatState, Trigger, Urgenc
 pub(super) fn weigh(input: &Input<'_>) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for of_row in input.hits.chunk_by(is_same_row) {
-        for hit in best_by_company(of_row) {
+        for hit in best_by_company(input, of_row) {
             weigh_hit(input, hit, &mut decisions);
         }
     }
@@ -33,8 +33,9 @@ fn is_same_row(a: &Hit, b: &Hit) -> bool {
 }
 
 /// The best match of a row for each company: surest first, then address before name, then the
-/// narrowest. One row is one decision a company and threat, however many assets it met.
-fn best_by_company(hits: &[Hit]) -> Vec<&Hit> {
+/// narrowest. One row is one decision a company and threat, however many assets it met. An asset
+/// that the company says is not its own speaks only where no other does.
+fn best_by_company<'h>(input: &Input<'_>, hits: &'h [Hit]) -> Vec<&'h Hit> {
     let rank = |hit: &Hit| {
         let by = match hit.how.by {
             MatchedBy::Address => 0,
@@ -44,6 +45,7 @@ fn best_by_company(hits: &[Hit]) -> Vec<&Hit> {
             MatchedBy::Asn => 4,
         };
         (
+            answers::is_suspended(input, hit),
             Reverse(hit.how.confidence),
             by,
             !hit.how.is_most_specific,
@@ -53,7 +55,7 @@ fn best_by_company(hits: &[Hit]) -> Vec<&Hit> {
     let mut best: BTreeMap<_, &Hit> = BTreeMap::new();
     for hit in hits {
         let kept = best.entry(&hit.asset.company).or_insert(hit);
-        if rank(hit) < rank(kept) {
+        if hits.len() > 1 && rank(hit) < rank(kept) {
             *kept = hit;
         }
     }

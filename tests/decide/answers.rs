@@ -8,6 +8,7 @@ use nachtwacht::model::asset::Asset;
 use nachtwacht::model::decision::{Hit, ItemKind};
 use nachtwacht::model::identity::{PartyRef, Secret};
 use nachtwacht::model::ledger_record::{Claim, Frozen, LedgerView, Numbered, Record};
+use nachtwacht::model::matches::MatchedBy;
 
 use super::{DAY, House, MARCH, hit, key, reasons};
 use nachtwacht::decide::{Decided, Drafted};
@@ -193,6 +194,38 @@ fn an_asset_that_is_confirmed_anew_counts_again_and_a_later_answer_replaces_an_e
         after(replaced, &[hit(15, 1, "rdp", 3389, &[])])[0],
         ["quiet_days"]
     );
+}
+
+/// A row by an address that is not the company's, and by a name that is.
+#[test]
+fn a_suspended_asset_takes_no_row_from_another_asset_of_the_company() {
+    let first = House::new().decide(&[hit(1, 1, "rdp", 3389, &[])]);
+    let mut records = claims(&first, "2026-03-10");
+    records.push(said(&first, AnswerKind::NotMine, None));
+    let by_address = hit(12, 1, "rdp", 3389, &[("hostname", "www.een.example")]);
+    let mut by_name = by_address.clone();
+    by_name.asset = Arc::new(Asset {
+        canonical: "een.example".into(),
+        ..(*by_name.asset).clone()
+    });
+    by_name.how.by = MatchedBy::Name;
+    by_name.how.asset += 1;
+    let mut house = House::new();
+    house.history = History::of(&numbered(records));
+    house.night = "2026-03-20".parse().unwrap();
+    for (hits, reason, target) in [
+        (
+            vec![by_address.clone(), by_name.clone()],
+            "first_warning",
+            "www.een.example",
+        ),
+        (vec![by_address], "not_mine", "192.0.2.1"),
+        (vec![by_name], "first_warning", "www.een.example"),
+    ] {
+        let decided = house.decide(&hits);
+        assert_eq!(reasons(&decided), [reason]);
+        assert_eq!(decided.decisions[0].target, target);
+    }
 }
 
 /// A correction is no warning: after the quiet days the finding is new again, and until then the
