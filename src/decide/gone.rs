@@ -61,7 +61,10 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
             // Proven; whatever else comes later does not undo it.
             Some(Gone::Fixed) => Gone::Fixed,
             _ => match (before, scans.why(place, tonight.register, &mut assumed)) {
-                (_, Gone::Fixed) if tonight.unsure.contains(&finding) => Gone::NotSeen,
+                // Also where nobody scanned: the next night's rule is the same again.
+                (_, Gone::Fixed | Gone::NotScanned) if tonight.unsure.contains(&finding) => {
+                    Gone::NotSeen
+                }
                 (Some(known), Gone::NotScanned) => known,
                 (_, newer) => newer,
             },
