@@ -13,7 +13,7 @@ use super::words::{Words, first_line};
 use super::{Mark, RenderError, confirm, content, sample, text_filters};
 use crate::diag::{Failure, Kind, Problem};
 use crate::model::company::{Channel, Language};
-use crate::model::decision::ItemKind;
+use crate::model::decision::{ContactReason, ItemKind};
 use crate::model::letter::{Form, Letter, Sender};
 
 const TEXT: &str = "letter/letter.txt";
@@ -127,6 +127,10 @@ impl Look {
                 missing.extend(unsaid_to_owners(letter.clone(), self));
                 missing.extend(unsaid(&confirm::sample(&letter, self)));
                 missing.extend(unsaid_of_several(letter.clone(), self));
+                match sample::sample_overview(&letter, self) {
+                    Ok(overview) => missing.extend(unsaid_to_parents(overview, self)),
+                    Err(failure) => return problems.extend(failure.problems),
+                }
                 let content = content::content(&letter, self, Mark::Concept);
                 let file = format!("letter/strings.{language}.toml");
                 for key in missing {
@@ -295,6 +299,19 @@ fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
         letter.recipient.channel = channel;
         found.extend(unsaid(&content::content(&letter, look, Mark::None)));
     }
+    found
+}
+
+/// The sentences of overviews: of several letters, of one, and of one that went elsewhere.
+fn unsaid_to_parents(mut letter: Letter, look: &Look) -> Vec<String> {
+    let mut found = unsaid(&content::content(&letter, look, Mark::None));
+    if let Some(overview) = &mut letter.overview {
+        overview.letters.truncate(1);
+        for told in &mut overview.letters {
+            told.why = ContactReason::NetworkOwner;
+        }
+    }
+    found.extend(unsaid(&content::content(&letter, look, Mark::None)));
     found
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::afterwards::told;
 use super::load::{Call, load};
+use super::overviews;
 use super::replay::manifest;
 use super::why_not::why_not;
 use crate::diag::{Failure, plain};
@@ -60,6 +61,15 @@ pub fn explain(
         _ => None,
     });
     let (folder, tables) = newest_run(&place, &loaded.job.runs, night)?;
+    if let Question::Letter(reference) = question
+        && let Some(mut answer) = overviews::explained(&place, &folder, reference, json)?
+    {
+        if !json {
+            let view = Ledger::read_only(&place, &loaded.job.ledger)?;
+            answer.push_str(&told(&view, reference));
+        }
+        return Ok(answer);
+    }
     let path = format!("{folder}{tables}decisions.parquet");
     if !place.exists(&path)? {
         return Err(Failure::fix_data("the decisions of this run are not there any more")

@@ -29,6 +29,7 @@ mod mail_merge;
 pub mod night;
 mod outboxes;
 mod outputs;
+mod overviews;
 mod planning;
 pub mod preview;
 pub mod printed;
