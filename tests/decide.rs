@@ -3,6 +3,7 @@
 mod answers;
 mod chain;
 mod model;
+mod parents;
 mod policy;
 mod priority;
 mod returned;

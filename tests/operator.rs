@@ -3,6 +3,7 @@
 
 mod answers;
 mod diff;
+pub mod overviews;
 mod printed;
 mod rectify;
 mod status;
