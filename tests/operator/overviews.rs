@@ -6,6 +6,7 @@ use std::fs;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::filter_record_batch;
 use nachtwacht::deliver::{Dispatch, Handed, Outbox, Trace};
 use nachtwacht::diag::Failure;
 use nachtwacht::ledger::{Holder, Ledger, Settings};
@@ -25,6 +26,7 @@ use crate::signing::Key;
 
 const NIGHT: &str = "2026-03-09";
 const COMPANIES: &str = "data-samples/register/companies.parquet";
+const CONTACTS: &str = "data-samples/register/contacts.parquet";
 
 /// Companies that get a letter on the night: key, reference, channel, why there.
 fn written_to(outputs: &Tree) -> Vec<[String; 4]> {
@@ -50,7 +52,7 @@ fn written_to(outputs: &Tree) -> Vec<[String; 4]> {
     found.into_iter().collect()
 }
 
-/// A parent with a mailbox and its two daughters, a parent with an address alone and its one.
+/// A parent with a mailbox and its two daughters, one that is left an address alone and its one.
 struct Family {
     by_mail: String,
     by_post: String,
@@ -67,11 +69,11 @@ fn kin() -> &'static Family {
             let of = all.iter().filter(|l| l[2] == channel && l[3] == why);
             of.map(|[key, ..]| key.clone()).collect()
         };
-        let (mail, post) = (by("registered", "email"), by("postal_address", "post"));
-        let [by_mail, one, two, three] = [0, 1, 2, 3].map(|n: usize| mail[n].clone());
+        let mail = by("registered", "email");
+        let [by_mail, by_post, one, two, three] = [0, 1, 2, 3, 4].map(|n: usize| mail[n].clone());
         Family {
             by_mail,
-            by_post: post[0].clone(),
+            by_post,
             daughters: [one, two, three],
         }
     })
@@ -96,6 +98,15 @@ fn related() -> Sandbox {
     let new: ArrayRef = Arc::new(new);
     let batch: RecordBatch = with_column(&batch, "parent_company_key", Some(new));
     write(&sandbox, COMPANIES, &batch);
+    let contacts = read(&sandbox, CONTACTS);
+    let of = contacts.column_by_name("company_key").unwrap();
+    let stays = of
+        .as_string::<i32>()
+        .iter()
+        .map(|key| key != Some(kin.by_post.as_str()));
+    let stays: Vec<bool> = stays.collect();
+    let contacts = filter_record_batch(&contacts, &stays.into()).unwrap();
+    write(&sandbox, CONTACTS, &contacts);
     sandbox
 }
 
