@@ -96,6 +96,7 @@ fn claim(n: u64, night: Night, secret: &Secret) -> Claim {
             evidence: Evidence::default(),
         }]
         .into(),
+        overview_of: Box::default(),
     }
 }
 

@@ -138,6 +138,7 @@ fn an_approval_permits_its_own_plan_by_allowed_keys_and_until_it_expires() {
             revision: plan.revision,
             plan_sha256: plan.plan_sha256.clone(),
             letters: plan.letters,
+            overviews: 0,
             pulled: Vec::new(),
         };
         let found = standing(&settings, &view, &hold, now);

@@ -12,6 +12,7 @@ use nachtwacht::model::letter::{Form, Letter};
 use nachtwacht::render::{self, Confirmation, Look, Mark};
 
 use crate::harness::needs;
+use crate::render::overview::overview;
 use crate::render::{house, threats};
 
 /// Narrow windows, in CSS pixels: a small phone (or a wide screen at 400 %), and a usual one.
@@ -222,6 +223,7 @@ fn letters() -> Vec<(String, String)> {
             ("all threats", html(&about_all(&look, language), Mark::None)),
             ("bulk", html(&bulk(&look, language), Mark::None)),
             ("that asks", that_asks(&look, language)),
+            ("overview", html(&overview(&look, language), Mark::None)),
         ] {
             pages.push((format!("{language} {name}"), page));
         }

@@ -235,6 +235,7 @@ impl Service {
                 contact_ref: None,
                 attempt: 1,
                 items: Box::default(),
+                overview_of: Box::default(),
             }));
         }
         self.push(Record::from(figures));

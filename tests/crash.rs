@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nachtwacht::ledger::crash::POINTS;
 use serde_json::Value;
 
+use crate::operator::overviews::family;
 use crate::sandbox::{Sandbox, Tree};
 
 const NIGHT: &str = "2026-03-09";
@@ -47,13 +48,15 @@ fn assert_same_end(expected: &(Tree, BTreeMap<String, u64>), killed: &Sandbox, w
 
 /// Points that every run passes; the others belong to an erasure.
 fn kill_at(points: &[&str], times: u64) {
-    let calm = Sandbox::small();
+    let calm = family();
     calm.run(NIGHT).ended_with(0);
     let expected = end_state(&calm);
     assert!(expected.1.len() > 8, "a night with letters");
+    let is_overview = |record: &&String| record.contains("overview_of");
+    assert_eq!(expected.1.keys().filter(is_overview).count(), 2);
     for point in points {
         for nth in 1..=times {
-            let killed = Sandbox::small();
+            let killed = family();
             // The nth time that the point is passed; where it is passed less often, once more.
             let ran = killed.crash(NIGHT, &format!("{point}:{nth}"));
             let died = ran.signal == Some(9);

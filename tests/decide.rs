@@ -4,6 +4,7 @@ mod accounts;
 mod answers;
 mod chain;
 mod model;
+mod parents;
 mod policy;
 mod priority;
 mod returned;

@@ -69,6 +69,7 @@ pub fn claim(day: u8, n: u32) -> Claim {
             evidence: nachtwacht::model::ledger_record::Evidence::default(),
         }]
         .into(),
+        overview_of: Box::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod answers;
 mod diff;
 mod out_of_sight;
+pub mod overviews;
 mod printed;
 mod rectify;
 mod status;

@@ -43,6 +43,12 @@ fn every_form_and_language_of_a_threat_is_shown() {
             "{shown}"
         );
         assert!(of("txt", &["--kind", "relapse"]) != of("txt", &[]));
+        let shown = flat(&of("txt", &["--overview"]));
+        assert!(shown.contains(&flat(&text.title)), "{shown}");
+        assert!(
+            shown.contains("Voorbeeldgroep") && !shown.contains(&flat(&text.risk)),
+            "{shown}"
+        );
     }
 }
 

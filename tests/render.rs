@@ -3,6 +3,7 @@
 mod confirm;
 mod judged;
 mod overlap;
+pub mod overview;
 mod owner;
 
 use std::process::Command;
@@ -353,6 +354,16 @@ fn a_misspelt_field_in_a_template_is_refused_with_its_file() {
             "letter/strings.nl.toml",
             "intro_several = ",
             "intro_severl = ",
+        ),
+        (
+            "letter/strings.nl.toml",
+            "overview_by_network = ",
+            "overview_by_netwerk = ",
+        ),
+        (
+            "letter/strings.en.toml",
+            "overview_do_one = ",
+            "overview_do_on = ",
         ),
     ] {
         let mut files = templates();

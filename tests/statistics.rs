@@ -31,6 +31,7 @@ mod keyboard;
 mod keyed;
 mod linked;
 mod naive;
+mod overviews;
 mod page;
 pub mod period;
 mod refused;
@@ -116,6 +117,7 @@ fn claim(sketch: &Sketch) -> Claim {
         contact_ref: None,
         attempt: u32::from(sketch.attempt),
         items: items.into(),
+        overview_of: Box::default(),
     }
 }
 

@@ -175,6 +175,9 @@ pub(super) struct PreviewArgs {
     /// As the owner of a network gets it, whose customer uses the address
     #[arg(long)]
     owner: bool,
+    /// The overview that a parent company gets of such letters
+    #[arg(long, conflicts_with = "owner")]
+    overview: bool,
     /// File to write; standard output where absent
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
@@ -225,6 +228,7 @@ impl PreviewArgs {
             kind,
             form,
             is_to_owner: self.owner,
+            is_overview: self.overview,
         })
     }
 }

@@ -372,6 +372,7 @@ fn policy(section: Option<Section<'_, '_>>) -> decide::Settings {
             policy.write_to = kinds;
         }
         policy.post_for_all = section.bool_or("post_for_all", policy.post_for_all);
+        policy.copy_to_parent = section.bool_or("copy_to_parent", policy.copy_to_parent);
         let chain: Vec<ContactStep> = section.parsed_list("contacts", CHAIN);
         if !chain.is_empty() {
             policy.chain = chain;

@@ -13,6 +13,7 @@ use jiff::civil::Date;
 
 use super::Input;
 use crate::model::aftermath::{Answer, AnswerKind};
+use crate::model::company::CompanyKey;
 use crate::model::decision::{Hit, ItemKind, Reason};
 use crate::model::identity::{FindingId, PartyRef};
 use crate::model::ledger_record::Claim;
@@ -92,6 +93,13 @@ pub(super) fn is_suspended(input: &Input<'_>, hit: &Hit) -> bool {
         .is_some_and(|said| hit.asset.confirmed_at.is_none_or(|at| at <= said.at))
 }
 
+/// Does the company want no letters at all on the night?
+pub(super) fn has_opted_out(input: &Input<'_>, company: &CompanyKey) -> bool {
+    let party = PartyRef::of(input.party_key, company);
+    let said = input.history.answers().opted_out.get(&party);
+    said.is_some_and(|said| said.counts_on(input.night))
+}
+
 /// The reason that an answer gives for a hit; `None` where no answer is about it.
 pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option<Reason> {
     let answers = input.history.answers();
@@ -100,7 +108,7 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
     }
     let counts = |said: &&Said| said.counts_on(input.night);
     let party = PartyRef::of(input.party_key, &hit.asset.company);
-    if answers.opted_out.get(&party).filter(counts).is_some() {
+    if has_opted_out(input, &hit.asset.company) {
         return Some(Reason::OptOut);
     }
     if is_suspended(input, hit) {

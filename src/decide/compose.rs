@@ -109,7 +109,10 @@ pub fn to_next_contacts(
         let letter = &r.drafted.letter;
         let of_letter = rows.remove(&letter.id).unwrap_or_default();
         book.passed = r.passed;
-        let (chosen, _) = book.choose(&letter.company, &of_letter);
+        let chosen = match letter.overview {
+            Some(_) => book.choose_own(&letter.company),
+            None => book.choose(&letter.company, &of_letter).0,
+        };
         if chosen.is_usable {
             drafts.push(Drafted {
                 letter: Letter {
@@ -147,6 +150,7 @@ fn draft(input: &Input<'_>, chosen: &[&Decision], contact: Chosen) -> Drafted {
             attempt,
             sections: sections(input, chosen),
             correction: None,
+            overview: None,
         },
         items,
         is_sendable: contact.is_usable,

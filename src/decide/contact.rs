@@ -87,13 +87,30 @@ impl<'a> Book<'a> {
         company: &Arc<Company>,
         rows: &[&Decision],
     ) -> (Chosen, Vec<String>) {
+        self.choose_by(&self.input.settings.chain, company, rows)
+    }
+
+    /// A contact of the company's own: nobody's parent and no network's owner hears of its daughters.
+    pub(super) fn choose_own(&self, company: &Arc<Company>) -> Chosen {
+        let of_others = [ContactStep::Parent, ContactStep::NetworkOwner];
+        let chain = self.input.settings.chain.iter().copied();
+        let own: Vec<ContactStep> = chain.filter(|step| !of_others.contains(step)).collect();
+        self.choose_by(&own, company, &[]).0
+    }
+
+    fn choose_by(
+        &self,
+        chain: &[ContactStep],
+        company: &Arc<Company>,
+        rows: &[&Decision],
+    ) -> (Chosen, Vec<String>) {
         let settings = self.input.settings;
         if settings.post_for_all && self.post_fault(company).is_none() {
             let trail = vec!["job_sends_by_post: used".to_owned()];
             return (by_post(company, ContactReason::JobSendsByPost), trail);
         }
         let mut trail = Vec::new();
-        for step in &settings.chain {
+        for step in chain {
             let (chosen, passed) = self.attempt(*step, company, rows);
             trail.extend(passed.into_iter().map(|why| format!("{step}: {why}")));
             if let Some(chosen) = chosen {

@@ -88,6 +88,7 @@ fn correction(
                 Language::En => en.clone(),
             },
         }),
+        overview: None,
     };
     Drafted {
         letter,

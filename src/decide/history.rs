@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::answers::Answers;
 use crate::model::company::Channel;
 use crate::model::decision::ItemKind;
-use crate::model::identity::{FindingId, PartyRef};
+use crate::model::identity::{FindingId, LetterId, PartyRef};
 use crate::model::ledger_record::{Claim, ClaimItem, LedgerView, ReceiptState, Record};
 use crate::model::night::{Micros, Night};
 use crate::model::sighting::{Gone, Sightings};
@@ -72,6 +72,8 @@ pub struct History {
     findings: BTreeMap<FindingId, Finding>,
     /// Attempts of letters that did not arrive, by finding.
     lost: BTreeMap<FindingId, u32>,
+    /// Attempts of overviews that did not arrive: their letters say nothing new on the next night.
+    lost_overviews: BTreeMap<(LetterId, Night), u32>,
     /// Last night on which an address refused or returned a letter.
     dead: BTreeMap<PartyRef, Date>,
     answers: Answers,
@@ -172,6 +174,11 @@ impl History {
             let attempts = self.lost.entry(item.finding_id).or_insert(0);
             *attempts = (*attempts).max(claim.attempt);
         }
+        if claim.is_overview() {
+            let lost = self.lost_overviews.entry((claim.letter_id, claim.night));
+            let attempts = lost.or_insert(0);
+            *attempts = (*attempts).max(claim.attempt);
+        }
         // A sheet that a printer spoiled says nothing about the address.
         let is_spoiled = state == ReceiptState::Failed && claim.channel == Channel::Post;
         if let Some(contact) = claim.contact_ref.filter(|_| !is_spoiled) {
@@ -196,6 +203,13 @@ impl History {
     /// about any of them that did not arrive.
     pub fn attempt(&self, findings: impl Iterator<Item = FindingId>) -> u32 {
         let lost = findings.filter_map(|f| self.lost.get(&f)).max();
+        lost.map_or(1, |n| n.saturating_add(1))
+    }
+
+    /// The attempt of an overview of a night: an earlier revision may have tried in vain.
+    #[must_use]
+    pub fn overview_attempt(&self, letter: LetterId, night: Night) -> u32 {
+        let lost = self.lost_overviews.get(&(letter, night));
         lost.map_or(1, |n| n.saturating_add(1))
     }
 

@@ -9,6 +9,7 @@ mod contact;
 mod correct;
 pub mod gone;
 pub mod history;
+mod overview;
 pub mod priority;
 pub mod rule;
 pub mod same_place;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::company::{Company, CompanyKey, Contact, PartyKind};
+use crate::model::counts::NotWritten;
 use crate::model::decision::{ContactStep, Decision, Hit};
 use crate::model::identity::Secret;
 use crate::model::ledger_record::ClaimItem;
@@ -33,6 +35,7 @@ pub use compose::{Refused, to_next_contacts};
 pub use contact::used_of;
 pub use correct::{Wrong, corrections};
 use history::History;
+pub use overview::without;
 pub use shadow::rehearse;
 
 /// What the job says about policy.
@@ -44,6 +47,8 @@ pub struct Settings {
     pub post_for_all: bool,
     /// Steps of the chain of contacts, in the order of trying.
     pub chain: Vec<ContactStep>,
+    /// A parent company gets an overview of the letters to its daughters.
+    pub copy_to_parent: bool,
     /// Letters that one run may send; oldest urgent first, the rest is held.
     pub max_letters: Option<u32>,
     /// Rules that make a finding urgent; without any the threat's own urgency counts.
@@ -55,6 +60,7 @@ impl Default for Settings {
         Self {
             write_to: PartyKind::ALL.iter().copied().collect(),
             post_for_all: false,
+            copy_to_parent: false,
             chain: ContactStep::ALL.to_vec(),
             max_letters: None,
             urgent: Vec::new(),
@@ -96,10 +102,18 @@ pub struct Input<'a> {
 pub struct Drafted {
     /// The letter.
     pub letter: Letter,
-    /// One for each finding.
+    /// One for each finding; none in an overview.
     pub items: Vec<ClaimItem>,
     /// No: it is held, for the reason that its decisions carry.
     pub is_sendable: bool,
+}
+
+impl Drafted {
+    /// Does it tell a parent company of other letters?
+    #[must_use]
+    pub const fn is_overview(&self) -> bool {
+        self.letter.overview.is_some()
+    }
 }
 
 /// What became of the night's hits.
@@ -107,8 +121,23 @@ pub struct Drafted {
 pub struct Decided {
     /// One for each row × company × threat, in the order of the hits.
     pub decisions: Vec<Decision>,
-    /// One a company, sorted by company key; held ones too.
+    /// One a company, sorted by company key; held ones too. Behind them the overviews, one a
+    /// parent company, sorted likewise.
     pub letters: Vec<Drafted>,
+    /// Overviews that were due and are not among them.
+    pub not_written: NotWritten,
+}
+
+impl Decided {
+    /// The letters that are about findings.
+    pub fn warnings(&self) -> impl Iterator<Item = &Drafted> {
+        self.letters.iter().filter(|d| !d.is_overview())
+    }
+
+    /// The letters that tell a parent company of others.
+    pub fn overviews(&self) -> impl Iterator<Item = &Drafted> {
+        self.letters.iter().filter(|d| d.is_overview())
+    }
 }
 
 /// Decides a night.
@@ -117,6 +146,12 @@ pub struct Decided {
 #[must_use]
 pub fn decide(input: &Input<'_>) -> Decided {
     let mut decisions = weigh::weigh(input);
-    let letters = compose::compose(input, &mut decisions);
-    Decided { decisions, letters }
+    let mut letters = compose::compose(input, &mut decisions);
+    let (overviews, not_written) = overview::overviews(input, &letters);
+    letters.extend(overviews);
+    Decided {
+        decisions,
+        letters,
+        not_written,
+    }
 }

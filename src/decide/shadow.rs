@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Decided, Input, decide};
+use super::{Decided, Input, Settings, decide};
 use crate::model::threat::{Threat, ThreatState, Trigger};
 
 /// Decides the night once more, with the threats in shadow as if they were active from tonight on,
@@ -22,7 +22,13 @@ pub fn rehearse(input: &Input<'_>) -> Decided {
     triggers.extend(threats.iter().map(|t| Arc::new(opened(t, input))));
     // The last one that is open is cited: a real one goes before what is made up here.
     triggers.sort_by_key(|t| (t.id != MADE_UP, t.opened_on));
+    // Nothing of it leaves, so nobody's parent is told.
+    let settings = Settings {
+        copy_to_parent: false,
+        ..input.settings.clone()
+    };
     let mut decided = decide(&Input {
+        settings: &settings,
         threats: &threats,
         triggers: &triggers,
         ..*input

@@ -27,6 +27,8 @@ pub(super) struct ClaimLine<'a> {
     contact_ref: Option<Text<'a>>,
     attempt: u32,
     items: Vec<ItemLine<'a>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    overview_of: Vec<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,6 +96,7 @@ impl ClaimLine<'_> {
             contact_ref: c.contact_ref.map(text),
             attempt: c.attempt,
             items: c.items.iter().map(ItemLine::of).collect(),
+            overview_of: c.overview_of.iter().map(text).collect(),
         }
     }
 
@@ -111,6 +114,8 @@ impl ClaimLine<'_> {
         for item in self.items {
             items.push(item.read(shared)?);
         }
+        let overview_of = self.overview_of.iter();
+        let overview_of = overview_of.map(|id| parsed(id, "overview_of"));
         Ok(Claim {
             letter_id: parsed(&self.letter_id, "letter_id")?,
             reference: parsed(&self.reference, "reference")?,
@@ -121,6 +126,7 @@ impl ClaimLine<'_> {
             contact_ref: contact_ref.transpose()?,
             attempt: self.attempt,
             items: items.into(),
+            overview_of: overview_of.collect::<Result<_, _>>()?,
         })
     }
 }

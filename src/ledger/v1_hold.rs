@@ -39,7 +39,14 @@ pub(super) struct HoldLine {
     revision: u32,
     plan_sha256: String,
     letters: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    overviews: u64,
     pulled: Vec<PulledLine>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_none(n: &u64) -> bool {
+    *n == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,6 +153,7 @@ impl From<&Hold> for HoldLine {
             revision: h.revision,
             plan_sha256: h.plan_sha256.clone(),
             letters: h.letters,
+            overviews: h.overviews,
             pulled: h.pulled.iter().map(pulled).collect(),
         }
     }
@@ -166,6 +174,7 @@ impl HoldLine {
             revision: self.revision,
             plan_sha256: self.plan_sha256,
             letters: self.letters,
+            overviews: self.overviews,
             pulled: self
                 .pulled
                 .into_iter()

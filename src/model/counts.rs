@@ -45,6 +45,36 @@ impl AddAssign for Outcomes {
     }
 }
 
+/// Overviews that were due and are not written, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotWritten {
+    /// The parent has no usable contact of its own.
+    pub no_contact: u64,
+    /// The job does not write to parties of its kind, or it wants no letters.
+    pub unwanted: u64,
+    /// The letters themselves took all that the job's or the call's limit allows.
+    pub over_limit: u64,
+}
+
+/// Overviews for parent companies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overviews {
+    /// That the night's plan sends.
+    pub sent: u64,
+    /// That are held.
+    pub held: u64,
+    /// That there are not.
+    pub not_written: NotWritten,
+}
+
+impl Overviews {
+    /// Is there nothing to tell?
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Rows of one feed, or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RowCounts {

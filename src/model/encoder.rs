@@ -105,6 +105,8 @@ struct Batch<'e> {
     encoder: &'e mut Encoder,
     columns: Columns,
     letters: HashMap<u128, usize, Fast>,
+    /// What is told of these in later columns is about no letter that anybody counts.
+    overviews: HashSet<u128, Fast>,
     threats: Numbers<String, Fast>,
     triggers: Numbers<String, Fast>,
     feeds: Numbers<String, Fast>,
@@ -148,6 +150,7 @@ impl Encoder {
             },
             encoder: self,
             letters: HashMap::default(),
+            overviews: HashSet::default(),
             threats: Numbers::new(),
             triggers: Numbers::new(),
             feeds: Numbers::new(),
@@ -176,7 +179,7 @@ impl Encoder {
     fn prepare(&mut self, records: &[Numbered]) {
         let claims = || {
             records.iter().filter_map(|r| match &r.record {
-                Record::Claim(claim) => Some(claim),
+                Record::Claim(claim) if !claim.is_overview() => Some(claim),
                 _ => None,
             })
         };
@@ -201,6 +204,12 @@ fn is_sightings(numbered: &Numbered) -> bool {
 impl Batch<'_> {
     fn record(&mut self, record: &Record, next: Option<&Numbered>) {
         match record {
+            // An overview warns nobody, so nothing of it is counted.
+            Record::Claim(claim) if claim.is_overview() => {
+                let night = self.day(claim.night);
+                let letter = short_letter(&claim.letter_id);
+                self.overviews.insert(key(letter, night, claim.attempt));
+            }
             Record::Claim(claim) => self.claim(claim),
             Record::Receipt(receipt) => self.receipt(receipt),
             Record::Figures(figures) => match next {
@@ -281,6 +290,9 @@ impl Batch<'_> {
         let letter = short_letter(&receipt.letter_id);
         let night = self.day(receipt.night);
         let key = key(letter, night, receipt.attempt);
+        if self.overviews.contains(&key) {
+            return;
+        }
         let known = self.letters.get(&key).copied();
         if let Some(at) = known {
             self.tell(at, receipt.state);

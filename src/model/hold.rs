@@ -149,6 +149,8 @@ pub struct Hold {
     pub plan_sha256: String,
     /// Letters that wait.
     pub letters: u64,
+    /// Overviews for parent companies among them.
+    pub overviews: u64,
     /// Why.
     pub pulled: Vec<Pulled>,
 }
@@ -258,7 +260,7 @@ impl LedgerView {
         by
     }
 
-    /// Letters that brakes held on the way to this plan: those of its night's newest hold, and of each
+    /// Letters that brakes held on the way to this plan, without overviews: those of its night's newest hold, and of each
     /// night whose plan was given up for it.
     #[must_use]
     pub fn held_before(&self, pin: &PinnedNight) -> u64 {
@@ -272,7 +274,9 @@ impl LedgerView {
             nights.extend(taken);
         }
         let of_nights = self.holds().filter(|h| nights.contains(&h.night));
-        let newest: BTreeMap<Night, u64> = of_nights.map(|h| (h.night, h.letters)).collect();
+        let newest: BTreeMap<Night, u64> = of_nights
+            .map(|h| (h.night, h.letters.saturating_sub(h.overviews)))
+            .collect();
         newest.values().sum()
     }
 

@@ -150,6 +150,24 @@ impl LetterId {
         }
         Self(hash.finalize().into())
     }
+
+    /// The identity of an overview to `company` of these letters to its daughters, in any order.
+    ///
+    /// Hashes `o1`, the company key and one line a letter id, sorted. As in [`LetterId::of`] the
+    /// night is not in it.
+    #[must_use]
+    pub fn of_overview(company: &CompanyKey, letters: &[Self]) -> Self {
+        let mut letters = letters.to_vec();
+        letters.sort_unstable();
+        let mut hash = Sha256::new();
+        hash.update(b"o1\n");
+        hash.update(company.as_str().as_bytes());
+        for letter in letters {
+            hash.update(b"\n");
+            hash.update(letter.to_string().as_bytes());
+        }
+        Self(hash.finalize().into())
+    }
 }
 
 /// A secret key. Never printed.
@@ -391,6 +409,22 @@ mod tests {
             let read: CompanyKey = written.parse().unwrap();
             assert_eq!(read.as_str(), key);
             assert_eq!(key.parse::<CompanyKey>().unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn the_identity_of_an_overview_is_pinned_and_no_other_letter_has_it() {
+        let company: CompanyKey = "kvk:01234567".parse().unwrap();
+        let [a, b] = [LetterId([1; 32]), LetterId([2; 32])];
+        let form = format!("o1\nkvk:01234567\n{a}\n{b}");
+        let expected = LetterId(Sha256::digest(form.as_bytes()).into());
+        assert_eq!(LetterId::of_overview(&company, &[b, a]), expected);
+        for other in [
+            LetterId::of_overview(&company, &[a]),
+            LetterId::of_overview(&"kvk:01234568".parse().unwrap(), &[a, b]),
+            LetterId::of(&company, &[]),
+        ] {
+            assert_ne!(other, expected);
         }
     }
 

@@ -108,8 +108,10 @@ pub struct Claim {
     pub contact_ref: Option<PartyRef>,
     /// 1 at first.
     pub attempt: u32,
-    /// What it is about.
+    /// What it is about; nothing in an overview.
     pub items: Box<[ClaimItem]>,
+    /// The letters of the same night that it is an overview of, sorted; empty for any other letter.
+    pub overview_of: Box<[LetterId]>,
 }
 
 /// What names an attempt to send a letter.
@@ -133,6 +135,12 @@ impl Claim {
             outbox: outbox.into(),
         };
         receipt.into()
+    }
+
+    /// Does this letter tell a parent company of others? Then it warns nobody.
+    #[must_use]
+    pub fn is_overview(&self) -> bool {
+        !self.overview_of.is_empty()
     }
 
     /// Does this letter only take an earlier one back?

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::company::{Company, Language};
-use super::decision::{ItemKind, Recipient};
+use super::decision::{ContactReason, ItemKind, Recipient};
 use super::identity::{FindingId, LetterId, Reference};
 use super::matches::{Confidence, MatchedBy};
 use super::night::{Micros, Night};
@@ -130,6 +130,41 @@ pub struct TakenBack {
     pub reason: Vec<String>,
 }
 
+/// What a parent company is told of the letters to its daughters on a night.
+///
+/// No address, no host, no evidence, and nothing that a feed's label keeps in one organisation.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// Most urgent first; never empty.
+    pub letters: Vec<OverviewLetter>,
+}
+
+/// One letter in an overview.
+#[derive(Clone, Debug)]
+pub struct OverviewLetter {
+    /// Its identity.
+    pub id: LetterId,
+    /// What its reader quotes.
+    pub reference: Reference,
+    /// Whom it is about.
+    pub company: Arc<Company>,
+    /// Why it went where it went: not always to the company itself.
+    pub why: ContactReason,
+    /// Most urgent first; never empty.
+    pub threats: Vec<OverviewThreat>,
+}
+
+/// One threat in such a letter.
+#[derive(Clone, Debug)]
+pub struct OverviewThreat {
+    /// The threat.
+    pub threat: Arc<Threat>,
+    /// The most urgent of the places that are counted.
+    pub urgency: Urgency,
+    /// Places that may be told.
+    pub n_places: usize,
+}
+
 /// One letter to one company.
 #[derive(Clone, Debug)]
 pub struct Letter {
@@ -149,10 +184,12 @@ pub struct Letter {
     pub language: Language,
     /// Counts up after a bounce or a refusal; 1 at first.
     pub attempt: u32,
-    /// Most urgent first; never empty.
+    /// Most urgent first; empty in an overview alone.
     pub sections: Vec<LetterSection>,
     /// Set for a correction: its one section has no findings.
     pub correction: Option<TakenBack>,
+    /// Set for an overview.
+    pub overview: Option<Overview>,
 }
 
 impl Letter {

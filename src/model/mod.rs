@@ -31,3 +31,4 @@ pub mod sighting;
 pub mod suffix;
 pub mod table;
 pub mod threat;
+pub mod tlp;

@@ -39,7 +39,7 @@ pub(super) fn rows_shown(letter: &Letter) -> usize {
 /// Network owners always get one; others where a table would be too long.
 pub(super) fn is_needed(letter: &Letter) -> bool {
     let longest = letter.sections.iter().map(|s| s.findings.len()).max();
-    let is_warning = letter.correction.is_none();
+    let is_warning = letter.correction.is_none() && letter.overview.is_none();
     is_warning && (is_bulk(letter) || longest.is_some_and(|n| n > rows_shown(letter)))
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::look::Look;
 use super::visible::{host, name, value, words_apart};
 use super::words::{Glossary, Words};
-use super::{Mark, annex, correction, owner, postal};
+use super::{Mark, annex, correction, overview, owner, postal};
 use crate::model::company::{Company, Language};
 use crate::model::decision::{ContactReason, ItemKind};
 use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection, Sender};
@@ -216,6 +216,9 @@ pub(super) fn frame(of: &Frame<'_>, look: &Look, mark: Mark) -> Content {
 }
 
 pub(super) fn content(letter: &Letter, look: &Look, mark: Mark) -> Content {
+    if let Some(of) = &letter.overview {
+        return overview::content(letter, of, look, mark);
+    }
     let voice = look.voice(letter.language);
     let reference = letter.reference.to_string();
     let of = Frame {
@@ -256,6 +259,9 @@ const fn language_at(language: Language) -> usize {
 }
 
 pub(super) fn subject(letter: &Letter, words: &Words) -> String {
+    if let Some(of) = &letter.overview {
+        return overview::subject(of, words);
+    }
     let count = letter.sections.len().to_string();
     let one = if letter.correction.is_some() {
         "subject_correction"
@@ -291,15 +297,7 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     if letter.sections.len() > 1 {
         intro.push(voice.say("several", &[("count", &letter.sections.len().to_string())]));
     }
-    let because = match letter.recipient.why {
-        ContactReason::Parent => Some("because_parent"),
-        ContactReason::SecurityTxt => Some("because_security_txt"),
-        ContactReason::RdapAbuse => Some("because_rdap_abuse"),
-        ContactReason::RoleMailbox => Some("because_role_mailbox"),
-        ContactReason::NetworkOwner => Some("because_network_owner"),
-        _ => None,
-    };
-    intro.extend(because.map(|key| voice.say(key, &[("company", &company)])));
+    intro.extend(because(letter, voice));
     let pass_on = match (is_bulk, owner::reads(letter)) {
         (true, _) => Some("pass_on"),
         (false, true) => None, // was asked above to pass it on to the company
@@ -309,6 +307,19 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     let pass_on = pass_on.filter(|_| owner::may_travel(letter));
     intro.extend(pass_on.map(|key| voice.say(key, &[])));
     intro
+}
+
+/// Why we write to this address, where the reader did not give it.
+pub(super) fn because(letter: &Letter, voice: &Voice<'_>) -> Option<String> {
+    let key = match letter.recipient.why {
+        ContactReason::Parent => "because_parent",
+        ContactReason::SecurityTxt => "because_security_txt",
+        ContactReason::RdapAbuse => "because_rdap_abuse",
+        ContactReason::RoleMailbox => "because_role_mailbox",
+        ContactReason::NetworkOwner => "because_network_owner",
+        _ => return None,
+    };
+    Some(voice.say(key, &[("company", &name(&letter.company.name))]))
 }
 
 /// Where the places are that the tables do not show.

@@ -129,6 +129,10 @@ impl Look {
                     missing.extend(unsaid(&asking));
                 }
                 missing.extend(unsaid_of_several(letter.clone(), self));
+                match sample::sample_overview(&letter, self) {
+                    Ok(overview) => missing.extend(unsaid_to_parents(overview, self)),
+                    Err(failure) => return problems.extend(failure.problems),
+                }
                 missing.sort();
                 missing.dedup();
                 let content = content::content(&letter, self, Mark::Concept);
@@ -299,6 +303,19 @@ fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
         letter.recipient.channel = channel;
         found.extend(unsaid(&content::content(&letter, look, Mark::None)));
     }
+    found
+}
+
+/// The sentences of overviews: of several letters, of one, and of one that went elsewhere.
+fn unsaid_to_parents(mut letter: Letter, look: &Look) -> Vec<String> {
+    let mut found = unsaid(&content::content(&letter, look, Mark::None));
+    if let Some(overview) = &mut letter.overview {
+        overview.letters.truncate(1);
+        for told in &mut overview.letters {
+            told.why = ContactReason::NetworkOwner;
+        }
+    }
+    found.extend(unsaid(&content::content(&letter, look, Mark::None)));
     found
 }
 

@@ -11,6 +11,7 @@ mod correction;
 mod look;
 mod mail;
 pub mod merge;
+mod overview;
 mod owner;
 mod pdf;
 mod postal;
@@ -26,7 +27,7 @@ pub use annex::Annex;
 pub use confirm::{Confirmation, confirm};
 pub use look::Look;
 pub use mail::mail;
-pub use sample::{sample_letter, sample_to_owner};
+pub use sample::{sample_letter, sample_overview, sample_to_owner};
 pub use tables::tables_pdf;
 
 use std::fmt;

@@ -5,6 +5,7 @@ use super::annex;
 use super::words::Words;
 use crate::model::decision::ContactReason;
 use crate::model::letter::{Letter, LetterSection};
+use crate::model::tlp::Tlp;
 
 /// Headers of such a letter in place of the usual ones.
 pub(super) const HEADERS: [(&str, &str); 3] = [
@@ -31,41 +32,30 @@ pub(super) fn title_and_what<'a>(s: &'a LetterSection, letter: &Letter) -> (&'a 
 /// is AMBER. Owners pass a warning on to their customers, which AMBER allows and AMBER+STRICT, for
 /// one organisation alone, does not: they get AMBER.
 pub(super) fn tlp(letter: &Letter, words: &Words) -> String {
-    const ORDER: [(&str, &str); 5] = [
-        (RED, "tlp_red"),
-        (STRICT, "tlp_amber_strict"),
-        (AMBER, "tlp_amber"),
-        ("TLP:GREEN", "tlp_green"),
-        ("TLP:CLEAR", "tlp_clear"),
-    ];
-    let strictest = ORDER
-        .iter()
-        .find(|(label, _)| labels(letter).any(|l| l == *label));
-    let (label, key) = match strictest.copied().unwrap_or((AMBER, "tlp_amber")) {
-        (STRICT | AMBER, _) if reads(letter) => (AMBER, "tlp_amber_owner"),
-        as_it_is => as_it_is,
+    let strictest = labels(letter).min().unwrap_or(Tlp::Amber);
+    let (label, key) = match strictest {
+        Tlp::AmberStrict | Tlp::Amber if reads(letter) => (Tlp::Amber, "tlp_amber_owner"),
+        Tlp::Red => (Tlp::Red, "tlp_red"),
+        Tlp::AmberStrict => (Tlp::AmberStrict, "tlp_amber_strict"),
+        Tlp::Amber => (Tlp::Amber, "tlp_amber"),
+        Tlp::Green => (Tlp::Green, "tlp_green"),
+        Tlp::Clear => (Tlp::Clear, "tlp_clear"),
     };
-    let said = words.say(key, &[("tlp", label)]);
+    let said = words.say(key, &[("tlp", label.as_str())]);
     said.unwrap_or_else(|_| format!("[{key}]"))
 }
 
-const RED: &str = "TLP:RED";
-const STRICT: &str = "TLP:AMBER+STRICT";
-const AMBER: &str = "TLP:AMBER";
-
-fn labels(letter: &Letter) -> impl Iterator<Item = String> {
+fn labels(letter: &Letter) -> impl Iterator<Item = Tlp> {
     let findings = letter.sections.iter().flat_map(|s| &s.findings);
-    findings
-        .filter_map(|f| f.tlp.as_deref())
-        .map(|t| t.trim().to_uppercase())
+    findings.filter_map(|f| Tlp::read(f.tlp.as_deref()?))
 }
 
 /// May the letter ask its reader to pass it on?
 pub(super) fn may_travel(letter: &Letter) -> bool {
-    labels(letter).all(|label| label != RED)
+    labels(letter).all(|label| label != Tlp::Red)
 }
 
 /// Must the letter stay in the reader's own organisation?
 pub(super) fn is_for_one_alone(letter: &Letter) -> bool {
-    labels(letter).any(|label| label == STRICT)
+    labels(letter).any(|label| label == Tlp::AmberStrict)
 }

@@ -9,7 +9,9 @@ use crate::diag::{Failure, Problem};
 use crate::model::company::{Channel, Company, CompanyKey, Language, PartyKind, PostalAddress};
 use crate::model::decision::{ContactReason, ItemKind, Recipient};
 use crate::model::identity::{FindingId, Item, LetterId, Reference, Secret, finding_form};
-use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection, TakenBack};
+use crate::model::letter::{
+    Fact, Letter, LetterFinding, LetterSection, Overview, OverviewLetter, OverviewThreat, TakenBack,
+};
 use crate::model::matches::{Confidence, MatchedBy};
 use crate::model::night::Night;
 use crate::model::observation::Severity;
@@ -25,7 +27,17 @@ struct File {
     night: String,
     first_observed_at: String,
     company: CompanyText,
+    parent: Relative,
+    sister: Relative,
     finding: Vec<FindingText>,
+}
+
+/// A company at the same address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Relative {
+    key: String,
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -71,8 +83,7 @@ pub fn sample_letter(
     look: &Look,
 ) -> Result<Letter, Failure> {
     let wrong = |key: &str, what: String| Failure::fix_job(what).at(FILE, key);
-    let file: File =
-        toml::from_str(look.sample_text()).map_err(|e| wrong("", e.message().to_owned()))?;
+    let file = file(look)?;
     let night: Night = file.night.parse().map_err(|e| wrong("night", e))?;
     let key: CompanyKey = file
         .company
@@ -98,7 +109,7 @@ pub fn sample_letter(
     let id = LetterId::of(&company.key, &items);
     let letter = Letter {
         id,
-        reference: Reference::of(&Secret::new(b"samples-only:preview"), night, id),
+        reference: Reference::of(&preview_key(), night, id),
         night,
         company: Arc::clone(&company),
         addressee: company,
@@ -124,11 +135,78 @@ pub fn sample_letter(
             findings,
         }],
         correction: None,
+        overview: None,
     };
     Ok(match kind {
         ItemKind::Correction => taken_back(letter),
         _ => letter,
     })
+}
+
+fn file(look: &Look) -> Result<File, Failure> {
+    let read = toml::from_str(look.sample_text());
+    read.map_err(|e: toml::de::Error| Failure::fix_job(e.message()).at(FILE, ""))
+}
+
+/// The overview for the parent company of `templates/letter/sample.toml`: of `letter`, and of one to
+/// another daughter, which went to the parent for want of a contact.
+///
+/// # Errors
+/// As [`sample_letter`].
+pub fn sample_overview(letter: &Letter, look: &Look) -> Result<Letter, Failure> {
+    let file = file(look)?;
+    let relative = |what: &str, of: &Relative| -> Result<Arc<Company>, Failure> {
+        let key = of
+            .key
+            .parse()
+            .map_err(|()| Failure::fix_job("not a company key").at(FILE, format!("{what}.key")))?;
+        Ok(Arc::new(Company {
+            key,
+            name: of.name.clone(),
+            ..(*letter.company).clone()
+        }))
+    };
+    let (parent, sister) = (
+        relative("parent", &file.parent)?,
+        relative("sister", &file.sister)?,
+    );
+    let told = |company: &Arc<Company>, why, urgency, n_places: usize| {
+        let id = LetterId::of(&company.key, &[]);
+        let of_section = |s: &LetterSection| OverviewThreat {
+            threat: Arc::clone(&s.threat),
+            urgency,
+            n_places,
+        };
+        OverviewLetter {
+            id,
+            reference: Reference::of(&preview_key(), letter.night, id),
+            company: Arc::clone(company),
+            why,
+            threats: letter.sections.iter().map(of_section).collect(),
+        }
+    };
+    let n_places = letter.sections.iter().map(|s| s.findings.len()).sum();
+    let own = ContactReason::Registered;
+    let letters = vec![
+        told(&letter.company, own, Urgency::Urgent, n_places),
+        told(&sister, ContactReason::Parent, Urgency::Normal, 1),
+    ];
+    let ids: Vec<LetterId> = letters.iter().map(|l| l.id).collect();
+    let id = LetterId::of_overview(&parent.key, &ids);
+    Ok(Letter {
+        id,
+        reference: Reference::of(&preview_key(), letter.night, id),
+        company: Arc::clone(&parent),
+        addressee: parent,
+        sections: Vec::new(),
+        correction: None,
+        overview: Some(Overview { letters }),
+        ..letter.clone()
+    })
+}
+
+fn preview_key() -> Secret {
+    Secret::new(b"samples-only:preview")
 }
 
 /// The same letter as a correction of itself.

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::diag::Failure;
+use crate::model::identity::LetterId;
 use crate::model::letter::Letter;
 
 /// One letter of the plan with the hashes of its rendered forms by file name.
@@ -41,6 +42,8 @@ struct LetterV1<'a> {
     recipient_hash: &'a str,
     findings: usize,
     threats: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overview_of: Vec<String>,
     forms_sha256: &'a BTreeMap<String, String>,
 }
 
@@ -82,6 +85,64 @@ fn letter_v1<'a>(planned: &'a Planned<'a>) -> LetterV1<'a> {
             .iter()
             .map(|s| s.threat.id.as_str())
             .collect(),
+        overview_of: overview_of(letter),
         forms_sha256: planned.forms,
     }
+}
+
+fn overview_of(letter: &Letter) -> Vec<String> {
+    let letters = letter.overview.iter().flat_map(|o| &o.letters);
+    letters.map(|l| l.reference.to_string()).collect()
+}
+
+/// An overview in a plan that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedOverview {
+    /// Its identity, which tells whose it is to whoever knows the company.
+    pub letter_id: LetterId,
+    /// Its reference.
+    pub reference: String,
+    /// The letters that it tells of: identity and reference.
+    pub of: Vec<(LetterId, String)>,
+}
+
+#[derive(Deserialize)]
+struct ReadPlan {
+    letters: Vec<ReadLetter>,
+}
+
+#[derive(Deserialize)]
+struct ReadLetter {
+    letter_id: String,
+    reference: String,
+    #[serde(default)]
+    overview_of: Vec<String>,
+}
+
+/// The overviews of a plan, in its order.
+///
+/// # Errors
+/// What cannot be read, as a sentence.
+pub fn overviews(bytes: &[u8]) -> Result<Vec<PlannedOverview>, String> {
+    let plan: ReadPlan = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+    let mut ids: BTreeMap<&str, LetterId> = BTreeMap::new();
+    for letter in &plan.letters {
+        ids.insert(&letter.reference, letter.letter_id.parse()?);
+    }
+    let id_of = |reference: &String| {
+        let id = ids.get(reference.as_str()).copied();
+        id.ok_or_else(|| format!("the plan has no letter `{reference}`"))
+    };
+    let overviews = plan.letters.iter().filter(|l| !l.overview_of.is_empty());
+    overviews
+        .map(|letter| {
+            let of = letter.overview_of.iter();
+            let of = of.map(|reference| Ok::<_, String>((id_of(reference)?, reference.clone())));
+            Ok::<_, String>(PlannedOverview {
+                letter_id: id_of(&letter.reference)?,
+                reference: letter.reference.clone(),
+                of: of.collect::<Result<_, _>>()?,
+            })
+        })
+        .collect()
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 use crate::diag::Failure;
-use crate::model::counts::{FeedCounts, Outcomes, RowCounts};
+use crate::model::counts::{FeedCounts, Outcomes, Overviews, RowCounts};
 use crate::model::ledger_record::PinnedObject;
 
 /// What the manifest says that two runs of the same night must agree on.
@@ -49,6 +49,8 @@ pub struct Content<'a> {
     pub letters_plain: u64,
     /// Letters that are held.
     pub letters_held: u64,
+    /// Overviews for parent companies; they are not among the letters.
+    pub overviews: Overviews,
     /// Distinct companies in the letters that are sent.
     pub companies: u64,
     /// SHA-256 of each output, by path under the run.
@@ -104,6 +106,8 @@ struct ContentV1 {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     assumed_coverage: Vec<String>,
     letters: LettersV1,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overviews: Option<OverviewsV1>,
     outputs_sha256: BTreeMap<String, String>,
 }
 
@@ -159,6 +163,15 @@ struct LettersV1 {
     plain: u64,
     held: u64,
     companies: u64,
+}
+
+#[derive(Serialize)]
+struct OverviewsV1 {
+    sent: u64,
+    held: u64,
+    no_contact: u64,
+    unwanted: u64,
+    over_limit: u64,
 }
 
 /// The manifest's bytes and the hash of its content.
@@ -237,7 +250,18 @@ fn content_v1(c: &Content<'_>) -> ContentV1 {
             held: c.letters_held,
             companies: c.companies,
         },
+        overviews: (!c.overviews.is_none()).then(|| overviews(&c.overviews)),
         outputs_sha256: c.outputs.clone(),
+    }
+}
+
+const fn overviews(o: &Overviews) -> OverviewsV1 {
+    OverviewsV1 {
+        sent: o.sent,
+        held: o.held,
+        no_contact: o.not_written.no_contact,
+        unwanted: o.not_written.unwanted,
+        over_limit: o.not_written.over_limit,
     }
 }
 

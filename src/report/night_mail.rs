@@ -30,6 +30,16 @@ pub fn text(s: &Summary, status: &Status) -> String {
     }
     line("  new in this run", s.new_letters);
     line("letters held", s.held_letters);
+    if !s.overviews.is_none() {
+        line("overviews to parents", s.overviews.sent);
+        line("  held", s.overviews.held);
+        line(
+            "  no contact of its own",
+            s.overviews.not_written.no_contact,
+        );
+        line("  not written to", s.overviews.not_written.unwanted);
+        line("  over the limit", s.overviews.not_written.over_limit);
+    }
     line("letters unknown", s.unknown_letters);
     line("companies", s.companies);
     line(

@@ -99,6 +99,14 @@ pub struct GoodNight {
     pub night: String,
     /// Letters of it that were handed over.
     pub letters: usize,
+    /// Overviews for parent companies that were; not among the letters.
+    #[serde(skip_serializing_if = "is_none")]
+    pub overviews: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_none(n: &usize) -> bool {
+    *n == 0
 }
 
 /// How the service stands.
@@ -179,10 +187,7 @@ pub fn status(input: &Input<'_>) -> Status {
             .map(|t| t.to_string())
             .unwrap_or_default(),
         due_night: input.due.last().map(Night::to_string),
-        last_good_night: last.map(|night| GoodNight {
-            night: night.to_string(),
-            letters: handed_over(view, night),
-        }),
+        last_good_night: last.map(|night| good_night(view, night)),
         missing_nights: missing,
         skipped_nights: texts(input.due.iter().filter(is_skipped).collect()),
         stopped_by: input.stop.map(str::to_owned),
@@ -274,12 +279,19 @@ fn unknown_letter(claim: &crate::model::ledger_record::Claim) -> UnknownLetter {
 }
 
 /// Distinct letters of a night that were handed over, whatever became of them since.
-fn handed_over(view: &LedgerView, night: Night) -> usize {
+fn good_night(view: &LedgerView, night: Night) -> GoodNight {
     let of_night = view
         .receipts()
         .filter(|r| r.night == night && r.state == ReceiptState::HandedOver);
     let letters: BTreeSet<_> = of_night.map(|r| r.letter_id).collect();
-    letters.len()
+    let overviews = view.claims_of(night).filter(|c| c.is_overview());
+    let overviews: BTreeSet<_> = overviews.map(|c| c.letter_id).collect();
+    let n_overviews = letters.intersection(&overviews).count();
+    GoodNight {
+        night: night.to_string(),
+        letters: letters.len() - n_overviews,
+        overviews: n_overviews,
+    }
 }
 
 /// The batches that are not reported in full, in order.
@@ -345,7 +357,10 @@ pub fn text(s: &Status) -> String {
 fn good(s: &Status) -> String {
     s.last_good_night.as_ref().map_or_else(
         || "none".to_owned(),
-        |good| format!("{}, {} letters", good.night, good.letters),
+        |good| match good.overviews {
+            0 => format!("{}, {} letters", good.night, good.letters),
+            n => format!("{}, {} letters, {n} overviews", good.night, good.letters),
+        },
     )
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::shadow::ShadowRow;
-use crate::model::counts::{Outcomes, RowCounts};
+use crate::model::counts::{NotWritten, Outcomes, Overviews, RowCounts};
 use crate::model::shown;
 
 /// The figures of a run.
@@ -26,12 +26,16 @@ pub struct Summary {
     pub letters: u64,
     /// Letters that this run handed over.
     pub new_letters: u64,
+    /// Overviews that this run handed over.
+    pub new_overviews: u64,
     /// Letters that are held.
     pub held_letters: u64,
     /// Of these: nobody can be reached.
     pub without_contact: u64,
     /// Of these: the night may send only so many.
     pub over_limit: u64,
+    /// Overviews for parent companies; they are not among the letters.
+    pub overviews: Overviews,
     /// Letters whose fate is unknown.
     pub unknown_letters: u64,
     /// Distinct companies warned.
@@ -109,6 +113,9 @@ pub fn text(s: &Summary) -> String {
             "marked CONCEPT, nothing was sent",
         );
     }
+    if !s.overviews.is_none() {
+        line("overviews", s.overviews.sent, &of_overviews(&s.overviews));
+    }
     if s.unknown_letters > 0 {
         line(
             "letters unknown",
@@ -137,7 +144,11 @@ pub fn text(s: &Summary) -> String {
         );
     }
     let mut text = format!("Night {}\n\n{out}\n", s.night);
-    let _ = writeln!(text, "{} new letters", grouped(s.new_letters));
+    let _ = write!(text, "{} new letters", grouped(s.new_letters));
+    if s.new_overviews > 0 {
+        let _ = write!(text, ", {} new overviews", grouped(s.new_overviews));
+    }
+    text.push('\n');
     if let Some(hold) = &s.hold {
         let _ = writeln!(text, "\n{hold}\nWhere it is\n  {}", s.place);
         return text;
@@ -211,6 +222,27 @@ pub(super) fn after_held(s: &Summary) -> String {
             s.night,
             s.revision + 1
         );
+    }
+    text
+}
+
+/// What became of overviews that are not sent.
+fn of_overviews(o: &Overviews) -> String {
+    let NotWritten {
+        no_contact,
+        unwanted,
+        over_limit,
+    } = o.not_written;
+    let mut text = "to parents of these companies".to_owned();
+    for (n, what) in [
+        (o.held, "held"),
+        (no_contact, "without a contact of their own"),
+        (unwanted, "not written to"),
+        (over_limit, "over the limit of letters"),
+    ] {
+        if n > 0 {
+            let _ = write!(text, "; {} {what}", grouped(n));
+        }
     }
     text
 }

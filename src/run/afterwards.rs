@@ -21,19 +21,18 @@ pub(super) fn told(view: &LedgerView, reference: &Reference) -> String {
         let _ = writeln!(text, "  {label:<12}{what}");
     };
     for claim in &claims {
-        let kind = if claim.is_correction() {
-            ", a correction"
-        } else {
-            ""
+        let about = match claim.items.len() {
+            _ if claim.is_overview() => {
+                format!("an overview of {} letters", claim.overview_of.len())
+            }
+            n if claim.is_correction() => format!("{n} findings, a correction"),
+            n => format!("{n} findings"),
         };
         line(
             "claimed",
             format!(
-                "for night {}, attempt {}, by {}, {} findings{kind}",
-                claim.night,
-                claim.attempt,
-                claim.channel,
-                claim.items.len()
+                "for night {}, attempt {}, by {}, {about}",
+                claim.night, claim.attempt, claim.channel
             ),
         );
         let of_claim = view.receipts().filter(|r| r.key() == claim.key());

@@ -73,7 +73,11 @@ pub fn answer(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failure
         .at("", "--until")
         .hint("give the first date on which it no longer counts"));
     }
-    let items = items(&claim, ask)?;
+    let items = if claim.is_overview() {
+        of_overview(ask)?
+    } else {
+        items(&claim, ask)?
+    };
     let said = said(&loaded, ask, &claim, &items, moment);
     ledger.append(vec![said.clone().into()], &mut |_, r| r)?;
     let mut text = format!(
@@ -99,6 +103,20 @@ fn claim_of<'v>(view: &'v LedgerView, reference: &Reference) -> Result<&'v Claim
             .at("", reference.as_str())
             .hint("`nachtwacht verify REF` says whether a reference is ours")
     })
+}
+
+/// An overview has no findings: its reader can only say that it wants no letters.
+fn of_overview(ask: &Ask) -> Result<Vec<&'static ClaimItem>, Failure> {
+    let is_about_one = !ask.findings.is_empty() || ask.threat.is_some();
+    if ask.kind == AnswerKind::OptOut && !is_about_one {
+        return Ok(Vec::new());
+    }
+    Err(Failure::fix_job(format!(
+        "{} is an overview for a parent company and has no findings, so {} says nothing of it",
+        ask.reference, ask.kind
+    ))
+    .at("", ask.reference.as_str())
+    .hint("give the reference of the letter that it names; `opt-out` without `--threat` and `--finding` is about all letters to the parent"))
 }
 
 /// The items of the letter that are meant.

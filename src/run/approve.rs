@@ -241,6 +241,13 @@ fn overview(view: &LedgerView, hold: &Hold, plan: &Value) -> String {
         "night {} is held: {} letters wait\n",
         hold.night, hold.letters
     );
+    if hold.overviews > 0 {
+        let _ = writeln!(
+            text,
+            "  {} of them are overviews for parents",
+            hold.overviews
+        );
+    }
     for pulled in &hold.pulled {
         let _ = writeln!(text, "  {:<22} {}", pulled.brake, pulled.text());
     }

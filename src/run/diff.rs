@@ -257,7 +257,8 @@ fn recomputed(
 }
 
 fn entries(outputs: &Outputs<'_>, night: &RenderedNight<'_>) -> Vec<Entry> {
-    let letters = night.decided.letters.iter().zip(&night.rendered.forms);
+    // Overviews follow from the other letters, and have no place of their own.
+    let letters = night.decided.warnings().zip(&night.rendered.forms);
     letters
         .map(|(drafted, forms)| {
             let claim = outputs.claim(drafted);

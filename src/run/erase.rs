@@ -9,10 +9,9 @@ use arrow::array::{Array, AsArray};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::Moment;
 use super::inputs::COPIES;
 use super::load::{Call, Loaded, load};
-use super::parties;
+use super::{Moment, overviews, parties};
 use crate::decide::used_of;
 use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::{Holder, Ledger, crash, party_name};
@@ -172,7 +171,7 @@ struct Found {
     unsearched: Vec<String>,
 }
 
-/// Objects under `runs/` that hold the company.
+/// Objects under `runs/` that hold the company: its letters, and overviews that tell of them.
 fn of_company(
     loaded: &Loaded,
     place: &Place,
@@ -197,6 +196,8 @@ fn of_company(
             is_in_tables |= decided.is_some();
             references.extend(decided.unwrap_or_default());
         }
+        let planned = overviews::planned(place, &folder)?;
+        references.extend(overviews::about(&planned, company, &references));
         let is_named = |name: &String| references.iter().any(|r| name.contains(r.as_str()));
         let stays = |name: &String| STAYS.iter().any(|s| is_below(name, s));
         // A correction has no table of decisions: its letters tell.

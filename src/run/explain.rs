@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::afterwards::told;
 use super::load::{Call, Loaded, load};
+use super::overviews;
 use super::replay::manifest;
 use super::why_not::why_not;
 use crate::diag::{Failure, Kind, plain};
@@ -118,11 +119,17 @@ impl Asked<'_> {
         }
         if let Some(pin) = claim.and_then(|c| view.plan_of(c)) {
             let folder = self.loaded.run_folder(pin);
+            if let Some(told) = overviews::explained(self.place, &folder, reference, self.json)? {
+                return Ok(told);
+            }
             return self.decisions(Some(pin.night), &folder, "");
         }
         // A reference bears the date of its letter.
         let night = night.or(reference.night());
         let (folder, tables) = newest_run(self.place, &self.loaded.job.runs, night)?;
+        if let Some(told) = overviews::explained(self.place, &folder, reference, self.json)? {
+            return Ok(told);
+        }
         self.decisions(night, &folder, tables)
     }
 

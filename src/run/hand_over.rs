@@ -25,6 +25,8 @@ use crate::model::night::Night;
 pub struct Handed {
     /// Letters that this run handed over.
     pub new_letters: u64,
+    /// Overviews that this run handed over.
+    pub new_overviews: u64,
     /// Letters that the outbox refused.
     pub failed: u64,
     /// Letters of this night that are claimed and have no receipt.
@@ -56,6 +58,7 @@ pub type ByLetter<'a> = BTreeMap<LetterId, Ready<'a>>;
 impl std::ops::AddAssign for Handed {
     fn add_assign(&mut self, more: Self) {
         self.new_letters += more.new_letters;
+        self.new_overviews += more.new_overviews;
         self.failed += more.failed;
         self.unknown += more.unknown;
         self.dropped += more.dropped;
@@ -248,8 +251,8 @@ fn claim_all<'c>(
     let settled = told(&view, &claimed);
     let is_open = |c: &&Claim| claimed.contains(&c.key()) && !settled.contains(&c.key());
     let mut open: Vec<&Claim> = chunk.iter().filter(is_open).collect();
-    // An outbox takes those of its channel side by side.
-    open.sort_by_key(|c| c.channel);
+    // An outbox takes those of its channel side by side; overviews tell of letters that left.
+    open.sort_by_key(|c| (c.is_overview(), c.channel));
     Ok(open)
 }
 
@@ -271,8 +274,8 @@ fn claimed(view: &LedgerView, chunk: &[Claim]) -> BTreeSet<AttemptKey> {
     claims.filter(|key| of.contains(key)).collect()
 }
 
-/// Leaves out claims that stand in the ledger, and those with a finding that stands in another
-/// letter of the same or a later night.
+/// Leaves out claims that stand in the ledger, those with a finding that stands in another
+/// letter of the same or a later night, and overviews of letters that were left out.
 fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
     let lost = view.lost();
     let mut claimed = BTreeSet::new();
@@ -302,7 +305,30 @@ fn unclaimed(view: &LedgerView, records: Vec<Record>) -> Vec<Record> {
         }
         _ => true,
     };
-    records.into_iter().filter(is_free).collect()
+    let free = records.into_iter().filter(is_free).collect();
+    with_their_letters(view, free)
+}
+
+/// Leaves out overviews that tell of a letter that nobody claimed.
+fn with_their_letters(view: &LedgerView, mut records: Vec<Record>) -> Vec<Record> {
+    let is_overview = |r: &Record| matches!(r, Record::Claim(c) if c.is_overview());
+    if !records.iter().any(is_overview) {
+        return records;
+    }
+    let now = records.iter().filter_map(|r| match r {
+        Record::Claim(c) => Some(&**c),
+        _ => None,
+    });
+    let all = view.claims().chain(now);
+    let claimed: BTreeSet<(LetterId, Night)> = all.map(|c| (c.letter_id, c.night)).collect();
+    records.retain(|r| match r {
+        Record::Claim(c) => c
+            .overview_of
+            .iter()
+            .all(|id| claimed.contains(&(*id, c.night))),
+        _ => true,
+    });
+    records
 }
 
 /// Leaves out receipts that another run wrote meanwhile.
@@ -338,7 +364,11 @@ fn receipt(
 ) -> Option<Record> {
     let state = match state {
         deliver::Handed::HandedOver => {
-            handed.new_letters += 1;
+            if claim.is_overview() {
+                handed.new_overviews += 1;
+            } else {
+                handed.new_letters += 1;
+            }
             ReceiptState::HandedOver
         }
         deliver::Handed::Refused => {

@@ -44,6 +44,13 @@ impl Outputs<'_> {
     pub(super) fn hold_text(&self, held: &Held) -> String {
         let (night, revision, hold) = (self.pin.night, self.pin.revision, &held.hold);
         let mut text = format!("HELD: {} letters wait, and none has left\n", hold.letters);
+        if hold.overviews > 0 {
+            let _ = writeln!(
+                text,
+                "  {} of them are overviews for parents",
+                hold.overviews
+            );
+        }
         for pulled in &hold.pulled {
             let _ = writeln!(text, "  {:<22} {}", pulled.brake, pulled.text());
         }

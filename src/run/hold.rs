@@ -70,7 +70,7 @@ pub(super) fn tonight(
         letters: letters
             .map(|d| PlannedLetter {
                 party: party(d),
-                threats: d.items.iter().map(|i| i.threat_id.to_string()).collect(),
+                threats: threats(d),
             })
             .collect(),
         left_over: n_letters(decided, Reason::OverMaxLetters),
@@ -92,6 +92,14 @@ pub(super) fn n_letters(decided: &Decided, reason: Reason) -> u64 {
     let decisions = decided.decisions.iter().filter(|d| d.reason == reason);
     let letters: BTreeSet<LetterId> = decisions.filter_map(|d| d.letter).collect();
     u64::try_from(letters.len()).unwrap_or(u64::MAX)
+}
+
+/// What a letter is about; an overview, what it tells of.
+fn threats(drafted: &Drafted) -> BTreeSet<String> {
+    let told = drafted.letter.overview.iter().flat_map(|o| &o.letters);
+    let told = told.flat_map(|l| &l.threats).map(|t| t.threat.id.clone());
+    let items = drafted.items.iter().map(|i| i.threat_id.to_string());
+    items.chain(told).collect()
 }
 
 fn register(found: &Gathered) -> BTreeMap<String, u64> {
@@ -147,13 +155,15 @@ pub(super) fn held(
     }
     let rendered = outputs.render_letters(decided, Pass::Hash, progress)?;
     let (plan, sha256) = outputs.letter_plan(decided, &rendered)?;
-    let letters = u64::try_from(decided.letters.iter().filter(|d| d.is_sendable).count());
-    let letters = letters.unwrap_or(u64::MAX);
+    let count = |of: &mut dyn Iterator<Item = &Drafted>| {
+        u64::try_from(of.filter(|d| d.is_sendable).count()).unwrap_or(u64::MAX)
+    };
     let hold = Hold {
         night: outputs.pin.night,
         revision: outputs.pin.revision,
         plan_sha256: sha256,
-        letters,
+        letters: count(&mut decided.letters.iter()),
+        overviews: count(&mut decided.overviews()),
         pulled,
     };
     let standing = approval::standing(settings, ledger, &hold, *now);

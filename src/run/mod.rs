@@ -29,6 +29,7 @@ mod mail_merge;
 pub mod night;
 mod outboxes;
 mod outputs;
+mod overviews;
 mod parties;
 mod planning;
 pub mod preview;

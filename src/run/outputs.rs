@@ -12,8 +12,8 @@ use super::load::Loaded;
 use super::progress::Progress;
 use super::sweep::Swept;
 use super::world::{self, World};
-use super::{Moment, shadow, side_by_side};
-use crate::decide::{Decided, Drafted, history::History};
+use super::{Moment, overviews, shadow, side_by_side};
+use crate::decide::{self, Decided, Drafted, history::History};
 use crate::deliver::MailOutbox;
 use crate::diag::{Failure, Reject};
 use crate::ledger::crash;
@@ -22,7 +22,7 @@ use crate::model::company::Channel;
 use crate::model::counts::Outcomes;
 use crate::model::decision::Reason;
 use crate::model::hold::Figures;
-use crate::model::identity::{PartyRef, Reference};
+use crate::model::identity::{LetterId, PartyRef, Reference};
 use crate::model::ledger_record::{Claim, Erased, Frozen, LedgerView, PinnedNight};
 use crate::model::letter::Letter;
 use crate::model::sighting::{Gone, Sightings};
@@ -61,7 +61,7 @@ pub struct Rendered {
     pub(super) pages: Vec<u32>,
     /// Letters that could not be typeset at all.
     pub(super) n_impossible: u64,
-    /// Letters whose PDF is the plain form.
+    /// Letters whose PDF is the plain form; overviews are not counted.
     pub(super) n_plain: u64,
 }
 
@@ -114,7 +114,36 @@ impl Outputs<'_> {
         );
         let mut rendered = Rendered::default();
         let mut impossible = BTreeSet::new();
-        for chunk in decided.letters.chunks_mut(CHUNK) {
+        let n_warnings = decided.warnings().count();
+        let mut overviews = decided.letters.split_off(n_warnings);
+        let mut render = |drafts: &mut [Drafted], impossible: &mut BTreeSet<LetterId>| {
+            self.render_all(drafts, pass, progress, &mut rendered, impossible)
+        };
+        render(&mut decided.letters, &mut impossible)?;
+        // An overview tells of no letter that cannot be made.
+        let key = &self.loaded.secrets.verification;
+        decide::without(&mut overviews, &impossible, key);
+        render(&mut overviews, &mut impossible)?;
+        decided.letters.append(&mut overviews);
+        for d in &mut decided.decisions {
+            if d.letter.is_some_and(|id| impossible.contains(&id)) {
+                d.reason = Reason::LetterImpossible;
+            }
+        }
+        rendered.n_impossible = u64::try_from(impossible.len()).unwrap_or(0);
+        progress.end();
+        Ok(rendered)
+    }
+
+    fn render_all(
+        &self,
+        drafts: &mut [Drafted],
+        pass: Pass,
+        progress: &dyn Progress,
+        rendered: &mut Rendered,
+        impossible: &mut BTreeSet<LetterId>,
+    ) -> Result<(), Failure> {
+        for chunk in drafts.chunks_mut(CHUNK) {
             let done = side_by_side(chunk, |drafted| {
                 let letter = self.render_one(drafted);
                 progress.advance(1);
@@ -126,7 +155,7 @@ impl Outputs<'_> {
                     drafted.is_sendable = false;
                     impossible.insert(drafted.letter.id);
                 }
-                rendered.n_plain += u64::from(letter.is_plain);
+                rendered.n_plain += u64::from(letter.is_plain && !drafted.is_overview());
                 rendered.forms.push(hashes(&letter.files));
                 rendered.pages.push(letter.pages);
                 files.extend(letter.files);
@@ -135,14 +164,7 @@ impl Outputs<'_> {
                 self.write_all(files)?;
             }
         }
-        for d in &mut decided.decisions {
-            if d.letter.is_some_and(|id| impossible.contains(&id)) {
-                d.reason = Reason::LetterImpossible;
-            }
-        }
-        rendered.n_impossible = u64::try_from(impossible.len()).unwrap_or(0);
-        progress.end();
-        Ok(rendered)
+        Ok(())
     }
 
     /// Renders further attempts: letters that go to a company's next contact.
@@ -418,6 +440,7 @@ impl Outputs<'_> {
             contact_ref: self.contact_ref(letter),
             attempt: letter.attempt,
             items: drafted.items.as_slice().into(),
+            overview_of: overviews::letters_of(letter),
         }
     }
 
@@ -469,7 +492,7 @@ impl Outputs<'_> {
             *reject_reasons.entry(reject.why.code()).or_insert(0) += 1;
         }
         let snapshots = self.pin.snapshots.iter();
-        let n_sent = count(night.decided.letters.iter().filter(|d| d.is_sendable));
+        let n_sent = count(night.decided.warnings().filter(|d| d.is_sendable));
         manifest::Content {
             night: self.pin.night.to_string(),
             revision: self.pin.revision,
@@ -489,7 +512,8 @@ impl Outputs<'_> {
             assumed: &night.sightings.assumed,
             letters: n_sent,
             letters_plain: night.rendered.n_plain,
-            letters_held: count(night.decided.letters.iter().filter(|d| !d.is_sendable)),
+            letters_held: count(night.decided.warnings().filter(|d| !d.is_sendable)),
+            overviews: overviews::counts(&night.decided),
             companies: n_sent,
             outputs,
         }
@@ -497,7 +521,7 @@ impl Outputs<'_> {
 
     /// The figures for the operator.
     pub(super) fn summary(&self, night: &RenderedNight<'_>, handed: &Handed) -> Summary {
-        let sent = || night.decided.letters.iter().filter(|d| d.is_sendable);
+        let sent = || night.decided.warnings().filter(|d| d.is_sendable);
         let by_channel = Channel::ALL
             .iter()
             .map(|c| {
@@ -518,9 +542,11 @@ impl Outputs<'_> {
             register: register.fold((0, 0), |sum, (_, read, bad)| (sum.0 + read, sum.1 + bad)),
             letters: count(sent()),
             new_letters: handed.new_letters,
-            held_letters: count(night.decided.letters.iter().filter(|d| !d.is_sendable)),
+            new_overviews: handed.new_overviews,
+            held_letters: count(night.decided.warnings().filter(|d| !d.is_sendable)),
             without_contact: n_letters(&night.decided, Reason::NoContact),
             over_limit: n_letters(&night.decided, Reason::OverMaxLetters),
+            overviews: overviews::counts(&night.decided),
             unknown_letters: handed.unknown,
             companies: count(sent()),
             by_channel,

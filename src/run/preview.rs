@@ -26,6 +26,8 @@ pub struct Ask {
     pub form: Form,
     /// As the owner of a network gets it.
     pub is_to_owner: bool,
+    /// The overview that a parent company gets of such letters.
+    pub is_overview: bool,
 }
 
 /// The letter's bytes.
@@ -51,6 +53,9 @@ pub fn preview(call: &Call, ask: &Ask) -> Result<Vec<u8>, Failure> {
     let mut letter = render::sample_letter(threat, ask.language, ask.kind, &look)?;
     if ask.is_to_owner {
         letter = render::sample_to_owner(letter);
+    }
+    if ask.is_overview {
+        letter = render::sample_overview(&letter, &look)?;
     }
     render::render_form(&letter, &look, ask.form, Mark::None)
         .map_err(|e| Failure::fix_job(e.message).at(format!("letter.{}", e.form.extension()), ""))

@@ -9,8 +9,9 @@ use crate::statistics;
 
 /// One row a threat in shadow that met a row.
 pub(super) fn rows(night: &RenderedNight<'_>) -> Vec<ShadowRow> {
-    let drafted = night.decided.letters.iter();
-    let told: BTreeSet<_> = drafted.map(|d| &d.letter.company.key).collect();
+    let told: BTreeSet<_> = (night.decided.warnings())
+        .map(|d| &d.letter.company.key)
+        .collect();
     report::shadow_rows(&night.rehearsed.decisions, &told)
 }
 

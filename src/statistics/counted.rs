@@ -35,7 +35,8 @@ pub(super) struct Item<'a> {
 pub(super) fn items<'a>(input: &Input<'a>) -> Vec<Item<'a>> {
     let mut claims: BTreeMap<AttemptKey, &Claim> = BTreeMap::new();
     let mut handed_over: BTreeSet<AttemptKey> = BTreeSet::new();
-    for claim in input.ledger.claims() {
+    let counts = |claim: &&Claim| !claim.is_overview();
+    for claim in input.ledger.claims().filter(counts) {
         claims.insert(claim.key(), claim);
     }
     for receipt in input.ledger.receipts() {
@@ -43,7 +44,7 @@ pub(super) fn items<'a>(input: &Input<'a>) -> Vec<Item<'a>> {
             handed_over.insert(receipt.key());
         }
     }
-    for claim in input.tonight {
+    for claim in input.tonight.iter().filter(counts) {
         claims.insert(claim.key(), claim);
         handed_over.insert(claim.key());
     }

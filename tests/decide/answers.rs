@@ -44,6 +44,13 @@ pub fn claim_of(d: &Drafted, night: &str) -> Claim {
         contact_ref: None,
         attempt: 1,
         items: d.items.as_slice().into(),
+        overview_of: (d
+            .letter
+            .overview
+            .iter()
+            .flat_map(|o| &o.letters)
+            .map(|l| l.id))
+        .collect(),
     }
 }
 

@@ -190,6 +190,7 @@ impl Year {
                 revision: 0,
                 plan_sha256: String::new(),
                 letters: 1,
+                overviews: 0,
                 pulled,
             }));
             assert_eq!(self.view.open_holds().len(), 1);

@@ -18,7 +18,7 @@ en = """The scan of that night took another service for this one.
 We have mended the rule."""
 "#;
 
-fn rectify(sandbox: &Sandbox, threat: &str, env: &[(&str, &str)]) -> Ran {
+pub fn rectify(sandbox: &Sandbox, threat: &str, env: &[(&str, &str)]) -> Ran {
     fs::write(sandbox.path("reason.toml"), REASON).unwrap();
     sandbox.call(&arguments(threat), env)
 }
@@ -61,7 +61,7 @@ fn claims(sandbox: &Sandbox) -> (Vec<Value>, Vec<Value>) {
 }
 
 /// The threat of the night that some letters hold alone and others beside another one.
-fn busiest(claims: &[Value]) -> String {
+pub fn busiest(claims: &[Value]) -> String {
     let mut n: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for claim in claims {
         let of = threats(claim);

@@ -74,6 +74,8 @@ fn letters(look: &Look) -> Vec<(String, Letter)> {
             all.push((format!("{}.owner.{language}.pdf", threat.id), to_owner));
         }
         all.push((format!("long.{language}.pdf"), long));
+        let overview = super::overview::overview(look, language);
+        all.push((format!("overview.{language}.pdf"), overview));
         all.push((format!("owner.{language}.pdf"), owner));
     }
     all

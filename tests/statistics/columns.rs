@@ -36,7 +36,7 @@ fn finding(n: u64) -> FindingId {
 /// Two years in objects of any size: letters with several findings, second tries, receipts that
 /// come late or before their claim, claims that stand twice, letters that come back, findings that
 /// are gone and back, and records of other kinds.
-fn objects(seed: u64, n_nights: u64) -> Vec<Vec<Record>> {
+pub fn objects(seed: u64, n_nights: u64) -> Vec<Vec<Record>> {
     let mut dice = Dice(seed);
     let mut records = Vec::new();
     let mut waiting: Vec<(u64, Record)> = Vec::new();
@@ -250,7 +250,7 @@ fn of_folder(folder: &Path) -> Result<(Vec<String>, Streamed), Failure> {
     Ok((text, streamed.unwrap()?))
 }
 
-fn by_itself(records: &[Numbered], n: usize) -> Vec<String> {
+pub fn by_itself(records: &[Numbered], n: usize) -> Vec<String> {
     told(&mut |each| {
         let mut encoder = Encoder::default();
         records
