@@ -107,7 +107,6 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
         return None;
     }
     let counts = |said: &&Said| said.counts_on(input.night);
-    let party = PartyRef::of(input.party_key, &hit.asset.company);
     if has_opted_out(input, &hit.asset.company) {
         return Some(Reason::OptOut);
     }
