@@ -225,7 +225,7 @@ fn a_job_that_cannot_deliver_stops_before_the_first_claim() {
     for (table, says) in [
         (
             "[delivery]\nemail = \"smpt\"\n",
-            "`smpt` is not one of files, maildir, smtp",
+            "`smpt` is not one of files, merge, maildir, smtp",
         ),
         (
             "[delivery]\nemail = \"smtp\"\n",
