@@ -6,10 +6,13 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::answers::Answers;
+use crate::model::aftermath::PRINTER;
 use crate::model::company::Channel;
 use crate::model::decision::ItemKind;
 use crate::model::identity::{FindingId, LetterId, PartyRef};
-use crate::model::ledger_record::{Claim, ClaimItem, LedgerView, ReceiptState, Record};
+use crate::model::ledger_record::{
+    AttemptKey, Claim, ClaimItem, LedgerView, Receipt, ReceiptState, Record,
+};
 use crate::model::night::{Micros, Night};
 use crate::model::sighting::{Gone, Sightings};
 
@@ -84,6 +87,12 @@ impl History {
     #[must_use]
     pub fn of(view: &LedgerView) -> Self {
         let lost = view.lost();
+        let is_unsent = |r: &&Receipt| r.state == ReceiptState::Failed && *r.outbox == *PRINTER;
+        let unsent: BTreeSet<AttemptKey> = view
+            .receipts()
+            .filter(is_unsent)
+            .map(Receipt::key)
+            .collect();
         let mut history = Self::default();
         for numbered in &view.records {
             let claim = match &numbered.record {
@@ -99,7 +108,7 @@ impl History {
                 _ => continue,
             };
             if let Some(state) = lost.get(&claim.key()) {
-                history.lose(claim, *state);
+                history.lose(claim, *state, unsent.contains(&claim.key()));
             } else {
                 history.know(claim);
                 history.answers.written_again(claim);
@@ -169,7 +178,7 @@ impl History {
         self.findings.get(&finding)?.placed.as_ref()?.place()
     }
 
-    fn lose(&mut self, claim: &Claim, state: ReceiptState) {
+    fn lose(&mut self, claim: &Claim, state: ReceiptState, by_printer: bool) {
         for item in claim.items.iter() {
             let attempts = self.lost.entry(item.finding_id).or_insert(0);
             *attempts = (*attempts).max(claim.attempt);
@@ -179,8 +188,12 @@ impl History {
             let attempts = lost.or_insert(0);
             *attempts = (*attempts).max(claim.attempt);
         }
-        // A sheet that a printer spoiled says nothing about the address.
-        let is_spoiled = state == ReceiptState::Failed && claim.channel == Channel::Post;
+        // What never left says nothing about the address: a sheet that was spoiled, a mail of a batch
+        // that nobody sent.
+        let is_spoiled = match state {
+            ReceiptState::Failed => claim.channel == Channel::Post || by_printer,
+            state => state == ReceiptState::NotSent,
+        };
         if let Some(contact) = claim.contact_ref.filter(|_| !is_spoiled) {
             let night = claim.night.date();
             let last = self.dead.entry(contact).or_insert(night);

@@ -7,19 +7,35 @@ use crate::store::Place;
 
 /// What receipts call it.
 pub const FILES: &str = "files";
+/// As [`FILES`], of letters that leave with a list.
+pub const MERGE: &str = "merge";
 
 /// A small create-only object `outbox/<name>.json`, written last, releases a letter's files
 /// to whoever prints, posts or mails them.
 pub struct Files {
     place: Place,
     folder: String,
+    name: &'static str,
 }
 
 impl Files {
     /// The outbox of a run; `folder` is `runs/<night>/<run>/`.
     #[must_use]
     pub const fn new(place: Place, folder: String) -> Self {
-        Self { place, folder }
+        Self {
+            place,
+            folder,
+            name: FILES,
+        }
+    }
+
+    /// The same for letters that leave with a list, out of somebody's own mail program.
+    #[must_use]
+    pub fn for_merge(self) -> Self {
+        Self {
+            name: MERGE,
+            ..self
+        }
     }
 
     fn release_path(&self, dispatch: &Dispatch<'_>) -> String {
@@ -29,7 +45,7 @@ impl Files {
 
 impl Outbox for Files {
     fn name(&self, _: Channel) -> &'static str {
-        FILES
+        self.name
     }
 
     fn lanes(&self, _: Channel) -> usize {

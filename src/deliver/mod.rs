@@ -16,7 +16,7 @@ mod stop;
 mod tls;
 
 pub use by_channel::ByChannel;
-pub use files::{FILES, Files};
+pub use files::{FILES, Files, MERGE};
 pub use journal::Journal;
 pub use maildir::Maildir;
 pub use settings::{MailOutbox, Settings, SmtpSettings, Tls};

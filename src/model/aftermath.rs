@@ -47,6 +47,9 @@ pub struct Answer {
     pub assets: Vec<PartyRef>,
 }
 
+/// The outbox of receipts that come out of a report about a batch, or of one that never was.
+pub const PRINTER: &str = "printer";
+
 /// Letters that a printer gets as one file, or a mail program as one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrintBatch {

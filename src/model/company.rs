@@ -55,12 +55,7 @@ impl FromStr for CompanyKey {
             _ => false,
         };
         if fits && text.len() <= 80 {
-            // One company has one key: A-labels are lower-case, VAT numbers upper-case.
-            Ok(Self(match scheme {
-                "unreg" => text.to_ascii_lowercase().into(),
-                "vat" => format!("vat:{}", value.to_ascii_uppercase()).into(),
-                _ => text.into(),
-            }))
+            Ok(Self(text.into()))
         } else {
             Err(())
         }

@@ -64,13 +64,15 @@ pub(super) fn read_companies(
     known: &BTreeSet<CompanyKey>,
 ) -> Result<Kept<Company>, Failure> {
     let mut keys = BTreeSet::new();
+    // One company has one key: the same in other letters is a second row of it.
+    let mut folded = BTreeSet::new();
     let mut rows_of = BTreeMap::new();
     let mut kept = read_rows(batches, object, COLUMNS, unreadable, |row, faults| {
         let company = company(row, faults)?;
         if !faults.is_empty() {
             return None;
         }
-        if !keys.insert(company.key.clone()) {
+        if !folded.insert(company.key.as_str().to_ascii_lowercase()) {
             faults.add((
                 "company_key",
                 RejectReason::DuplicateCompany,
@@ -78,6 +80,7 @@ pub(super) fn read_companies(
             ));
             return None;
         }
+        keys.insert(company.key.clone());
         rows_of.insert(company.key.clone(), row.number);
         Some(company)
     })?;

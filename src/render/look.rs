@@ -309,13 +309,17 @@ fn unsaid_to_owners(mut letter: Letter, look: &Look) -> Vec<String> {
 /// The sentences of overviews: of several letters, of one, and of one that went elsewhere.
 fn unsaid_to_parents(mut letter: Letter, look: &Look) -> Vec<String> {
     let mut found = unsaid(&content::content(&letter, look, Mark::None));
-    if let Some(overview) = &mut letter.overview {
-        overview.letters.truncate(1);
-        for told in &mut overview.letters {
-            told.why = ContactReason::NetworkOwner;
+    for (n_letters, why) in [
+        (usize::MAX, ContactReason::Registered),
+        (1, ContactReason::Registered),
+        (1, ContactReason::NetworkOwner),
+    ] {
+        if let Some(overview) = &mut letter.overview {
+            overview.letters.truncate(n_letters);
+            overview.letters.iter_mut().for_each(|told| told.why = why);
         }
+        found.extend(unsaid(&content::content(&letter, look, Mark::None)));
     }
-    found.extend(unsaid(&content::content(&letter, look, Mark::None)));
     found
 }
 

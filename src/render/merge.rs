@@ -245,7 +245,8 @@ fn email_row(letter: &Letter, look: &Look, batch: &str) -> Vec<String> {
         letter.reference.to_string(),
         batch.to_owned(),
         visible(&letter.addressee.name, Limit::Line),
-        visible(&letter.recipient.value, Limit::Line),
+        // Checked as a mailbox; cut short it would be none.
+        letter.recipient.value.clone(),
         letter.language.to_string(),
         subject(letter, look),
         urgency(letter).to_string(),

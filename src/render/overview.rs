@@ -46,6 +46,13 @@ pub(super) fn content(letter: &Letter, of: &Overview, look: &Look, mark: Mark) -
             "overview_do_many",
         ],
     };
+    let [intro, themselves, act] = keys;
+    // Where a letter went elsewhere, perhaps to this very reader, that is told beside it.
+    let elsewhere = [ContactReason::Parent, ContactReason::NetworkOwner];
+    let keys = match of.letters.iter().any(|l| elsewhere.contains(&l.why)) {
+        true => [intro, "overview_elsewhere", "overview_do_elsewhere"],
+        false => [intro, themselves, act],
+    };
     let intro = voice.say_all(&keys, &[("company", &company)]);
     let mut content = frame(&around, look, mark);
     content.words = Arc::new(voice.words().words.with(&HEADERS));

@@ -246,7 +246,7 @@ fn waiting(view: &LedgerView, last: Option<Night>) -> Vec<WaitingLetters> {
     waiting
         .map(|(night, letters)| WaitingLetters {
             night: night.to_string(),
-            revision: done.get(&night).copied().unwrap_or_default(),
+            revision: view.newest_revision(night),
             letters,
         })
         .collect()

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outputs::{Again, Outputs, RenderedNight};
-use super::printed::PRINTER;
 use crate::decide;
 use crate::diag::Failure;
+use crate::model::aftermath::PRINTER;
 use crate::model::identity::LetterId;
 use crate::model::ledger_record::{Claim, LedgerView, PinnedNight, Receipt, ReceiptState, Record};
 

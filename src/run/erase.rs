@@ -24,10 +24,11 @@ use crate::report::{CONTACT_TRAIL, status};
 use crate::scan;
 use crate::store::Place;
 
-/// What stays of a run: sums, hashes, statistics, and the releases and salted references that
-/// name nobody. The rest of its folder holds persons.
+/// Lists that hold many companies, and go as a whole.
 const MERGES: [&str; 2] = ["mail-merge", "email-merge"];
 
+/// What stays of a run: sums, hashes, statistics, and the releases and salted references that
+/// name nobody. The rest of its folder holds persons.
 const STAYS: [&str; 10] = [
     "manifest.planned.json",
     "manifest.json",

@@ -8,12 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::mail_merge::{EMAIL_LIST, email_batch, print_batches};
-use super::printed::PRINTER;
 use super::{House, inputs, outboxes};
-use crate::deliver::{Dispatch, FILES, MailOutbox, Outbox, Trace};
+use crate::deliver::{Dispatch, FILES, MERGE, Outbox, Trace};
 use crate::diag::Failure;
 use crate::ledger::Ledger;
-use crate::model::aftermath::PrintBatch;
+use crate::model::aftermath::{PRINTER, PrintBatch};
 use crate::model::company::Channel;
 use crate::model::identity::Reference;
 use crate::model::ledger_record::{Claim, PinnedNight, ReceiptState, Record};
@@ -32,9 +31,11 @@ pub(super) fn close(
     let outbox = outboxes::open(house.loaded, house.call, house.place, &folder)?;
     let batches = batches(house, pin, &folder)?;
     let batched: BTreeSet<Reference> = batches.iter().flat_map(|b| b.letters.clone()).collect();
-    let is_merged = |channel| {
-        let has_list = house.loaded.job.delivery.email == MailOutbox::Merge;
-        channel == Channel::Post || (channel == Channel::Email && has_list)
+    // By what the plan's own job did, which may be another one than today's.
+    let is_merged = |channel, by: &str| match channel {
+        Channel::Post => by == FILES,
+        Channel::Email => by == MERGE,
+        Channel::Phone => false,
     };
     // State and outbox.
     let mut known: BTreeMap<_, (ReceiptState, Arc<str>)> = BTreeMap::new();
@@ -50,10 +51,9 @@ pub(super) fn close(
             let said = told.as_ref().map(|(state, _)| claim.receipt(*state, name));
             records.extend(said);
         }
-        // What is merged leaves with its batch: without one, nobody had it in hand. A mail that an
-        // earlier job gave to a server has left.
+        // What is merged leaves with its batch: without one, nobody had it in hand.
         let is_released = told.is_some_and(|(state, by)| {
-            state == ReceiptState::HandedOver && *by == *FILES && is_merged(claim.channel)
+            state == ReceiptState::HandedOver && is_merged(claim.channel, &by)
         });
         if is_released && !batched.contains(&claim.reference) {
             records.push(claim.receipt(ReceiptState::Failed, PRINTER));

@@ -35,7 +35,8 @@ fn unguarded(
     let files = || Files::new(place.clone(), folder.to_owned());
     let journal_of = |place: &Place| (place.clone(), folder.to_owned());
     let email: Box<dyn Outbox> = match &loaded.job.delivery.email {
-        MailOutbox::Files | MailOutbox::Merge => return Ok(Box::new(files())),
+        MailOutbox::Files => return Ok(Box::new(files())),
+        MailOutbox::Merge => Box::new(files().for_merge()),
         MailOutbox::Maildir { folder: maildir } => {
             let (place, folder) = journal_of(place);
             let beside = call.job.parent().unwrap_or(Path::new(""));

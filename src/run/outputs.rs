@@ -551,8 +551,10 @@ impl Outputs<'_> {
             companies: count(sent()),
             by_channel,
             place: self.place.display(&self.folder),
-            merged_emails: (self.loaded.job.delivery.email == MailOutbox::Merge)
-                .then(|| count(sent().filter(|d| d.letter.recipient.channel == Channel::Email))),
+            merged_emails: (self.loaded.job.delivery.email == MailOutbox::Merge).then(|| {
+                let letters = night.decided.letters.iter().filter(|d| d.is_sendable);
+                count(letters.filter(|d| d.letter.recipient.channel == Channel::Email))
+            }),
             example: sent()
                 .next()
                 .map(|d| format!("letters/{}.pdf", d.letter.name())),

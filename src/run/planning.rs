@@ -163,7 +163,7 @@ pub(super) fn not_given_up(pin: &PinnedNight, view: &LedgerView) -> Result<(), F
     }
     if by < pin.night {
         // A later night's findings are not in an earlier one.
-        let (night, next) = (pin.night, pin.revision + 1);
+        let (night, next) = (pin.night, view.newest_revision(pin.night) + 1);
         let message =
             format!("the plan of night {night} was given up when night {by} was planned anew");
         return Err(Failure::fix_job(message).at("", "--night").hint(format!(

@@ -12,15 +12,12 @@ use super::Moment;
 use super::load::{Call, load};
 use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::{Holder, Ledger};
-use crate::model::aftermath::{PrintBatch, PrintReport, PrintState};
+use crate::model::aftermath::{PRINTER, PrintBatch, PrintReport, PrintState};
 use crate::model::identity::Reference;
 use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record, latest};
 use crate::model::quotes::check_quotes;
 use crate::model::row_numbers::line_of;
 use crate::report::status;
-
-/// The outbox of receipts that come out of a printer's report.
-pub const PRINTER: &str = "printer";
 
 /// The batches that are not reported in full.
 ///
