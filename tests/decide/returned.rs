@@ -123,3 +123,38 @@ fn what_was_spoiled_goes_again_and_what_came_back_waits_for_another_address() {
         );
     }
 }
+
+/// A mail of a batch that nobody sent, as its report says, or because the batch was never written:
+/// the mailbox is as good as before. One that a server refused is not.
+#[test]
+fn a_mail_that_never_left_says_nothing_about_its_mailbox() {
+    for (state, outbox, is_same) in [
+        (ReceiptState::Failed, "printer", true),
+        (ReceiptState::Failed, "smtp", false),
+        (ReceiptState::Bounced, "printer", false),
+    ] {
+        let mut house = House::new();
+        let decided = house.decide(&[hit(1, 1, "rdp", 3389, &[])]);
+        let first = &decided.letters[0];
+        let mailbox = first.letter.recipient.value.clone();
+        assert_eq!(first.letter.recipient.channel, Channel::Email);
+        let claim = Claim {
+            channel: Channel::Email,
+            contact_ref: Some(PartyRef::of_contact(&Secret::new(b"p"), &mailbox)),
+            ..claim_of(first, "2026-03-10")
+        };
+        let records = [
+            Record::from(claim.clone()),
+            claim.receipt(ReceiptState::HandedOver, "merge"),
+            claim.receipt(state, outbox),
+        ];
+        house.history = History::of(&LedgerView {
+            last_seq: 1,
+            records: records.map(|record| Numbered { seq: 1, record }).into(),
+        });
+        house.night = "2026-03-11".parse().unwrap();
+        let again = house.decide(&[hit(2, 1, "rdp", 3389, &[])]);
+        let used = &again.letters[0].letter.recipient.value;
+        assert_eq!(*used == mailbox, is_same, "{state} by {outbox}: {used}");
+    }
+}
