@@ -188,8 +188,8 @@ fn a_scan_whose_snapshot_is_late_proves_nothing_until_it_is_read() {
     world.covered("2026-03-03", &["scan_rdp", "scan_smb"]);
     assert_eq!(world.gone("2026-03-03"), json!({"not_scanned": 1}));
     // It comes a night later, and does not see the place.
-    world.snapshot("2026-03-03", "scan_rdp", &[ELSEWHERE]);
-    world.snapshot("2026-03-04", "scan_smb", &[ELSEWHERE]);
+    world.snapshot("2026-03-03", "scan_rdp", &[ELSEWHERE, ELSEWHERE]);
+    world.snapshot("2026-03-04", "scan_smb", &[ELSEWHERE, ELSEWHERE, ELSEWHERE]);
     assert_eq!(world.gone("2026-03-04"), json!({"fixed": 1}));
 }
 
