@@ -127,7 +127,7 @@ fn current(
         (Kind::Contacts, &inputs.contacts),
     ] {
         let is_needed = kind == Kind::Companies || tables.iter().any(|t| t.kind() == Some(kind));
-        if is_needed && !(is_first && !place.exists(path)?) {
+        if is_needed && (!is_first || place.exists(path)?) {
             let read = scan::read_table(place, path).map_err(|failure| match failure.kind {
                 Who::FixData => failure.hint(
                     "where there is no register yet, add `--first`: companies first, then assets and contacts",

@@ -30,6 +30,9 @@ pub struct Identity<'a> {
     pub first_row: u64,
 }
 
+/// Why a row was set aside, and what could be read of it.
+pub type SetAside = (Reject, Observation);
+
 /// Observations of the rows `rows` (positions in the row group) that `batch` holds, in order,
 /// and the rows that had to be rejected, with what can be read of them.
 ///
@@ -39,7 +42,7 @@ pub fn observations(
     batch: &RecordBatch,
     rows: &[u32],
     identity: &Identity<'_>,
-) -> Result<(Vec<Observation>, Vec<(Reject, Observation)>), Failure> {
+) -> Result<(Vec<Observation>, Vec<SetAside>), Failure> {
     let canonical = table::canonical(batch, &columns::ALL, identity.object)?;
     if batch.num_rows() != rows.len() {
         return Err(Failure::fix_data("a row group ends before its footer says")
