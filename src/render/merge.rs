@@ -97,7 +97,7 @@ pub fn xlsx(letters: &[MergeLetter<'_>], look: &Look, night: Night) -> Result<Ve
     xlsx_of(COLUMNS, &rows(letters, look), night)
 }
 
-/// As [`csv`], of letters by e-mail in this batch.
+/// As [`csv()`], of letters by e-mail in this batch.
 ///
 /// # Errors
 /// `OurBug` where the CSV cannot be written.
