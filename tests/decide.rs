@@ -1,5 +1,6 @@
 //! Who gets a letter tonight, and why everybody else does not: one table a rule.
 
+mod alias;
 mod answers;
 mod chain;
 mod model;

@@ -5,13 +5,15 @@
 //!   have one.
 //! - `fixed` makes a later sighting a relapse; what was seen before it was said says nothing new.
 //!
-//! A later answer about the same thing replaces an earlier one.
+//! A later answer about the same thing replaces an earlier one. What was said under a former key of a
+//! company holds for the company.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
 use super::Input;
+use super::following::Following;
 use crate::model::aftermath::{Answer, AnswerKind};
 use crate::model::decision::{Hit, ItemKind, Reason};
 use crate::model::identity::{FindingId, PartyRef};
@@ -22,6 +24,8 @@ use crate::model::night::{Micros, Night};
 struct Said {
     at: Micros,
     until: Option<Date>,
+    /// Under which key.
+    by: PartyRef,
 }
 
 impl Said {
@@ -42,12 +46,13 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Takes the next answer of the ledger.
-    pub(super) fn take(&mut self, answer: &Answer) {
+    pub(super) fn take(&mut self, answer: &Answer, keys: &Following) {
         let said = Said {
             at: answer.said_at,
             until: answer.until,
+            by: answer.party_ref,
         };
-        let party = answer.party_ref;
+        let party = keys.own(answer.party_ref);
         match answer.kind {
             AnswerKind::OptOut => {
                 self.opted_out.insert(party, said);
@@ -66,10 +71,14 @@ impl Answers {
 
     /// A letter about these findings was claimed after the answers that were taken: what was said
     /// to be fixed has been written about again.
-    pub(super) fn written_again(&mut self, claim: &Claim) {
+    pub(super) fn written_again(&mut self, claim: &Claim, keys: &Following) {
         for item in &claim.items {
-            if item.kind != ItemKind::Correction {
-                self.findings.remove(&(item.finding_id, AnswerKind::Fixed));
+            if item.kind == ItemKind::Correction {
+                continue;
+            }
+            let formers = keys.formers_ever(item.finding_id);
+            for finding in std::iter::once(item.finding_id).chain(formers) {
+                self.findings.remove(&(finding, AnswerKind::Fixed));
             }
         }
     }
@@ -86,7 +95,8 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
         return None;
     }
     let counts = |said: &&Said| said.counts_on(input.night);
-    let party = PartyRef::of(input.party_key, &hit.asset.company);
+    let keys = input.history.keys();
+    let party = keys.own(PartyRef::of(input.party_key, &hit.asset.company));
     if answers.opted_out.get(&party).filter(counts).is_some() {
         return Some(Reason::OptOut);
     }
@@ -100,7 +110,12 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
     if suspended.is_some_and(|said| !is_confirmed_since(said)) {
         return Some(Reason::NotMine);
     }
-    let said = |kind| answers.findings.get(&(finding, kind));
+    // The last answer about it under any key.
+    let ids = || std::iter::once(finding).chain(keys.formers(finding));
+    let said = |kind| {
+        let all = ids().filter_map(|id| answers.findings.get(&(id, kind)));
+        all.max_by_key(|said| said.at)
+    };
     if said(AnswerKind::FalsePositive).filter(counts).is_some() {
         return Some(Reason::FalsePositive);
     }
@@ -113,4 +128,24 @@ pub(super) fn reason(input: &Input<'_>, hit: &Hit, finding: FindingId) -> Option
     } else {
         Reason::SaidFixed
     })
+}
+
+/// Was this reason given by an answer to a letter under a former key of the company?
+pub(super) fn is_of_former_key(input: &Input<'_>, hit: &Hit, reason: Reason) -> bool {
+    let keys = input.history.keys();
+    if keys.is_empty() {
+        return false;
+    }
+    let answers = input.history.answers();
+    let here = PartyRef::of(input.party_key, &hit.asset.company);
+    let party = keys.own(here);
+    let said = match reason {
+        Reason::OptOut => answers.opted_out.get(&party),
+        Reason::NotMine => {
+            let asset = PartyRef::of_asset(input.party_key, &hit.asset.canonical);
+            answers.suspended.get(&(party, asset))
+        }
+        _ => None,
+    };
+    said.is_some_and(|said| said.by != here)
 }

@@ -26,6 +26,8 @@ pub struct Tonight<'a> {
     pub seen: &'a BTreeSet<FindingId>,
     /// Of these, the ones that wait for a contact: they are back once a letter says so.
     pub waiting: &'a BTreeSet<FindingId>,
+    /// Of these, the ones that a letter calls a relapse.
+    pub relapsed: &'a BTreeSet<FindingId>,
     /// What was scanned.
     pub coverage: &'a [Coverage],
     /// Registered values by their keyed hash.
@@ -54,14 +56,22 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
             continue;
         }
         let before = place.gone.map(|(_, how)| how);
-        let how = match before {
+        let mut why = || match before {
             // Proven; whatever else comes later does not undo it.
             Some(Gone::Fixed) => Gone::Fixed,
-            Some(known) => match scans.why(place, tonight.register, &mut assumed) {
+            Some(known) => match scans.why(history, place, tonight.register, &mut assumed) {
                 Gone::NotScanned => known,
                 newer => newer,
             },
-            None => scans.why(place, tonight.register, &mut assumed),
+            None => scans.why(history, place, tonight.register, &mut assumed),
+        };
+        let how = match under_own_key(history, tonight, finding) {
+            Heir::Nowhere => why(),
+            Heir::Waits => continue,
+            // Fixed it was, and is back as another finding.
+            Heir::IsBack if before == Some(Gone::Fixed) => Gone::Fixed,
+            Heir::IsBack | Heir::IsSeen => Gone::MovedOwner,
+            Heir::Stands => before.unwrap_or(Gone::MovedOwner),
         };
         *found.counts.entry(how).or_insert(0) += 1;
         if how != Gone::NotScanned && before != Some(how) {
@@ -70,6 +80,37 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
     }
     found.assumed = assumed.into_iter().collect();
     found
+}
+
+/// Where a finding of a former key is under the company's own one.
+enum Heir {
+    /// Nowhere, as far as anybody knows.
+    Nowhere,
+    /// Among tonight's rows, without a contact.
+    Waits,
+    /// Among tonight's rows, as a relapse.
+    IsBack,
+    /// Among tonight's rows.
+    IsSeen,
+    /// Written about under that key, not seen tonight: it is that one which is fixed, or not.
+    Stands,
+}
+
+fn under_own_key(history: &History, tonight: &Tonight<'_>, finding: FindingId) -> Heir {
+    let mut heirs = history.keys().heirs(finding);
+    let Some(heir) = heirs.find(|heir| tonight.seen.contains(heir)) else {
+        return match history.is_taken_over(finding) {
+            true => Heir::Stands,
+            false => Heir::Nowhere,
+        };
+    };
+    if tonight.waiting.contains(&heir) {
+        Heir::Waits
+    } else if tonight.relapsed.contains(&heir) {
+        Heir::IsBack
+    } else {
+        Heir::IsSeen
+    }
 }
 
 /// What was scanned, by feed and report.
@@ -88,13 +129,16 @@ impl<'c> Scans<'c> {
     /// Why a place is not seen; notes the scan where the answer rests on an assumption.
     fn why(
         &self,
+        history: &History,
         place: Place<'_>,
         register: &BTreeMap<PartyRef, Registered>,
         assumed: &mut BTreeSet<String>,
     ) -> Gone {
         let item = place.item;
         let registered = register.get(&item.asset_ref);
-        let Some(registered) = registered.filter(|r| r.parties.contains(&place.party)) else {
+        let keys = [place.party, history.keys().heir_of(place.party)];
+        let has = |r: &&Registered| keys.iter().any(|key| r.parties.contains(key));
+        let Some(registered) = registered.filter(has) else {
             return Gone::MovedOwner;
         };
         let Some(report) = &item.evidence.report else {

@@ -7,6 +7,7 @@ mod answers;
 mod compose;
 mod contact;
 mod correct;
+mod following;
 pub mod gone;
 pub mod history;
 pub mod priority;
@@ -31,6 +32,7 @@ use crate::model::threat::{Threat, Trigger};
 pub use compose::{Refused, to_next_contacts};
 pub use contact::used_of;
 pub use correct::{Wrong, corrections};
+pub use following::{Formers, followed};
 use history::History;
 pub use shadow::rehearse;
 

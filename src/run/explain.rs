@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
 use super::afterwards::told;
+use super::alias;
 use super::load::{Call, load};
 use super::replay::manifest;
 use super::why_not::why_not;
@@ -21,7 +22,7 @@ use crate::model::identity::Reference;
 use crate::model::name::Domain;
 use crate::model::night::Night;
 use crate::model::observation::column as c;
-use crate::report::{CONTACT_TRAIL, DECISION_COLUMNS};
+use crate::report::{CONTACT_TRAIL, DECISION_COLUMNS, FOLLOWED};
 use crate::scan;
 use crate::store::Place;
 
@@ -68,11 +69,12 @@ pub fn explain(
     }
     let (batches, _) = scan::read_table(&place, &path)?;
     let mut answer = String::new();
-    let mut n = 0;
+    let (mut n, mut has_former) = (0, false);
     for batch in &batches {
         let table = Table::of(batch)?;
         for row in (0..batch.num_rows()).filter(|row| table.is_asked(*row, question)) {
             n += 1;
+            has_former |= table.get(FOLLOWED, row).is_some();
             if json {
                 let _ = writeln!(answer, "{}", table.json(row));
             } else {
@@ -89,6 +91,11 @@ pub fn explain(
         if let Some(night) = night.or_else(|| night_of(&folder, &loaded.job.runs)) {
             answer.push_str(&why_not(&loaded, &place, night, question)?);
         }
+    }
+    if let (Question::Company(key), false) = (question, json)
+        && (has_former || key.is_provisional())
+    {
+        answer.push_str(&alias::of_company(&loaded, &place, key)?);
     }
     if let (Question::Letter(reference), false) = (question, json) {
         let view = Ledger::read_only(&place, &loaded.job.ledger)?;
@@ -153,8 +160,8 @@ impl<'a> Table<'a> {
         for name in DECISION_COLUMNS {
             match batch.column_by_name(name) {
                 Some(array) => columns.push((*name, array)),
-                // A run of an earlier version has none of these.
-                None if [CONTACT_TRAIL, "urgency", "urgency_reason"].contains(name) => {}
+                // A run of an earlier version has none of these, and few have the second.
+                None if [CONTACT_TRAIL, FOLLOWED, "urgency", "urgency_reason"].contains(name) => {}
                 None => {
                     return Err(
                         Failure::fix_data("the column is missing").at("decisions.parquet", *name)
@@ -262,6 +269,10 @@ impl<'a> Table<'a> {
             ),
         );
         line("first seen", get("first_observed_at"));
+        let followed = get(FOLLOWED);
+        if !followed.is_empty() {
+            line("followed", format!("under a former key: {followed}"));
+        }
         // Tables count from 0, people from 1.
         let from_one = |name| {
             let number: Option<u64> = get(name).parse().ok();

@@ -14,7 +14,7 @@ use crate::decide::gone::{self, Registered};
 use crate::decide::{Decided, history::History};
 use crate::diag::Failure;
 use crate::model::asset::AssetValue;
-use crate::model::decision::{Decision, Outcome};
+use crate::model::decision::{Decision, Outcome, Reason};
 use crate::model::identity::{FindingId, PartyRef};
 use crate::model::ledger_record::PinnedObject;
 use crate::model::night::Night;
@@ -195,6 +195,7 @@ pub(super) fn sightings(
             night: found.plan.night,
             seen: &findings(&|_| true),
             waiting: &findings(&|d| d.outcome() == Outcome::Held),
+            relapsed: &findings(&|d| d.reason == Reason::Relapse),
             coverage: &found.coverage,
             register: &register,
         },

@@ -249,6 +249,7 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
             night: night("2026-03-11"),
             seen: &BTreeSet::new(),
             waiting: &BTreeSet::new(),
+            relapsed: &BTreeSet::new(),
             coverage: &coverage,
             register,
         };
@@ -270,6 +271,7 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
         night: night("2026-03-11"),
         seen: &seen,
         waiting: &BTreeSet::new(),
+        relapsed: &BTreeSet::new(),
         coverage: &[everything],
         register: &ours,
     };
@@ -314,6 +316,7 @@ fn an_assumed_scan_covers_from_the_day_before_and_is_named() {
                 night: Night::new(day),
                 seen: &none,
                 waiting: &none,
+                relapsed: &none,
                 coverage,
                 register: &ours,
             };
@@ -368,6 +371,7 @@ fn what_was_not_seen_is_fixed_once_a_whole_scan_does_not_see_it() {
                 night: night("2026-03-13"),
                 seen: &BTreeSet::new(),
                 waiting: &BTreeSet::new(),
+                relapsed: &BTreeSet::new(),
                 coverage,
                 register,
             },
