@@ -215,6 +215,7 @@ impl Service {
                 })
                 .collect(),
             inputs: vec![],
+            followed: Vec::new(),
         };
         let figures = tonight.figures(&History::of(&self.view, tonight.night, 14));
         self.push(Record::from(pin.clone()));

@@ -1,6 +1,7 @@
 //! Who gets a letter tonight, and why everybody else does not: one table a rule.
 
 mod accounts;
+mod alias;
 mod answers;
 mod chain;
 mod model;

@@ -505,6 +505,7 @@ fn a_correction_or_another_attempt_of_that_date_lets_no_held_night_go() {
         max_letters: None,
         snapshots: Vec::new(),
         inputs: Vec::new(),
+        followed: Vec::new(),
     };
     let view = |records: Vec<Record>| LedgerView {
         last_seq: 9,

@@ -11,12 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use nachtwacht::diag::{Failure, Kind};
 use nachtwacht::ledger::{Holder, Ledger, Settings, Verified};
+use nachtwacht::model::alias::{Alias, Followed};
 use nachtwacht::model::company::{Channel, CompanyKey, PartyKind};
 use nachtwacht::model::decision::ItemKind;
 use nachtwacht::model::hold::Superseded;
-use nachtwacht::model::identity::{Item, LetterId, PartyRef, Reference, Secret};
+use nachtwacht::model::identity::{FindingId, Item, LetterId, PartyRef, Reference, Secret};
 use nachtwacht::model::ledger_record::{
-    AttemptKey, Claim, ClaimItem, Frozen, LedgerView, Numbered, ReceiptState, Record,
+    AttemptKey, Claim, ClaimItem, Frozen, LedgerView, Numbered, PinnedNight, ReceiptState, Record,
 };
 use nachtwacht::model::night::Night;
 use nachtwacht::model::threat::Urgency;
@@ -529,4 +530,52 @@ fn a_ledger_of_version_1_is_read_for_ever() {
     // Made anew out of the lines they say the same: what a column means never changes.
     assert_eq!(found.n_as_columns, 4);
     assert_eq!(found.view.nights().count(), 1);
+}
+
+/// Lines of the kinds that came with aliases, written by hand: they are read for ever, and written so.
+#[test]
+fn an_alias_and_what_a_night_follows_are_lines_without_a_key_in_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = crate::harness::root().join("tests/golden/ledger-v1-alias");
+    let lines = |path: &Path| -> Vec<String> {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    };
+    let hash = |n: u8| PartyRef([n; 32]);
+    let alias = Alias {
+        former: hash(0xaa),
+        party: hash(0xbb),
+        by: "operator".into(),
+        at: 1_772_323_200_000_000,
+    };
+    let pin = PinnedNight {
+        night: "2026-03-10".parse().unwrap(),
+        revision: 0,
+        run_id: "r".into(),
+        ledger_seq: 1,
+        job_sha256: "00".into(),
+        max_letters: None,
+        snapshots: vec![],
+        inputs: vec![],
+        followed: vec![Followed {
+            former: hash(0xaa),
+            findings: vec![(FindingId([1; 16]), FindingId([2; 16]))],
+        }],
+    };
+    let records = vec![Record::from(alias), Record::from(pin)];
+    let mut ledger = Ledger::open(&place(folder.path()), &patient(0), &who("w")).unwrap();
+    ledger.append(records.clone(), &mut |_, r| r).unwrap();
+    drop(ledger);
+    let name = "000000000001.jsonl";
+    let written = folder.path().join("ledger").join(name);
+    assert_eq!(lines(&written), lines(&golden.join(name)));
+    fs::copy(golden.join(name), &written).unwrap();
+    fs::copy(
+        golden.join(name),
+        folder.path().join("ledger-copy").join(name),
+    )
+    .unwrap();
+    let found = Ledger::verify(&place(folder.path()), &patient(0)).unwrap();
+    let read: Vec<Record> = found.view.records.into_iter().map(|r| r.record).collect();
+    assert_eq!(read, records);
 }

@@ -20,6 +20,7 @@ use nachtwacht::statistics::{
 };
 use proptest::prelude::*;
 
+mod alias;
 mod annex;
 mod axe;
 mod columns;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::SnapshotFacts;
+use crate::model::alias::Aliases;
 use crate::model::hold::{Figures, ObjectFigures};
 use crate::model::identity::PartyRef;
 use crate::model::ledger_record::LedgerView;
@@ -91,7 +92,7 @@ impl<'v> History<'v> {
         Self {
             feeds,
             rows,
-            written_to: view.claims().map(|c| c.party_ref).collect(),
+            written_to: written_to(view),
             is_new: ended.is_empty() && view.baselines().all(|b| b.feed.is_some()),
             nights: by_night.into_values().rev().take(n_nights).collect(),
         }
@@ -145,6 +146,17 @@ impl<'v> History<'v> {
     pub(super) fn was_written_to(&self, party: PartyRef) -> bool {
         self.written_to.contains(&party)
     }
+}
+
+/// Also under former keys: who was written to as `unreg:…` is not new as `kvk:…`.
+fn written_to(view: &LedgerView) -> HashSet<PartyRef> {
+    let mut parties: HashSet<PartyRef> = view.claims().map(|c| c.party_ref).collect();
+    for (former, own) in Aliases::of(view).iter() {
+        if parties.contains(&former) {
+            parties.insert(own);
+        }
+    }
+    parties
 }
 
 pub(super) fn object(s: &SnapshotFacts) -> ObjectFigures {

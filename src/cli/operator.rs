@@ -12,7 +12,7 @@ use crate::model::night::Night;
 use crate::report;
 use crate::run::load::Call;
 use crate::run::progress::Progress;
-use crate::run::{Moment, answers, diff, printed, rectify, status};
+use crate::run::{Moment, alias, answers, diff, printed, rectify, status};
 
 #[derive(Subcommand)]
 pub(super) enum OperatorCommand {
@@ -22,6 +22,8 @@ pub(super) enum OperatorCommand {
     Diff(DiffArgs),
     /// Write down what a recipient says about a letter; the next night acts on it
     Answer(AnswerArgs),
+    /// Write down that a provisional key turned out to be a company's; without OLD, list what is known
+    Alias(AliasArgs),
     /// Take a wrong statement back: a correction to exactly those who got it
     Rectify(RectifyArgs),
     /// Write down what the printer reports about a batch; without --report, list what is open
@@ -138,6 +140,39 @@ impl AnswerArgs {
 
 #[derive(ClapArgs)]
 #[command(
+    after_help = "From the next night that is planned on, what was written under OLD counts as NEW's: quiet days, reminders,
+answers, opt-outs; statistics count one company. Nothing is rewritten, and an alias cannot be taken back:
+look twice. `erase NEW` takes away what was written under OLD, too.
+
+OLD is a provisional key (`unreg:`, `net:`, `asn:`) for which a letter was claimed; NEW is none.
+`--by` is one of recipient, supplier, network-owner, helpdesk, operator. Of any other text only a
+keyed hash is kept: the ledger names nobody.
+
+Examples:
+  nachtwacht alias jobs/nightly.toml unreg:voorbeeld.nl kvk:01234567 --by operator
+  nachtwacht alias jobs/nightly.toml        every alias
+
+Exit codes: 0 noted, or it stood already; 2 refused; 3 another run has the ledger: run again."
+)]
+pub(super) struct AliasArgs {
+    /// Job file
+    job: PathBuf,
+    /// The provisional key, such as unreg:voorbeeld.nl
+    #[arg(value_name = "OLD", requires = "new")]
+    old: Option<String>,
+    /// The company's own key, such as kvk:01234567
+    #[arg(value_name = "NEW", requires = "by")]
+    new: Option<String>,
+    /// Who found out
+    #[arg(long, value_name = "WHO", requires = "new")]
+    by: Option<String>,
+    /// Another base than the job's
+    #[arg(long, value_name = "URL")]
+    base: Option<String>,
+}
+
+#[derive(ClapArgs)]
+#[command(
     after_help = "Who gets one, the ledger tells: each letter of that night that was handed over and held the
 threat. The old references are withdrawn, and `verify` says so. The same command again sends
 nothing twice.
@@ -225,6 +260,19 @@ pub(super) fn answer(
         OperatorCommand::Answer(ask) => {
             let question = ask.ask()?;
             Ok((answers::answer(&call(ask.job), &question, moment)?, 0))
+        }
+        OperatorCommand::Alias(ask) => {
+            let call = call(JobArgs {
+                job: ask.job,
+                base: ask.base,
+            });
+            let text = match (&ask.old, &ask.new, &ask.by) {
+                (Some(old), Some(new), Some(by)) => {
+                    alias::alias(&call, &alias::Ask::of(old, new, by)?, moment)?
+                }
+                _ => alias::list(&call)?,
+            };
+            Ok((text, 0))
         }
         OperatorCommand::Rectify(ask) => {
             let question = rectify::Ask {

@@ -29,6 +29,8 @@ pub struct Tonight<'a> {
     pub waiting: &'a BTreeSet<FindingId>,
     /// Findings at whose place a row of tonight is that tells nothing of them: never `fixed`.
     pub unsure: &'a BTreeSet<FindingId>,
+    /// Findings that a letter calls a relapse.
+    pub relapsed: &'a BTreeSet<FindingId>,
     /// What was scanned.
     pub coverage: &'a [Coverage],
     /// Registered values by their keyed hash.
@@ -57,17 +59,28 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
             continue;
         }
         let before = place.gone.map(|(_, how)| how);
-        let how = match before {
+        let mut why = || match before {
             // Proven; whatever else comes later does not undo it.
             Some(Gone::Fixed) => Gone::Fixed,
-            _ => match (before, scans.why(place, tonight.register, &mut assumed)) {
+            _ => match (
+                before,
+                scans.why(history, place, tonight.register, &mut assumed),
+            ) {
                 // Also where nobody scanned: the next night's rule is the same again.
-                (_, Gone::Fixed | Gone::NotScanned) if tonight.unsure.contains(&finding) => {
+                (_, Gone::Fixed | Gone::NotScanned) if is_unsure(history, tonight, finding) => {
                     Gone::NotSeen
                 }
                 (Some(known), Gone::NotScanned) => known,
                 (_, newer) => newer,
             },
+        };
+        let how = match under_own_key(history, tonight, finding) {
+            Heir::Nowhere => why(),
+            Heir::Waits => continue,
+            // Fixed it was, and is back as another finding.
+            Heir::IsBack if before == Some(Gone::Fixed) => Gone::Fixed,
+            Heir::IsBack | Heir::IsSeen => Gone::MovedOwner,
+            Heir::Stands => before.unwrap_or(Gone::MovedOwner),
         };
         *found.counts.entry(how).or_insert(0) += 1;
         if how != Gone::NotScanned && before != Some(how) {
@@ -76,6 +89,45 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
     }
     found.assumed = assumed.into_iter().collect();
     found
+}
+
+/// Does a row of tonight tell nothing of it, under whichever key?
+fn is_unsure(history: &History, tonight: &Tonight<'_>, finding: FindingId) -> bool {
+    let heirs = history.keys().heirs(finding);
+    std::iter::once(finding)
+        .chain(heirs)
+        .any(|id| tonight.unsure.contains(&id))
+}
+
+/// Where a finding of a former key is under the company's own one.
+enum Heir {
+    /// Nowhere, as far as anybody knows.
+    Nowhere,
+    /// Among tonight's rows, without a contact.
+    Waits,
+    /// Among tonight's rows, as a relapse.
+    IsBack,
+    /// Among tonight's rows.
+    IsSeen,
+    /// Written about under that key, not seen tonight: it is that one which is fixed, or not.
+    Stands,
+}
+
+fn under_own_key(history: &History, tonight: &Tonight<'_>, finding: FindingId) -> Heir {
+    let mut heirs = history.keys().heirs(finding);
+    let Some(heir) = heirs.find(|heir| tonight.seen.contains(heir)) else {
+        return match history.is_taken_over(finding) {
+            true => Heir::Stands,
+            false => Heir::Nowhere,
+        };
+    };
+    if tonight.waiting.contains(&heir) {
+        Heir::Waits
+    } else if tonight.relapsed.contains(&heir) {
+        Heir::IsBack
+    } else {
+        Heir::IsSeen
+    }
 }
 
 /// What was scanned, by feed and report.
@@ -94,13 +146,18 @@ impl<'c> Scans<'c> {
     /// Why a place is not seen; notes the scan where the answer rests on an assumption.
     fn why(
         &self,
+        history: &History,
         place: Place<'_>,
         register: &BTreeMap<PartyRef, Registered>,
         assumed: &mut BTreeSet<String>,
     ) -> Gone {
         let item = place.item;
         let registered = register.get(&item.asset_ref);
-        let held = registered.and_then(|r| Some((r, *r.parties.get(&place.party)?)));
+        let keys = [place.party, history.keys().heir_of(place.party)];
+        let held = registered.and_then(|r| {
+            let since = keys.iter().filter_map(|key| r.parties.get(key)).min()?;
+            Some((r, *since))
+        });
         let Some((registered, since)) = held else {
             return Gone::MovedOwner;
         };

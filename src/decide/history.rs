@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::answers::Answers;
+use super::following::Following;
 use crate::model::aftermath::PRINTER;
+use crate::model::alias::Followed;
 use crate::model::company::Channel;
 use crate::model::decision::ItemKind;
 use crate::model::identity::{FindingId, LetterId, PartyRef};
@@ -27,6 +29,20 @@ pub struct Known {
     pub is_taken_back: bool,
     /// How the last letter about it travelled.
     pub last_channel: Channel,
+}
+
+impl Known {
+    /// Of one thing under two keys: what was said last counts, seen since the earlier moment.
+    fn joined(self, other: Self) -> Self {
+        let latest = match other.last_claimed_on > self.last_claimed_on {
+            true => other,
+            false => self,
+        };
+        Self {
+            first_observed_at: self.first_observed_at.min(other.first_observed_at),
+            ..latest
+        }
+    }
 }
 
 /// Where a finding was, as far as the ledger knows: nobody's name and no address.
@@ -80,12 +96,21 @@ pub struct History {
     /// Last night on which an address refused or returned a letter.
     dead: BTreeMap<PartyRef, Date>,
     answers: Answers,
+    /// What goes on under another key.
+    following: Following,
 }
 
 impl History {
-    /// Reads the claims; the view must be the one that the night is pinned to.
+    /// Reads the claims; the view must be the one that the night is pinned to. Follows no finding of
+    /// a former key.
     #[must_use]
     pub fn of(view: &LedgerView) -> Self {
+        Self::following(view, &[])
+    }
+
+    /// As [`History::of`], for a night that pinned what it follows of former keys.
+    #[must_use]
+    pub fn following(view: &LedgerView, followed: &[Followed]) -> Self {
         let lost = view.lost();
         let is_unsent = |r: &&Receipt| r.state == ReceiptState::Failed && *r.outbox == *PRINTER;
         let unsent: BTreeSet<AttemptKey> = view
@@ -93,12 +118,15 @@ impl History {
             .filter(is_unsent)
             .map(Receipt::key)
             .collect();
-        let mut history = Self::default();
+        let mut history = Self {
+            following: Following::of(view, followed),
+            ..Self::default()
+        };
         for numbered in &view.records {
             let claim = match &numbered.record {
                 Record::Claim(claim) => claim,
                 Record::Answer(answer) => {
-                    history.answers.take(answer);
+                    history.answers.take(answer, &history.following);
                     continue;
                 }
                 Record::Sightings(sightings) => {
@@ -111,7 +139,7 @@ impl History {
                 history.lose(claim, *state, unsent.contains(&claim.key()));
             } else {
                 history.know(claim);
-                history.answers.written_again(claim);
+                history.answers.written_again(claim, &history.following);
             }
         }
         history
@@ -146,6 +174,9 @@ impl History {
                 *placed = None;
             }
             self.lost.remove(&item.finding_id);
+            for former in self.following.formers_ever(item.finding_id) {
+                self.lost.remove(&former);
+            }
         }
     }
 
@@ -173,9 +204,42 @@ impl History {
         self.places().map(|(_, p)| p.item.asset_ref).collect()
     }
 
-    /// Where a finding was.
+    /// Where a finding was, by its latest letter under any key.
     pub(super) fn place(&self, finding: FindingId) -> Option<Place<'_>> {
-        self.findings.get(&finding)?.placed.as_ref()?.place()
+        let latest = self.all(finding).reduce(|kept, next| {
+            match next.known.last_claimed_on > kept.known.last_claimed_on {
+                true => next,
+                false => kept,
+            }
+        });
+        latest?.placed.as_ref()?.place()
+    }
+
+    /// A finding, and the same one under former keys.
+    fn all(&self, finding: FindingId) -> impl Iterator<Item = &Finding> {
+        let formers = self.following.formers(finding);
+        let ids = std::iter::once(finding).chain(formers);
+        ids.filter_map(|id| self.findings.get(&id))
+    }
+
+    /// The company's own key, by its hash.
+    pub(super) const fn keys(&self) -> &Following {
+        &self.following
+    }
+
+    /// Was it written about under the key under which it goes on?
+    pub(super) fn is_taken_over(&self, finding: FindingId) -> bool {
+        let mut heirs = self.following.heirs(finding);
+        heirs.any(|heir| self.findings.contains_key(&heir))
+    }
+
+    /// Under which former ids the history has a finding, sorted.
+    #[must_use]
+    pub fn former_ids(&self, finding: FindingId) -> Vec<FindingId> {
+        let formers = self.following.formers(finding);
+        let is_there =
+            |id: &FindingId| self.findings.contains_key(id) || self.lost.contains_key(id);
+        formers.filter(is_there).collect()
     }
 
     fn lose(&mut self, claim: &Claim, state: ReceiptState, by_printer: bool) {
@@ -201,10 +265,11 @@ impl History {
         }
     }
 
-    /// What is known of a finding; `None` where no claim that arrived holds it.
+    /// What is known of a finding, under any key; `None` where no claim that arrived holds it.
     #[must_use]
     pub fn get(&self, finding: FindingId) -> Option<Known> {
-        self.findings.get(&finding).map(|finding| finding.known)
+        let all = self.all(finding).map(|finding| finding.known);
+        all.reduce(Known::joined)
     }
 
     /// What recipients answered.
@@ -215,7 +280,8 @@ impl History {
     /// The attempt of a letter about these findings: 1, or one more than that of the last letter
     /// about any of them that did not arrive.
     pub fn attempt(&self, findings: impl Iterator<Item = FindingId>) -> u32 {
-        let lost = findings.filter_map(|f| self.lost.get(&f)).max();
+        let ids = findings.flat_map(|f| std::iter::once(f).chain(self.following.formers(f)));
+        let lost = ids.filter_map(|f| self.lost.get(&f)).max();
         lost.map_or(1, |n| n.saturating_add(1))
     }
 

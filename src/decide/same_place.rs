@@ -10,6 +10,7 @@ use super::history::History;
 use super::{rule, weigh};
 use crate::model::decision::Hit;
 use crate::model::identity::{FindingId, PartyRef, finding_form};
+use crate::model::ledger_record::ClaimItem;
 use crate::model::observation::Observation;
 use crate::model::sighting::Gone;
 use crate::model::threat::{Certainty, Threat};
@@ -46,11 +47,23 @@ struct Sought<'h> {
     report: Option<&'h str>,
 }
 
-impl Sought<'_> {
+impl<'h> Sought<'h> {
+    fn of(item: &'h ClaimItem) -> Self {
+        Self {
+            threat: &item.threat_id,
+            feed: &item.feed,
+            report: item.evidence.report.as_deref(),
+        }
+    }
+
     fn is_of(&self, o: &Observation) -> bool {
         *self.feed == *o.feed && self.report == Some(&*o.report)
     }
 }
+
+/// Findings of former keys at a registered value. Which finding of tonight's register each is, a row
+/// that cannot be read does not tell.
+type Former<'h> = BTreeMap<PartyRef, Vec<(Sought<'h>, FindingId)>>;
 
 type ByAsset<'h> = BTreeMap<PartyRef, BTreeMap<Sought<'h>, BTreeSet<Option<u16>>>>;
 
@@ -61,6 +74,13 @@ pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
     let at = |hit: &Hit| {
         let named = tonight.named.get(&hit.asset.row);
         named.and_then(|n| by_asset.get(n)).into_iter().flatten()
+    };
+    let former = former(history);
+    let formers = |hit: &Hit| {
+        let named = tonight.named.get(&hit.asset.row);
+        let at = named.and_then(|n| former.get(n)).into_iter().flatten();
+        let of_row = at.filter(|(sought, _)| sought.is_of(&hit.observation));
+        of_row.map(|(_, finding)| *finding)
     };
     let mut found = SamePlace::default();
     for hit in tonight.hits {
@@ -79,6 +99,7 @@ pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
     }
     for hit in tonight.set_aside {
         let o = &hit.observation;
+        found.unsure.extend(formers(hit));
         for (sought, ports) in at(hit).filter(|(sought, _)| sought.is_of(o)) {
             // Its port may be what could not be read.
             let any = ports.iter().copied().filter(|_| o.port.is_none());
@@ -90,18 +111,25 @@ pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
     found
 }
 
+fn former(history: &History) -> Former<'_> {
+    let mut former = Former::new();
+    let keys = history.keys();
+    for (finding, place) in history.places() {
+        if keys.heir_of(place.party) != place.party {
+            let of_asset = former.entry(place.item.asset_ref).or_default();
+            of_asset.push((Sought::of(place.item), finding));
+        }
+    }
+    former
+}
+
 fn by_asset(history: &History) -> ByAsset<'_> {
     let mut by_asset = ByAsset::new();
     for (_, place) in history.places() {
         let item = place.item;
-        let sought = Sought {
-            threat: &item.threat_id,
-            feed: &item.feed,
-            report: item.evidence.report.as_deref(),
-        };
         let of_asset = by_asset.entry(item.asset_ref).or_default();
         of_asset
-            .entry(sought)
+            .entry(Sought::of(item))
             .or_default()
             .insert(item.evidence.port);
     }

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Input, answers, priority, rule, superseded};
-use crate::model::decision::{Decision, Hit, Outcome, Reason};
+use super::{Input, answers, following, priority, rule, superseded};
+use crate::model::decision::{Decision, Followed, Hit, Outcome, Reason};
 use crate::model::identity::{FindingId, finding_form};
 use crate::model::letter::Fact;
 use crate::model::matches::MatchedBy;
@@ -19,8 +19,12 @@ use crate::model::threat::{Certainty, Spot, Threat, ThreatState, Trigger, Urgenc
 pub(super) fn weigh(input: &Input<'_>) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for of_row in input.hits.chunk_by(is_same_row) {
+        let before = decisions.len();
         for hit in best_by_company(input, of_row) {
             weigh_hit(input, hit, &mut decisions);
+        }
+        if let Some(of_row) = decisions.get_mut(before..) {
+            following::settle(input, of_row);
         }
     }
     settle_doubles(&mut decisions);
@@ -92,6 +96,8 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
                 first_observed_at,
             },
         );
+        let kind = company.party_kind;
+        let reason = reason(input, threat, hit, kind, trigger.is_some(), finding);
         decisions.push(Decision {
             hit: hit.clone(),
             urgency,
@@ -99,14 +105,11 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
             company: Arc::clone(company),
             threat: Some(Arc::clone(threat)),
             certainty,
-            reason: reason(
-                input,
-                threat,
-                hit,
-                company.party_kind,
-                trigger.is_some(),
-                finding,
-            ),
+            reason,
+            followed: Followed {
+                findings: input.history.former_ids(finding),
+                is_answer: answers::is_of_former_key(input, hit, reason),
+            },
             trigger,
             finding: Some(finding),
             target,
@@ -132,6 +135,7 @@ fn weigh_hit(input: &Input<'_>, hit: &Hit, decisions: &mut Vec<Decision>) {
             recipient: None,
             contact_trail: Arc::default(),
             first_observed_at: hit.observation.observed_at,
+            followed: Followed::default(),
         });
     }
 }

@@ -131,7 +131,7 @@ pub(super) fn write(part: &Part) -> Result<Vec<(String, Vec<u8>)>, Failure> {
             ("channel".to_owned(), words(Channel::ALL)),
             ("kind".to_owned(), words(ItemKind::ALL)),
             ("urgency".to_owned(), words(Urgency::ALL)),
-            ("what".to_owned(), words(What::ALL)),
+            ("what".to_owned(), words(kinds_of(&c.notes))),
         ]),
         files: files.collect(),
     };
@@ -143,6 +143,14 @@ pub(super) fn write(part: &Part) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let head = serde_json::to_string(&head).map_err(|e| bug(e.to_string()))?;
     objects.push((CLOSING.to_owned(), format!("{head}\n{body}\n").into_bytes()));
     Ok(objects)
+}
+
+/// Kinds of notes: a file without aliases is as it was before there were any.
+fn kinds_of(notes: &Notes) -> &'static [What] {
+    match What::ALL.split_last() {
+        Some((What::Alias, others)) if !notes.what.contains(&What::Alias) => others,
+        _ => What::ALL,
+    }
 }
 
 fn letters(l: &Letters) -> Written {

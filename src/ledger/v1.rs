@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::shared::Shared;
-use super::v1_aftermath::{AnswerLine, BatchLine, CorrectionLine, ReportLine};
+use super::v1_aftermath::{
+    AliasLine, AnswerLine, BatchLine, CorrectionLine, FollowedLine, ReportLine,
+};
 use super::v1_claim::{ClaimLine, ReceiptLine};
 use super::v1_hold;
 use crate::diag::Failure;
@@ -38,6 +40,8 @@ enum Line<'a> {
         max_letters: Option<u32>,
         snapshots: Vec<Object>,
         inputs: Vec<Object>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        followed: Vec<FollowedLine>,
     },
     Claim(#[serde(borrow)] ClaimLine<'a>),
     Receipt(#[serde(borrow)] ReceiptLine<'a>),
@@ -61,6 +65,7 @@ enum Line<'a> {
     Approval(v1_hold::ApprovalLine),
     Baseline(v1_hold::BaselineLine),
     Sightings(v1_hold::SightingsLine),
+    Alias(AliasLine),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,6 +172,7 @@ fn line(record: &Record) -> Line<'static> {
             max_letters: n.max_letters,
             snapshots: n.snapshots.iter().map(object).collect(),
             inputs: n.inputs.iter().map(object).collect(),
+            followed: n.followed.iter().map(FollowedLine::of).collect(),
         },
         Record::Claim(c) => Line::Claim(ClaimLine::of(c)),
         Record::Receipt(r) => Line::Receipt(ReceiptLine::of(r)),
@@ -189,6 +195,7 @@ fn line(record: &Record) -> Line<'static> {
         Record::Approval(a) => Line::Approval(a.as_ref().into()),
         Record::Baseline(b) => Line::Baseline(b.as_ref().into()),
         Record::Sightings(s) => Line::Sightings(s.as_ref().into()),
+        Record::Alias(a) => Line::Alias(AliasLine::of(a)),
     }
 }
 
@@ -223,6 +230,7 @@ fn record(line: Line<'_>, shared: &mut Shared) -> Result<Record, &'static str> {
             max_letters,
             snapshots,
             inputs,
+            followed,
         } => PinnedNight {
             night: parsed(&night, "night")?,
             revision,
@@ -232,6 +240,7 @@ fn record(line: Line<'_>, shared: &mut Shared) -> Result<Record, &'static str> {
             max_letters,
             snapshots: snapshots.into_iter().map(pinned).collect(),
             inputs: inputs.into_iter().map(pinned).collect(),
+            followed: FollowedLine::read_all(&followed)?,
         }
         .into(),
         Line::Claim(line) => line.read(shared)?.into(),
@@ -261,5 +270,6 @@ fn record(line: Line<'_>, shared: &mut Shared) -> Result<Record, &'static str> {
         Line::Approval(line) => line.read()?.into(),
         Line::Baseline(line) => line.read().into(),
         Line::Sightings(line) => line.read()?.into(),
+        Line::Alias(line) => line.read()?.into(),
     })
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::v1::parsed;
 use crate::model::aftermath::{Answer, Correction, PrintBatch, PrintReport};
+use crate::model::alias::{Alias, Followed};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct AnswerLine {
@@ -46,6 +47,22 @@ pub(super) struct CorrectionLine {
     night: String,
     dated: String,
     reason_sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct AliasLine {
+    former_ref: String,
+    party_ref: String,
+    by: String,
+    at_us: i64,
+}
+
+/// Part of the line of a night.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FollowedLine {
+    former_ref: String,
+    /// Own and former finding.
+    findings: Vec<[String; 2]>,
 }
 
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {
@@ -150,6 +167,52 @@ impl CorrectionLine {
             night: parsed(&self.night, "night")?,
             dated: parsed(&self.dated, "dated")?,
             reason_sha256: self.reason_sha256,
+        })
+    }
+}
+
+impl AliasLine {
+    pub(super) fn of(a: &Alias) -> Self {
+        Self {
+            former_ref: a.former.to_string(),
+            party_ref: a.party.to_string(),
+            by: a.by.clone(),
+            at_us: a.at,
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Alias, &'static str> {
+        Ok(Alias {
+            former: parsed(&self.former_ref, "former_ref")?,
+            party: parsed(&self.party_ref, "party_ref")?,
+            by: self.by,
+            at: self.at_us,
+        })
+    }
+}
+
+impl FollowedLine {
+    pub(super) fn of(f: &Followed) -> Self {
+        let pairs = f.findings.iter();
+        Self {
+            former_ref: f.former.to_string(),
+            findings: pairs
+                .map(|(own, former)| [own.to_string(), former.to_string()])
+                .collect(),
+        }
+    }
+
+    pub(super) fn read_all(lines: &[Self]) -> Result<Vec<Followed>, &'static str> {
+        lines.iter().map(Self::read).collect()
+    }
+
+    fn read(&self) -> Result<Followed, &'static str> {
+        let finding = |text: &String| parsed(text, "followed");
+        let pairs = self.findings.iter();
+        let pairs = pairs.map(|[own, former]| Ok((finding(own)?, finding(former)?)));
+        Ok(Followed {
+            former: parsed(&self.former_ref, "followed")?,
+            findings: pairs.collect::<Result<_, &'static str>>()?,
         })
     }
 }

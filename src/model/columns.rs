@@ -24,7 +24,8 @@ pub const IS_WARNED: u8 = 64;
 pub struct Columns {
     /// Numbers that were given before.
     pub before: Sizes,
-    /// New companies: the first 16 bytes of each keyed hash, in the order of their numbers.
+    /// New companies, of claims and aliases: the first 16 bytes of each keyed hash, in the order of
+    /// their numbers.
     pub companies: Vec<u128>,
     /// New assets, likewise.
     pub assets: Vec<u128>,
@@ -133,9 +134,9 @@ pub struct Notes {
     pub night: Vec<i32>,
     /// Of a receipt: first 16 bytes of the letter id.
     pub letter: Vec<u128>,
-    /// Of a receipt: attempt. Of a night's end: revision.
+    /// Of a receipt: attempt. Of a night's end: revision. Of an alias: the company's own number.
     pub attempt: Vec<u32>,
-    /// Finding, or run.
+    /// Finding, or run, or the company of a former key.
     pub number: Vec<u32>,
 }
 
@@ -170,6 +171,8 @@ text_enum! {
         Figures = "figures",
         /// A night's run ended.
         Final = "final",
+        /// Two companies are one. The last kind, and not named in files that hold none.
+        Alias = "alias",
     }
 }
 
@@ -314,6 +317,13 @@ impl Columns {
         below("feed", &i.feed, of(self.texts.feeds.len()))?;
         below("finding", &i.finding, sizes.findings)?;
         below("asset", &i.asset, sizes.assets)?;
+        let of_aliases = |column: &[u32]| -> Vec<u32> {
+            let notes = n.what.iter().zip(column);
+            let aliases = notes.filter(|(what, _)| **what == What::Alias);
+            aliases.map(|(_, number)| *number).collect()
+        };
+        below("number", &of_aliases(&n.number), sizes.companies)?;
+        below("attempt", &of_aliases(&n.attempt), sizes.companies)?;
         let n_items = of(i.finding.len());
         let is_inside = l.first_item.last().is_none_or(|at| *at <= n_items);
         if !l.first_item.is_sorted() || !is_inside {

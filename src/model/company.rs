@@ -23,6 +23,13 @@ impl CompanyKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Does it stand for somebody of whom a name, a network or an AS number is known and no more?
+    #[must_use]
+    pub fn is_provisional(&self) -> bool {
+        let scheme = self.0.split(':').next();
+        scheme.is_some_and(|scheme| matches!(scheme, "unreg" | "net" | "asn"))
+    }
 }
 
 impl fmt::Display for CompanyKey {

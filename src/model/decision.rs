@@ -59,6 +59,7 @@ reasons! {
     NotMine "not_mine" Suppressed "the company said that this asset is not its own, and has not confirmed it since";
     FalsePositive "false_positive" Suppressed "the company said that there is no such problem at this place";
     SaidFixed "said_fixed" Suppressed "the company said that it is fixed, and this was seen before that";
+    UnderOwnKey "under_own_key" Suppressed "the company is registered under its own key too, and there the same row is decided";
     SecondFeed "second_feed" Suppressed "the same finding stands in the letter by another feed";
     SecondRow "second_row" Suppressed "the same finding stands in the letter by a later row of the same feed";
     Superseded "superseded" Suppressed "another threat says more about the same spot, in this letter or in one of its quiet days";
@@ -193,6 +194,27 @@ pub struct Decision {
     pub urgency_reason: String,
     /// When this finding was first seen, by this night or the ledger.
     pub first_observed_at: i64,
+    /// What was followed of the company's former keys.
+    pub followed: Followed,
+}
+
+/// Why a decision knows of what happened under a former key of the company.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// The same finding under former keys, as the ledger has it.
+    pub findings: Vec<FindingId>,
+    /// The answer that decides was given under a former key.
+    pub is_answer: bool,
+}
+
+impl Followed {
+    /// For a table; empty where nothing was followed. No key stands in it: that may be erased.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let findings = self.findings.iter().map(|id| format!("finding {id}"));
+        let answer = self.is_answer.then(|| "an answer".to_owned());
+        findings.chain(answer).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl Decision {

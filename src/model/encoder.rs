@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::civil::{Date, date};
 
+use super::alias::Alias;
 use super::columns::{Columns, IS_WARNED, NONE, Notes, Sizes, What, key, noted, short_letter};
 use super::ledger_record::{Claim, ClaimItem, Numbered, Receipt, ReceiptState, Record};
 use super::mixed::{Fast, Numbers, Sieve, short};
@@ -188,8 +189,13 @@ impl Encoder {
             Record::Sightings(s) => Some(s.gone.iter().map(|(f, _)| f).chain(&s.back)),
             _ => None,
         });
-        self.companies
-            .prepare(claims().map(|c| short(&c.party_ref.0)));
+        let of_aliases = records.iter().filter_map(|r| match &r.record {
+            Record::Alias(alias) => Some([alias.former, alias.party]),
+            _ => None,
+        });
+        let of_claims = claims().map(|c| c.party_ref);
+        let parties = of_claims.chain(of_aliases.flatten());
+        self.companies.prepare(parties.map(|p| short(&p.0)));
         self.assets.prepare(items().map(|i| short(&i.asset_ref.0)));
         let findings = items().map(|i| short(&i.finding_id.0));
         self.findings
@@ -225,6 +231,7 @@ impl Batch<'_> {
                 set_last(&mut notes.attempt, ended.revision);
                 set_last(&mut notes.number, run);
             }
+            Record::Alias(alias) => self.alias(alias),
             // Other kinds say nothing about what was warned of.
             _ => {}
         }
@@ -349,8 +356,22 @@ impl Batch<'_> {
         }
     }
 
+    /// It is no night's, and stands at day 0.
+    fn alias(&mut self, alias: &Alias) {
+        let companies = &mut self.encoder.companies;
+        let former = companies.of(short(&alias.former.0));
+        let own = companies.of(short(&alias.party.0));
+        self.note_on(What::Alias, 0);
+        set_last(&mut self.columns.notes.number, former);
+        set_last(&mut self.columns.notes.attempt, own);
+    }
+
     fn note(&mut self, what: What, night: Night) {
         let night = self.day(night);
+        self.note_on(what, night);
+    }
+
+    fn note_on(&mut self, what: What, night: i32) {
         let n_letters = count(&self.columns.letters.letter);
         let notes: &mut Notes = &mut self.columns.notes;
         notes.what.push(what);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::aftermath::{Answer, Correction, PrintBatch, PrintReport};
+use super::alias::{Alias, Followed};
 use super::company::{Channel, PartyKind};
 use super::decision::ItemKind;
 use super::hold::{Approval, Baseline, Figures, Hold, Superseded};
@@ -236,6 +237,8 @@ pub struct PinnedNight {
     pub snapshots: Vec<PinnedObject>,
     /// Register and reference objects, sorted by path.
     pub inputs: Vec<PinnedObject>,
+    /// Former keys whose history the decisions follow, sorted.
+    pub followed: Vec<Followed>,
 }
 
 impl PinnedNight {
@@ -324,6 +327,8 @@ records! {
     Baseline(Baseline),
     /// Findings that are gone, or back.
     Sightings(Sightings),
+    /// A provisional key was identified.
+    Alias(Alias),
 }
 
 /// The records of one kind, in order.

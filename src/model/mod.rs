@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod aftermath;
+pub mod alias;
 pub mod asset;
 pub mod columns;
 pub mod command;

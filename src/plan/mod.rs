@@ -389,6 +389,7 @@ mod tests {
                 sha256: String::new(),
             }],
             inputs: vec![],
+            followed: Vec::new(),
         };
         let ledger = LedgerView {
             last_seq: 1,

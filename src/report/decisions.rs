@@ -53,10 +53,14 @@ pub const COLUMNS: &[&str] = &[
     "contact_role",
     "contact_reason",
     CONTACT_TRAIL,
+    FOLLOWED,
 ];
 
 /// Steps of the chain of contacts; files of earlier versions lack it.
 pub const CONTACT_TRAIL: &str = "contact_trail";
+
+/// What was followed of a company's former keys; only in tables in which something was.
+pub const FOLLOWED: &str = "followed";
 
 /// The table, in the order of the decisions. `letters` are those of the night, for references.
 ///
@@ -180,5 +184,13 @@ pub fn decisions_parquet(decisions: &[Decision], letters: &[&Letter]) -> Result<
         CONTACT_TRAIL,
         rows().map(|d| (!d.contact_trail.is_empty()).then(|| d.contact_trail.join("; "))),
     );
+    let followed: Vec<String> = rows().map(|d| d.followed.text()).collect();
+    if followed.iter().any(|text| !text.is_empty()) {
+        let texts = followed.into_iter();
+        t.texts(
+            FOLLOWED,
+            texts.map(|text| Some(text).filter(|t| !t.is_empty())),
+        );
+    }
     t.parquet("decisions/1")
 }

@@ -16,7 +16,7 @@ pub mod summary;
 mod table;
 pub mod verification;
 
-pub use decisions::{COLUMNS as DECISION_COLUMNS, CONTACT_TRAIL, decisions_parquet};
+pub use decisions::{COLUMNS as DECISION_COLUMNS, CONTACT_TRAIL, FOLLOWED, decisions_parquet};
 pub use matches::{MatchRow, matches_csv, matches_json_lines, matches_parquet};
 pub use rejects::rejects_parquet;
 pub use shadow::{ShadowRow, shadow_csv, shadow_rows};

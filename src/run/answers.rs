@@ -176,7 +176,7 @@ fn said(
 }
 
 /// A role as it is, anything else as a keyed hash: the ledger names nobody.
-fn without_name(loaded: &Loaded, by: &str) -> String {
+pub(super) fn without_name(loaded: &Loaded, by: &str) -> String {
     let by = by.trim().to_lowercase();
     if ROLES.contains(&by.as_str()) {
         return by;

@@ -14,7 +14,7 @@ use super::load::{Call, Loaded, load};
 use super::night::{self, Ask};
 use super::outputs::{Outputs, RenderedNight};
 use super::progress::Progress;
-use super::{Moment, in_workers, planning};
+use super::{Moment, former, in_workers, planning};
 use crate::diag::{Failure, plain};
 use crate::ledger::Ledger;
 use crate::model::company::CompanyKey;
@@ -238,6 +238,7 @@ fn recomputed(
             max_letters: None,
             snapshots: Vec::new(),
             inputs: Vec::new(),
+            followed: former::followed(loaded, asked.place, &found, view)?,
         },
     };
     let memory = Place::in_memory()?;

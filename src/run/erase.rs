@@ -9,12 +9,14 @@ use arrow::array::{Array, AsArray};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
+use super::former::{clear_key, entry_path};
 use super::inputs::COPIES;
 use super::load::{Call, Loaded, load};
 use super::{Moment, overviews, parties};
 use crate::decide::used_of;
 use crate::diag::{Failure, Kind, Problem};
-use crate::ledger::{Holder, Ledger, crash, party_name};
+use crate::ledger::{Holder, Ledger, crash};
+use crate::model::alias::Aliases;
 use crate::model::command;
 use crate::model::company::CompanyKey;
 use crate::model::identity::PartyRef;
@@ -52,7 +54,7 @@ const DECISIONS: [&str; 4] = [
 ];
 
 /// Takes away what is known of a company: its entry in the map of parties, its letters, and the
-/// tables of runs that hold rows of it.
+/// tables of runs that hold rows of it; also what was written under its former keys.
 ///
 /// # Errors
 /// As [`Ledger::open`]; `FixData` where a table cannot be read, and, after all else is gone, where letters
@@ -70,17 +72,20 @@ pub fn company(
     let mut ledger = Ledger::open(&place, &loaded.job.ledger, &who)?;
     let party = PartyRef::of(&loaded.secrets.party, company);
     place.remove_unfinished(&loaded.job.runs)?;
+    let whose = Whose::of(&loaded, &place, ledger.view(), company)?;
     let Found {
         mut objects,
         unsearched,
-    } = of_company(&loaded, &place, ledger.view(), company, party)?;
+    } = of_company(&loaded, &place, ledger.view(), &whose)?;
     if !also_unprinted {
         spare_unprinted(&loaded, ledger.view(), &objects)?;
     }
     give_up_open(&mut ledger)?;
-    let entry = format!("{}{}", loaded.job.ledger.prefix, party_name(party));
-    if place.exists(&entry)? {
-        objects.push(entry);
+    for party in &whose.parties {
+        let entry = entry_path(&loaded, *party);
+        if place.exists(&entry)? {
+            objects.push(entry);
+        }
     }
     objects.sort();
     let n = objects.len();
@@ -114,6 +119,33 @@ fn blind(place: &Place, folder: &str, company: &CompanyKey, n_gone: usize) -> Pr
     );
     Problem::new(place.display(folder), "", message)
         .hint("look for its name and its mailboxes in letters/ and held/ there, and delete yourself what holds them")
+}
+
+/// A company by all of its keys.
+struct Whose {
+    /// In clear, as far as the map of parties still has them.
+    keys: Vec<CompanyKey>,
+    parties: BTreeSet<PartyRef>,
+}
+
+impl Whose {
+    fn of(
+        loaded: &Loaded,
+        place: &Place,
+        view: &LedgerView,
+        company: &CompanyKey,
+    ) -> Result<Self, Failure> {
+        let party = PartyRef::of(&loaded.secrets.party, company);
+        let mut whose = Self {
+            keys: vec![company.clone()],
+            parties: BTreeSet::from([party]),
+        };
+        for former in Aliases::of(view).formers_of(party) {
+            whose.parties.insert(former);
+            whose.keys.extend(clear_key(loaded, place, former)?);
+        }
+        Ok(whose)
+    }
 }
 
 /// Print files and lists hold many companies and go as a whole: not before the others are sent.
@@ -177,12 +209,11 @@ fn of_company(
     loaded: &Loaded,
     place: &Place,
     view: &LedgerView,
-    company: &CompanyKey,
-    party: PartyRef,
+    whose: &Whose,
 ) -> Result<Found, Failure> {
     let claimed: BTreeSet<String> = view
         .claims()
-        .filter(|c| c.party_ref == party)
+        .filter(|c| whose.parties.contains(&c.party_ref))
         .map(|c| c.reference.to_string())
         .collect();
     let all_claimed: BTreeSet<&str> = view.claims().map(|c| c.reference.as_str()).collect();
@@ -190,15 +221,19 @@ fn of_company(
     let nights = place.folders(&loaded.job.runs)?;
     for (folder, names) in runs(place, &loaded.job.runs, nights)? {
         let mut references = claimed.clone();
-        references.extend(parties::references_of(place, &folder, &names, party)?);
+        for party in &whose.parties {
+            references.extend(parties::references_of(place, &folder, &names, *party)?);
+        }
         let mut is_in_tables = false;
         for table in DECISIONS.iter().filter(|t| names.contains(**t)) {
-            let decided = references_of(place, &format!("{folder}{table}"), company)?;
+            let decided = references_of(place, &format!("{folder}{table}"), &whose.keys)?;
             is_in_tables |= decided.is_some();
             references.extend(decided.unwrap_or_default());
         }
         let planned = overviews::planned(place, &folder)?;
-        references.extend(overviews::about(&planned, company, &references));
+        for company in &whose.keys {
+            references.extend(overviews::about(&planned, company, &references));
+        }
         let is_named = |name: &String| references.iter().any(|r| name.contains(r.as_str()));
         let stays = |name: &String| STAYS.iter().any(|s| is_below(name, s));
         // A correction has no table of decisions: its letters tell.
@@ -253,10 +288,11 @@ fn letter_of(name: &str) -> Option<&str> {
 fn references_of(
     place: &Place,
     path: &str,
-    company: &CompanyKey,
+    keys: &[CompanyKey],
 ) -> Result<Option<BTreeSet<String>>, Failure> {
     let (batches, _) = scan::read_table(place, path)?;
-    let used = used_of(company);
+    let of_company: BTreeSet<&str> = keys.iter().map(CompanyKey::as_str).collect();
+    let used: Vec<String> = keys.iter().map(used_of).collect();
     let mut found = None;
     for batch in &batches {
         let column = |name: &str| {
@@ -268,19 +304,20 @@ fn references_of(
                         .at(place.display(path), name.to_owned())
                 })
         };
-        let (keys, references) = (column("company_key")?, column("reference")?);
+        let (companies, references) = (column("company_key")?, column("reference")?);
         let trails = column(CONTACT_TRAIL).ok(); // absent in tables of earlier versions
         let is_used = |row: usize| {
             let trail = trails.filter(|t| t.is_valid(row)).map(|t| t.value(row));
-            trail.is_some_and(|t| t.split("; ").any(|step| step.ends_with(&used)))
+            let is_of = |step: &str| used.iter().any(|used| step.ends_with(used));
+            trail.is_some_and(|t| t.split("; ").any(is_of))
         };
-        for (row, key) in keys.iter().enumerate() {
-            if key != Some(company.as_str()) && !is_used(row) {
+        for (row, key) in companies.iter().enumerate() {
+            if !key.is_some_and(|key| of_company.contains(key)) && !is_used(row) {
                 continue;
             }
-            let of_company: &mut BTreeSet<String> = found.get_or_insert_default();
+            let letters: &mut BTreeSet<String> = found.get_or_insert_default();
             if references.is_valid(row) && !references.value(row).is_empty() {
-                of_company.insert(references.value(row).to_owned());
+                letters.insert(references.value(row).to_owned());
             }
         }
     }
@@ -325,6 +362,20 @@ pub(super) fn expired(
         let date = latest.entry(claim.party_ref).or_insert(claim.night.date());
         *date = claim.night.date().max(*date);
     }
+    // Two keys of a company are kept as long as the one that was written to last.
+    let aliases = Aliases::of(ledger.view());
+    for (former, own) in aliases.iter() {
+        let dates = [former, own].map(|party| latest.get(&party).copied());
+        if let Some(date) = dates.into_iter().flatten().max() {
+            let own = latest.entry(own).or_insert(date);
+            *own = date.max(*own);
+        }
+    }
+    for (former, own) in aliases.iter() {
+        if let Some(date) = latest.get(&own).copied() {
+            latest.insert(former, date);
+        }
+    }
     let parties = format!("{}parties/", loaded.job.ledger.prefix);
     let entries = place.list_here(&parties)?;
     let entries: BTreeSet<String> = entries
@@ -332,7 +383,7 @@ pub(super) fn expired(
         .map(|e| format!("{parties}{}", e.name))
         .collect();
     let old = latest.into_iter().filter(|(_, date)| *date < cutoff);
-    let old = old.map(|(party, _)| format!("{}{}", loaded.job.ledger.prefix, party_name(party)));
+    let old = old.map(|(party, _)| entry_path(loaded, party));
     objects.extend(old.filter(|path| entries.contains(path)));
     take_away(
         place,

@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
 use super::afterwards::told;
+use super::alias;
 use super::load::{Call, Loaded, load};
 use super::overviews;
 use super::replay::manifest;
@@ -23,7 +24,7 @@ use crate::model::ledger_record::{Claim, LedgerView};
 use crate::model::name::Domain;
 use crate::model::night::Night;
 use crate::model::observation::column as c;
-use crate::report::{CONTACT_TRAIL, DECISION_COLUMNS};
+use crate::report::{CONTACT_TRAIL, DECISION_COLUMNS, FOLLOWED};
 use crate::scan;
 use crate::store::Place;
 
@@ -149,11 +150,12 @@ impl Asked<'_> {
         }
         let (batches, _) = scan::read_table(place, &path)?;
         let mut answer = String::new();
-        let mut n = 0;
+        let (mut n, mut has_former) = (0, false);
         for batch in &batches {
             let table = Table::of(batch)?;
             for row in (0..batch.num_rows()).filter(|row| table.is_asked(*row, question)) {
                 n += 1;
+                has_former |= table.get(FOLLOWED, row).is_some();
                 if json {
                     let _ = writeln!(answer, "{}", table.json(row));
                 } else {
@@ -170,6 +172,11 @@ impl Asked<'_> {
             if let Some(night) = night.or_else(|| night_of(folder, &self.loaded.job.runs)) {
                 answer.push_str(&why_not(self.loaded, place, night, question)?);
             }
+        }
+        if let (Question::Company(key), false) = (question, json)
+            && (has_former || key.is_provisional())
+        {
+            answer.push_str(&alias::of_company(self.loaded, place, key)?);
         }
         Ok(answer)
     }
@@ -231,8 +238,8 @@ impl<'a> Table<'a> {
         for name in DECISION_COLUMNS {
             match batch.column_by_name(name) {
                 Some(array) => columns.push((*name, array)),
-                // A run of an earlier version has none of these.
-                None if [CONTACT_TRAIL, "urgency", "urgency_reason"].contains(name) => {}
+                // A run of an earlier version has none of these, and few have the second.
+                None if [CONTACT_TRAIL, FOLLOWED, "urgency", "urgency_reason"].contains(name) => {}
                 None => {
                     return Err(
                         Failure::fix_data("the column is missing").at("decisions.parquet", *name)
@@ -340,6 +347,10 @@ impl<'a> Table<'a> {
             ),
         );
         line("first seen", get("first_observed_at"));
+        let followed = get(FOLLOWED);
+        if !followed.is_empty() {
+            line("followed", format!("under a former key: {followed}"));
+        }
         // Tables count from 0, people from 1.
         let from_one = |name| {
             let number: Option<u64> = get(name).parse().ok();

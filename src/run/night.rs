@@ -250,7 +250,7 @@ fn prepared(
     let revision = ask.revision_of(night, ledger.view());
     let pinned = ledger.view().pinned(night, revision);
     let found = gather(loaded, place, plan, pinned, progress)?;
-    let pin = planning::pin(loaded, &found, ask, given_up, ledger, moment)?;
+    let pin = planning::pin(loaded, place, &found, ask, given_up, ledger, moment)?;
     crash::point("pinned");
     if !ledger.view().is_final(&pin) {
         inputs::keep(place, &pin, &loaded.run_folder(&pin), ledger)?;
@@ -404,7 +404,7 @@ pub(super) fn rendered<'v>(
     progress: &dyn Progress,
 ) -> Result<RenderedNight<'v>, Failure> {
     let night = found.plan.night;
-    let history = History::of(view);
+    let history = History::following(view, &outputs.pin.followed);
     let [mut decided, rehearsed] = decide_night(outputs, &found.world, &found.swept, &history)?;
     references::unique(&decided.letters, view)?;
     let tonight = hold::tonight(outputs, &found, &decided, gate)?;

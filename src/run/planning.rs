@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Moment;
+use super::former;
 use super::inputs::Inputs;
 use super::load::Loaded;
 use super::night::{Ask, Gathered};
@@ -352,6 +353,7 @@ fn broken_rows(loaded: &Loaded, object: &plan::SnapshotObject, n_rows: u64) -> V
 /// Pins the night in the ledger, or checks that its inputs are those that were pinned.
 pub(super) fn pin(
     loaded: &Loaded,
+    place: &Place,
     found: &Gathered,
     ask: &Ask,
     given_up: &[Superseded],
@@ -376,6 +378,7 @@ pub(super) fn pin(
             .or_else(|| ledger.view().newest_plan(night)?.max_letters),
         snapshots: pinned_snapshots(found),
         inputs: found.world.inputs.clone(),
+        followed: former::followed(loaded, place, found, ledger.view())?,
     };
     let mut was_overtaken = false;
     let mut records: Vec<Record> = given_up.iter().copied().map(Record::from).collect();

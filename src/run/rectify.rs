@@ -411,6 +411,7 @@ impl House<'_> {
             max_letters: None,
             snapshots: Vec::new(),
             inputs: pinned.unwrap_or_default(),
+            followed: Vec::new(),
         };
         let then = is_pinned.then_some(&night);
         let world = world::read(loaded, Inputs::of_plan(place, pin.dated, then, &folder))?;

@@ -16,7 +16,7 @@ use crate::decide::same_place::{self, Matched};
 use crate::decide::{Decided, history::History};
 use crate::diag::Failure;
 use crate::model::asset::AssetValue;
-use crate::model::decision::{Decision, Outcome};
+use crate::model::decision::{Decision, Outcome, Reason};
 use crate::model::identity::{FindingId, PartyRef};
 use crate::model::ledger_record::{LedgerView, PinnedObject};
 use crate::model::night::{Micros, Night, local_midnight};
@@ -285,6 +285,7 @@ pub(super) fn sightings(
             seen: &same.seen,
             waiting: &findings(&|d| d.outcome() == Outcome::Held),
             unsure: &same.unsure,
+            relapsed: &findings(&|d| d.reason == Reason::Relapse),
             coverage: &coverage,
             register: &register,
         },

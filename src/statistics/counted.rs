@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Input;
+use crate::model::alias::Aliases;
 use crate::model::decision::ItemKind;
 use crate::model::identity::{FindingId, PartyRef};
 use crate::model::ledger_record::{AttemptKey, Claim, ClaimItem, ReceiptState};
@@ -28,6 +29,8 @@ pub(super) struct Item<'a> {
     pub item: &'a ClaimItem,
     /// One of the constants above.
     pub rank: u32,
+    /// The company, by its own key where the letter has a former one.
+    pub company: PartyRef,
 }
 
 /// Every item of every letter that was handed over up to the night, in the order of letter id,
@@ -50,6 +53,7 @@ pub(super) fn items<'a>(input: &Input<'a>) -> Vec<Item<'a>> {
     }
     let mut items = Vec::new();
     let mut letter = 0;
+    let aliases = Aliases::of(input.ledger);
     let fresh = fresh(tries(&claims, &handed_over));
     for (key, claim) in claims {
         let (_, night, attempt) = key;
@@ -57,7 +61,9 @@ pub(super) fn items<'a>(input: &Input<'a>) -> Vec<Item<'a>> {
             continue;
         }
         let is_repeated = attempt > 1 && !claim.items.is_empty() && !fresh.contains(&key);
+        let company = aliases.own(claim.party_ref);
         items.extend(claim.items.iter().map(|item| Item {
+            company,
             letter,
             claim,
             item,

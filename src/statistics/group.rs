@@ -41,9 +41,9 @@ impl Frame {
             numbers("period", numbers_of_periods.into_iter()),
             numbers("rank", items.iter().map(|i| i.rank)),
             numbers("letter", items.iter().map(|i| i.letter)),
-            numbered("company", items, |i| i.claim.party_ref),
+            numbered("company", items, |i| i.company),
             numbered("participant", items, |i| {
-                i.claim.frozen.participant.then_some(i.claim.party_ref)
+                i.claim.frozen.participant.then_some(i.company)
             }),
             numbered("finding", items, |i| i.item.finding_id),
             numbered("asset", items, |i| i.item.asset_ref),

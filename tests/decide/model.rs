@@ -228,6 +228,7 @@ fn ten_thousand_random_nights_agree_with_a_naive_reading_of_the_whole_history() 
                     seen: &ids,
                     waiting: &BTreeSet::new(),
                     unsure: &BTreeSet::new(),
+                    relapsed: &BTreeSet::new(),
                     coverage: &coverage,
                     register: &register(&view),
                 },

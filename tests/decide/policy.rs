@@ -273,6 +273,7 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
             seen: &BTreeSet::new(),
             waiting: &BTreeSet::new(),
             unsure: &BTreeSet::new(),
+            relapsed: &BTreeSet::new(),
             coverage: &coverage,
             register,
         };
@@ -295,6 +296,7 @@ fn gone_is_fixed_only_where_a_later_scan_covered_the_place() {
         seen: &seen,
         waiting: &BTreeSet::new(),
         unsure: &BTreeSet::new(),
+        relapsed: &BTreeSet::new(),
         coverage: &[everything],
         register: &ours,
     };
@@ -340,6 +342,7 @@ fn an_assumed_scan_covers_from_the_day_before_and_is_named() {
                 seen: &none,
                 waiting: &none,
                 unsure: &none,
+                relapsed: &none,
                 coverage,
                 register: &ours,
             };
@@ -395,6 +398,7 @@ fn what_was_not_seen_is_fixed_once_a_whole_scan_does_not_see_it() {
                 seen: &BTreeSet::new(),
                 waiting: &BTreeSet::new(),
                 unsure: &BTreeSet::new(),
+                relapsed: &BTreeSet::new(),
                 coverage,
                 register,
             },

@@ -104,6 +104,7 @@ impl Year {
                 })
                 .collect(),
             inputs: vec![],
+            followed: Vec::new(),
         }
     }
 

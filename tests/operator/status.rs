@@ -445,6 +445,7 @@ fn ten_years_of_nights_are_read_in_seconds() {
             max_letters: None,
             snapshots: Vec::new(),
             inputs: Vec::new(),
+            followed: Vec::new(),
         }));
         for letter in 0..50u8 {
             let mut claim = model.clone();

@@ -146,6 +146,10 @@ fn end(dice: &mut Dice, tonight: Night, records: &mut Vec<Record>) {
     if dice.below(4) == 0 {
         records.push(Record::from(Baseline { feed: None, at: 0 }));
     }
+    if dice.below(9) == 0 {
+        let odd = u8::try_from(2 * dice.below(20) + 1).unwrap();
+        records.push(super::alias::alias(odd));
+    }
     if dice.below(6) == 0 {
         // Counts stay: what is erased is the map from the keyed hash to the company.
         records.push(Record::from(Erased {

@@ -142,8 +142,10 @@ fn stands_already(
         .of
         .iter()
         .all(|slice| slice.get(position) == slice.get(ours));
-    let is_alike =
-        publication.tables == tables && publication.perturbation == settings.perturbation;
+    // An alias that came since makes two companies of these letters one.
+    let is_alike = publication.tables == tables
+        && publication.perturbation == settings.perturbation
+        && counted.facts.joined_at <= publication.ledger_seq;
     if !has_same_letters || !is_alike {
         return None;
     }

@@ -249,6 +249,8 @@ impl Follow {
         match what {
             What::AllJudged => self.all_judged = self.all_judged.max(Some(*night)),
             What::Figures => self.ended = Some(*night),
+            // Exposures are followed by finding, and the two keys' findings are two.
+            What::Alias => {}
             What::Final => self.newest = self.newest.max(Some(*night)),
             What::Fixed | What::NotSeen | What::NotScanned | What::MovedOwner | What::Back => {
                 self.see(*number, what.gone(), *night);

@@ -14,6 +14,7 @@ use super::delivery::State;
 use super::keys::Keys;
 use super::late::{self, Late};
 use super::renumber::Numbered;
+use super::same::Same;
 use crate::model::columns::{Columns, Letters, NONE, Notes, What};
 use crate::model::company::Channel;
 use crate::model::encoder::{day_number, night_of};
@@ -80,6 +81,7 @@ pub struct Gather {
     runs: BTreeMap<Night, BTreeMap<u32, String>>,
     newest: Option<Night>,
     keys: Option<Keys>,
+    same: Same,
 }
 
 /// How many have numbers in the ledger; their ids only where random numbers are made of them.
@@ -112,6 +114,8 @@ pub struct Facts {
     pub runs: Vec<(Night, Vec<String>)>,
     /// The newest night that ended, in the period or not.
     pub newest: Option<Night>,
+    /// The last ledger object that made two companies of these letters one; 0 where none did.
+    pub joined_at: u64,
 }
 
 /// What each company is in some of the letters.
@@ -172,6 +176,7 @@ impl Gather {
             runs: BTreeMap::new(),
             newest: None,
             keys: None,
+            same: Same::default(),
         }
     }
 
@@ -306,6 +311,10 @@ impl Gather {
                     let attempt = number_of(&notes.attempt);
                     self.late.told_before(letter, night, attempt);
                 }
+            } else if *what == What::Alias {
+                let seq = notes.seq.get(at).copied().unwrap_or_default();
+                let former = number_of(&notes.number);
+                self.same.add(former, number_of(&notes.attempt), seq);
             } else if *what == What::Final {
                 let (revision, run) = (number_of(&notes.attempt), number_of(&notes.number));
                 let night = night_of(night);
@@ -334,6 +343,7 @@ impl Gather {
     #[must_use]
     pub fn finish(mut self) -> Facts {
         self.late.settle(&mut self.letters, &self.items);
+        let joined_at = self.same.join(&mut self.letters);
         let mut facts = Facts {
             span: self.span,
             letters: Vec::new(),
@@ -353,6 +363,7 @@ impl Gather {
                 .map(|(night, runs)| (night, runs.into_values().collect()))
                 .collect(),
             newest: self.newest,
+            joined_at,
         };
         facts.put_in_order(self.letters, self.items, &self.ids);
         facts.companies = Companies::of(facts.letters.iter(), &facts.items, facts.n_companies);

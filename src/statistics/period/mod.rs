@@ -21,6 +21,7 @@ mod one_company;
 mod one_letter;
 mod order;
 mod renumber;
+mod same;
 mod security_txt;
 mod slice;
 mod span;
