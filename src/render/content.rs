@@ -93,7 +93,7 @@ pub(super) struct SectionText {
     pub(super) references: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, PartialEq, Eq)]
 pub(super) struct RowText {
     pub(super) where_: String,
     pub(super) what: String,
@@ -279,13 +279,7 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     if let Some(back) = &letter.correction {
         return correction::intro(letter, back, voice);
     }
-    let n: usize = letter.sections.iter().map(|s| s.findings.len()).sum();
-    let count = n.to_string();
-    let spots = if n == 1 {
-        voice.say("spot_one", &[])
-    } else {
-        voice.say("spot_many", &[("count", &count)])
-    };
+    let spots = spots(letter, voice);
     let company = name(&letter.company.name);
     let is_bulk = annex::is_bulk(letter);
     let opening = match (is_bulk, letter.sections.len()) {
@@ -307,6 +301,27 @@ fn intro(letter: &Letter, voice: &Voice<'_>) -> Vec<String> {
     let pass_on = pass_on.filter(|_| owner::may_travel(letter));
     intro.extend(pass_on.map(|key| voice.say(key, &[])));
     intro
+}
+
+/// How many places on the network, and how many accounts: those may be used anywhere.
+fn spots(letter: &Letter, voice: &Voice<'_>) -> String {
+    let findings = || letter.sections.iter().flat_map(|s| &s.findings);
+    let n_accounts = findings().filter(|f| f.account_domain.is_some()).count();
+    let n_places = findings().count() - n_accounts;
+    let say = |n: usize, one, many| match n {
+        1 => voice.say(one, &[]),
+        n => voice.say(many, &[("count", &n.to_string())]),
+    };
+    let places = say(n_places, "spot_one", "spot_many");
+    let accounts = say(n_accounts, "account_one", "account_many");
+    match (n_places, n_accounts) {
+        (_, 0) => places,
+        (0, _) => accounts,
+        _ => voice.say(
+            "spots_and_accounts",
+            &[("spots", &places), ("accounts", &accounts)],
+        ),
+    }
 }
 
 /// Why we write to this address, where the reader did not give it.
@@ -352,7 +367,7 @@ fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText
         title: title.to_owned(),
         urgency: voice.word(urgency),
         what: what(s, about, voice),
-        rows: shown.iter().map(|f| row(f, is_to_owner, voice)).collect(),
+        rows: rows(shown, is_to_owner, voice),
         notes: notes(s, shown.len(), is_to_owner, voice),
         risk: text.risk.clone(),
         facts: s.facts.iter().map(|f| fact(f, voice)).collect(),
@@ -419,9 +434,35 @@ fn has_name(f: &LetterFinding) -> bool {
     f.hostname.is_some() || f.account_domain.is_some() || f.ip.is_none()
 }
 
-/// The account at its domain, the address, or the name.
-fn place(f: &LetterFinding, voice: &Voice<'_>) -> String {
-    let at = |domain: &String| voice.say("account", &[("domain", &host(domain))]);
+/// One row a finding; accounts of which the letter says the same are counted in one row.
+fn rows(shown: &[LetterFinding], is_to_owner: bool, voice: &Voice<'_>) -> Vec<RowText> {
+    let mut rows: Vec<(RowText, &LetterFinding, usize)> = Vec::new();
+    for f in shown {
+        let row = row(f, 1, is_to_owner, voice);
+        let mut accounts = rows.iter_mut().filter(|_| f.account_domain.is_some());
+        match accounts.find(|(known, ..)| *known == row) {
+            Some((.., n)) => *n += 1,
+            None => rows.push((row, f, 1)),
+        }
+    }
+    rows.into_iter()
+        .map(|(one, f, n)| match n {
+            1 => one,
+            n => row(f, n, is_to_owner, voice),
+        })
+        .collect()
+}
+
+/// The account at its domain, or as many as there are, the address, or the name.
+fn place(f: &LetterFinding, n: usize, voice: &Voice<'_>) -> String {
+    let count = n.to_string();
+    let at = |domain: &String| {
+        let domain = host(domain);
+        match n {
+            1 => voice.say("account", &[("domain", &domain)]),
+            _ => voice.say("accounts", &[("count", &count), ("domain", &domain)]),
+        }
+    };
     match (f.account_domain.as_ref().map(at), f.ip) {
         (Some(account), Some(ip)) => format!("{account}, {ip}"),
         (Some(account), None) => account,
@@ -430,8 +471,8 @@ fn place(f: &LetterFinding, voice: &Voice<'_>) -> String {
     }
 }
 
-fn row(f: &LetterFinding, is_to_owner: bool, voice: &Voice<'_>) -> RowText {
-    let mut place = place(f, voice);
+fn row(f: &LetterFinding, n: usize, is_to_owner: bool, voice: &Voice<'_>) -> RowText {
+    let mut place = place(f, n, voice);
     if let Some(port) = f.port {
         let protocol = f
             .protocol

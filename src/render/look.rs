@@ -332,6 +332,10 @@ fn unsaid_of_several(mut letter: Letter, look: &Look) -> Vec<String> {
         place.source_port = place.port.take();
         place.account_domain = Some("voorbeeld.example".into());
     }
+    for section in &mut machines {
+        let again = section.findings.first().cloned();
+        section.findings.extend(again);
+    }
     letter.sections.extend(machines);
     unsaid(&content::content(&letter, look, Mark::None))
 }

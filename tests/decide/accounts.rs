@@ -33,18 +33,24 @@ fn flat(letter: &Letter) -> Vec<String> {
     texts.iter().map(flat).collect()
 }
 
+/// Accounts of which a letter has nothing to tell apart are one line, and none is on the network.
 #[test]
-fn a_letter_names_the_domain_of_each_account_and_no_hash() {
+fn a_letter_counts_the_accounts_of_each_domain_and_shows_no_hash() {
     let house = House::new();
-    let decided = house.decide(&[account(1, 7, None, None), account(2, 8, None, None)]);
-    assert_eq!(decided.letters[0].items.len(), 2);
+    let mut later = account(3, 9, None, None);
+    let mut seen = (*later.observation).clone();
+    seen.observed_at += 3_600_000_000;
+    later.observation = Arc::new(seen);
+    let decided = house.decide(&[account(1, 7, None, None), account(2, 8, None, None), later]);
+    assert_eq!(decided.letters[0].items.len(), 3);
     for text in flat(&decided.letters[0].letter) {
-        assert_eq!(
-            text.matches("een account op @post[.]bedrijf[.]example")
-                .count(),
-            2,
-            "{text}"
-        );
+        for line in [
+            "een account op @post[.]bedrijf[.]example",
+            "2 accounts op @post[.]bedrijf[.]example",
+            "Het gaat om 3 accounts. In",
+        ] {
+            assert_eq!(text.matches(line).count(), 1, "{line}: {text}");
+        }
         assert!(!text.contains("0000000"), "{text}");
         assert!(
             text.contains("Punten in namen staan tussen haken"),
@@ -62,6 +68,20 @@ fn address_and_name_of_a_leak_stand_beside_the_account() {
     for text in flat(&decided.letters[0].letter) {
         let want = "een account op @post[.]bedrijf[.]example, 192.0.2.77 (vpn[.]bedrijf[.]example)";
         assert!(text.contains(want), "{text}");
+        assert!(text.contains("Het gaat om 1 account. In"), "{text}");
+    }
+}
+
+#[test]
+fn a_letter_about_both_counts_places_and_accounts_apart() {
+    let house = House::new();
+    let of_both = [account(1, 7, None, None), hit(2, 1, "rdp", 0, &[])];
+    let decided = house.decide(&of_both);
+    for text in flat(&decided.letters[0].letter) {
+        assert!(
+            text.contains("Het gaat om 1 plek op uw netwerk en 1 account. In"),
+            "{text}"
+        );
     }
 }
 
