@@ -158,6 +158,7 @@ fn pin(revision: u32) -> PinnedNight {
         job_sha256: String::new(),
         max_letters: None,
         snapshots: Vec::new(),
+        followed: Vec::new(),
         inputs: Vec::new(),
     }
 }

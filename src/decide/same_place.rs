@@ -76,12 +76,6 @@ pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
         named.and_then(|n| by_asset.get(n)).into_iter().flatten()
     };
     let former = former(history);
-    let formers = |hit: &Hit| {
-        let named = tonight.named.get(&hit.asset.row);
-        let at = named.and_then(|n| former.get(n)).into_iter().flatten();
-        let of_row = at.filter(|(sought, _)| sought.is_of(&hit.observation));
-        of_row.map(|(_, finding)| *finding)
-    };
     let mut found = SamePlace::default();
     for hit in tonight.hits {
         let o = &hit.observation;
@@ -99,7 +93,10 @@ pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
     }
     for hit in tonight.set_aside {
         let o = &hit.observation;
-        found.unsure.extend(formers(hit));
+        let named = tonight.named.get(&hit.asset.row);
+        let formers = named.and_then(|n| former.get(n)).into_iter().flatten();
+        let formers = formers.filter(|(sought, _)| sought.is_of(o));
+        found.unsure.extend(formers.map(|(_, finding)| *finding));
         for (sought, ports) in at(hit).filter(|(sought, _)| sought.is_of(o)) {
             // Its port may be what could not be read.
             let any = ports.iter().copied().filter(|_| o.port.is_none());

@@ -224,7 +224,7 @@ impl World {
         let register = (1..=3).map(|n| {
             let asset = PartyRef::of_asset(&Secret::new(b"p"), &format!("192.0.2.{n}"));
             let registered = Registered {
-                parties: BTreeSet::from([party(&self.key(n))]),
+                parties: BTreeMap::from([(party(&self.key(n)), i64::MIN)]),
                 nets: Vec::new(),
             };
             (asset, registered)
@@ -235,6 +235,7 @@ impl World {
                 night: fate.night,
                 seen: &ids(&|_| true),
                 waiting: &ids(&|reason| reason.outcome() == Outcome::Held),
+                unsure: &BTreeSet::new(),
                 relapsed: &ids(&|reason| reason == Reason::Relapse),
                 coverage: &coverage,
                 register: &register.collect(),
@@ -535,7 +536,7 @@ fn a_former_finding_ends_as_moved_and_is_never_fixed_twice() {
     let followed = decide::followed(&formers(), &hits, &house.threats, &view);
     let asset = PartyRef::of_asset(&Secret::new(b"p"), "192.0.2.1");
     let registered = Registered {
-        parties: BTreeSet::from([party(&key(1))]),
+        parties: BTreeMap::from([(party(&key(1)), i64::MIN)]),
         nets: Vec::new(),
     };
     let register = BTreeMap::from([(asset, registered)]);
@@ -545,6 +546,7 @@ fn a_former_finding_ends_as_moved_and_is_never_fixed_twice() {
             night: "2026-03-20".parse().unwrap(),
             seen,
             waiting: &none,
+            unsure: &BTreeSet::new(),
             relapsed: &none,
             coverage: &[everything(30)],
             register: &register,

@@ -71,7 +71,7 @@ fn its_three_forms_say_the_same_and_no_place_or_evidence() {
             [
                 "Overzicht: wij waarschuwden 2 bedrijven",
                 "gingen naar die bedrijven zelf",
-                "U hoeft hiervoor zelf niets te doen",
+                "Kreeg u zelf een brief over een van hen",
                 "dringend, vandaag",
                 "2 plekken",
                 "1 plek",
@@ -96,7 +96,7 @@ fn its_three_forms_say_the_same_and_no_place_or_evidence() {
             [
                 "Overview: we warned 2 companies",
                 "went to those companies themselves",
-                "You need not do anything about this yourself",
+                "Did you get a letter about one of them yourself",
                 "urgent, today",
                 "2 places",
                 "1 place",

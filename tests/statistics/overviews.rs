@@ -115,6 +115,7 @@ fn a_night_whose_overview_left_has_begun() {
         job_sha256: String::new(),
         max_letters: None,
         snapshots: Vec::new(),
+        followed: Vec::new(),
         inputs: Vec::new(),
     };
     let told = overview(&claim(&one(1, 0, vec![])), &mut Dice(1));
