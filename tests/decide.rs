@@ -3,6 +3,7 @@
 mod accounts;
 mod alias;
 mod answers;
+mod both_keys;
 mod chain;
 mod model;
 mod parents;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Input;
+use super::contact::Book;
 use super::weigh::{spot, target};
 use crate::model::alias::{Aliases, Followed};
 use crate::model::company::CompanyKey;
@@ -123,6 +124,11 @@ impl Following {
         self.aliases.own(party)
     }
 
+    /// The former keys of a company, whatever was erased.
+    pub(super) fn formers_of(&self, party: PartyRef) -> impl Iterator<Item = PartyRef> {
+        self.aliases.formers_of(party)
+    }
+
     /// The company's own key where tonight follows the former one, else the same.
     pub(super) fn heir_of(&self, party: PartyRef) -> PartyRef {
         match self.parties.contains(&party) {
@@ -147,18 +153,28 @@ impl Following {
     }
 }
 
+/// Contacts, where decisions of a row may be of one company under two keys.
+pub(super) fn book<'a>(input: &'a Input<'a>) -> Option<Book<'a>> {
+    (!input.history.keys().is_empty()).then(|| Book::new(input))
+}
+
 /// The decisions of one row: where it met a company under its own key and under a former one, the own one
-/// is written to. What only the former one registered goes on under that.
-pub(super) fn settle(input: &Input<'_>, of_row: &mut [Decision]) {
+/// is written to. What only the former one registered, or has a contact for, goes on under that.
+pub(super) fn settle(input: &Input<'_>, book: &Book<'_>, of_row: &mut [Decision]) {
     let keys = input.history.keys();
-    if keys.is_empty() || of_row.len() < 2 {
+    if of_row.len() < 2 {
         return;
     }
     let party = |d: &Decision| PartyRef::of(input.party_key, &d.company.key);
     let threat = |d: &Decision| d.threat.as_ref().map(|t| t.id.clone());
-    let decided = of_row
-        .iter()
-        .filter(|d| d.outcome() != Outcome::BelowPolicy);
+    let can_speak = |d: &&Decision| match d.outcome() {
+        Outcome::BelowPolicy => false,
+        Outcome::InLetters => book.choose(&d.company, &[d]).0.is_usable,
+        // The asset may be registered more widely under the former key.
+        _ => d.reason != Reason::NotMine,
+    };
+    let is_own = |d: &&Decision| keys.formers_of(party(d)).next().is_some();
+    let decided = of_row.iter().filter(is_own).filter(can_speak);
     let decided: BTreeSet<(PartyRef, Option<String>)> =
         decided.map(|d| (party(d), threat(d))).collect();
     for d in of_row.iter_mut() {

@@ -79,6 +79,9 @@ pub fn sightings(history: &History, tonight: &Tonight<'_>) -> Sightings {
             Heir::Waits => continue,
             // Fixed it was, and is back as another finding.
             Heir::IsBack if before == Some(Gone::Fixed) => Gone::Fixed,
+            Heir::IsSeen if before == Some(Gone::Fixed) && history.is_taken_over(finding) => {
+                Gone::Fixed
+            }
             Heir::IsBack | Heir::IsSeen => Gone::MovedOwner,
             Heir::Stands => before.unwrap_or(Gone::MovedOwner),
         };

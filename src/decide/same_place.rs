@@ -85,6 +85,12 @@ pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
             if threat.is_some_and(|t| rule::judge(t, o) != Certainty::No) {
                 found.seen.extend(findings);
             } else if sought.is_of(o) {
+                // A night follows findings of the catalogue's threats alone.
+                if threat.is_none() {
+                    let of_threat = formers(&former, tonight, hit);
+                    let of_threat = of_threat.filter(|(s, _)| s.threat == sought.threat);
+                    found.unsure.extend(of_threat.map(|(_, f)| *f));
+                }
                 let is_same = (tonight.is_same_rule)(&o.feed, &o.report);
                 let is_unsure = |f: &FindingId| !is_same || was_not_seen(history, *f);
                 found.unsure.extend(findings.into_iter().filter(is_unsure));
@@ -93,10 +99,8 @@ pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
     }
     for hit in tonight.set_aside {
         let o = &hit.observation;
-        let named = tonight.named.get(&hit.asset.row);
-        let formers = named.and_then(|n| former.get(n)).into_iter().flatten();
-        let formers = formers.filter(|(sought, _)| sought.is_of(o));
-        found.unsure.extend(formers.map(|(_, finding)| *finding));
+        let of_report = formers(&former, tonight, hit);
+        found.unsure.extend(of_report.map(|(_, f)| *f));
         for (sought, ports) in at(hit).filter(|(sought, _)| sought.is_of(o)) {
             // Its port may be what could not be read.
             let any = ports.iter().copied().filter(|_| o.port.is_none());
@@ -106,6 +110,17 @@ pub fn same_place(history: &History, tonight: &Matched<'_>) -> SamePlace {
         }
     }
     found
+}
+
+/// Those that the report of a row may tell of.
+fn formers<'f>(
+    former: &'f Former<'f>,
+    tonight: &Matched<'_>,
+    hit: &'f Hit,
+) -> impl Iterator<Item = &'f (Sought<'f>, FindingId)> {
+    let named = tonight.named.get(&hit.asset.row);
+    let at = named.and_then(|n| former.get(n)).into_iter().flatten();
+    at.filter(|(sought, _)| sought.is_of(&hit.observation))
 }
 
 fn former(history: &History) -> Former<'_> {

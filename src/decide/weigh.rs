@@ -18,13 +18,14 @@ use crate::model::threat::{Certainty, Spot, Threat, ThreatState, Trigger, Urgenc
 /// stood alone. Doubles are settled afterwards, in [`settle_doubles`].
 pub(super) fn weigh(input: &Input<'_>) -> Vec<Decision> {
     let mut decisions = Vec::new();
+    let book = following::book(input);
     for of_row in input.hits.chunk_by(is_same_row) {
         let before = decisions.len();
         for hit in best_by_company(input, of_row) {
             weigh_hit(input, hit, &mut decisions);
         }
-        if let Some(of_row) = decisions.get_mut(before..) {
-            following::settle(input, of_row);
+        if let (Some(book), Some(of_row)) = (&book, decisions.get_mut(before..)) {
+            following::settle(input, book, of_row);
         }
     }
     settle_doubles(&mut decisions);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Moment;
 use super::answers::without_name;
-use super::former::clear_key;
+use super::former::{clear_key, entry_path};
 use super::load::{Call, Loaded, load};
 use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger};
@@ -98,8 +98,11 @@ pub fn alias(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failure>
         // Another writer may have come first, with another company.
         self::stands(ledger.view(), &new, ask)?;
     }
-    // The list shows keys, and the own one may not have had a letter.
-    ledger.put_party(new.party, &ask.own)?;
+    // The list shows keys, and the own one may not have had a letter. What was erased stays so.
+    let entry = entry_path(&loaded, new.party);
+    if !ledger.view().erased().any(|e| e.covers(&entry)) {
+        ledger.put_party(new.party, &ask.own)?;
+    }
     if stands {
         let (former, own) = (&ask.former, &ask.own);
         return Ok(format!(
@@ -155,7 +158,7 @@ fn said(
     if clear_key(loaded, place, new.former)?.is_none() {
         let _ = writeln!(
             text,
-            "the map entry of {former} was erased: its findings cannot be told again and do not follow; an opt-out does"
+            "the map entry of {former} was erased: its findings cannot be told again and do not follow; an opt-out and not-mine do"
         );
     }
     for pin in view.open_nights() {

@@ -13,6 +13,7 @@ use crate::diag::Failure;
 use crate::ledger::{Holder, Ledger};
 use crate::matching::Question as Asked;
 use crate::model::aftermath::{Answer, AnswerKind};
+use crate::model::alias::Aliases;
 use crate::model::asset::{Asset, AssetValue};
 use crate::model::identity::{FindingId, PartyRef, Reference};
 use crate::model::ledger_record::{Claim, ClaimItem, LedgerView};
@@ -90,7 +91,7 @@ pub fn answer(call: &Call, ask: &Ask, moment: &Moment) -> Result<String, Failure
     );
     if ask.kind == AnswerKind::NotMine {
         let night = ledger.view().latest_night().map_or(claim.night, Night::new);
-        corrections(&loaded, &place, night, &said, &mut text)?;
+        corrections(&loaded, &place, night, &said, ledger.view(), &mut text)?;
     }
     Ok(text)
 }
@@ -208,12 +209,16 @@ fn corrections(
     place: &Place,
     night: Night,
     said: &Answer,
+    view: &LedgerView,
     text: &mut String,
 ) -> Result<(), Failure> {
     let world = world::read(loaded, Inputs::now(place, night))?;
     let key = &loaded.secrets.party;
     let by_party = world.by_party(key);
-    let Some(company) = by_party.get(&said.party_ref).map(|c| &c.key) else {
+    // The letter may have gone to a key that turned out to be another's since.
+    let own = Aliases::of(view).own(said.party_ref);
+    let company = by_party.get(&said.party_ref).or_else(|| by_party.get(&own));
+    let Some(company) = company.map(|c| &c.key) else {
         text.push_str("the company is no longer in the register\n");
         return Ok(());
     };

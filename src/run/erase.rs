@@ -81,13 +81,14 @@ pub fn company(
         spare_unprinted(&loaded, ledger.view(), &objects)?;
     }
     give_up_open(&mut ledger)?;
+    objects.sort();
+    // Last: a call that was cut short is repeated, and needs the former keys to look for.
     for party in &whose.parties {
         let entry = entry_path(&loaded, *party);
         if place.exists(&entry)? {
             objects.push(entry);
         }
     }
-    objects.sort();
     let n = objects.len();
     take_away(
         &place,

@@ -37,11 +37,16 @@ fn flat(letter: &Letter) -> Vec<String> {
 #[test]
 fn a_letter_counts_the_accounts_of_each_domain_and_shows_no_hash() {
     let house = House::new();
+    let mut second = account(2, 8, None, None);
+    let mut seen = (*second.observation).clone();
+    let first = account(1, 7, None, None);
+    seen.observed_at = first.observation.observed_at;
+    second.observation = Arc::new(seen);
     let mut later = account(3, 9, None, None);
     let mut seen = (*later.observation).clone();
     seen.observed_at += 3_600_000_000;
     later.observation = Arc::new(seen);
-    let decided = house.decide(&[account(1, 7, None, None), account(2, 8, None, None), later]);
+    let decided = house.decide(&[first, second, later]);
     assert_eq!(decided.letters[0].items.len(), 3);
     for text in flat(&decided.letters[0].letter) {
         for line in [

@@ -364,11 +364,19 @@ fn a_second_night_under_the_own_key_goes_on_where_the_first_one_left_off() {
     let reference = text(&quiet.claim, "reference").to_owned();
     assert!(letters(FIRST, &reference) > 0 && entry(&sandbox, &quiet.claim).exists());
     let erase = ["erase", &quiet.own, "--also-unprinted"];
+    // A call that died halfway still finds what only the former key tells.
+    let ran = sandbox.call(&erase, &[("NACHTWACHT_CRASH_AT", "erased")]);
+    assert!(ran.signal.is_some() && entry(&sandbox, &quiet.claim).exists());
     sandbox
         .call(&erase, &[])
         .ended_with(0)
         .says(&["objects were erased"]);
     assert!(letters(FIRST, &reference) == 0 && !entry(&sandbox, &quiet.claim).exists());
+    // No key comes back by saying once more whose it is.
+    let said = sandbox.call(&args, &[]).ended_with(0);
+    said.says(&["that stands already"]);
+    let own = format!("ledger/parties/{}.json", text(&records[0], "party_ref"));
+    assert!(!sandbox.path(&own).exists());
     replay().says(&["same, except "]);
     alias(&sandbox, &[]).ended_with(0).says(&["(erased) is "]);
     sandbox.call(&["status"], &[]);

@@ -366,7 +366,10 @@ impl Follow {
             ..NOBODY
         };
         if spell.threat == NONE {
-            *spell = new;
+            // What was there before stands under the company's former key, or its letter was lost.
+            let is_back = item.kind == ItemKind::Relapse;
+            let first_seen = if is_back { item.seen } else { new.first_seen };
+            *spell = Spell { first_seen, ..new };
             return;
         }
         if item.kind == ItemKind::Relapse && spell.gone.is_some() {
