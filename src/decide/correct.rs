@@ -1,5 +1,6 @@
 //! Letters that take an earlier statement back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::contact::Book;
@@ -21,18 +22,19 @@ pub struct Wrong<'a> {
 
 /// The corrections of these letters, in their order: dated on the night of `input`, about the
 /// same findings, to the same mailbox where the company still has it, else to its first contact.
-/// Those for whom nobody is left are not sendable.
+/// Those for whom nobody is left are not sendable. `attempts` are those that are not the first.
 #[must_use]
 pub fn corrections(
     input: &Input<'_>,
     threat: &Arc<Threat>,
     reason: &[Vec<String>; 2],
     wrong: &[Wrong<'_>],
+    attempts: &BTreeMap<LetterId, u32>,
 ) -> Vec<Drafted> {
     let book = Book::new(input);
     wrong
         .iter()
-        .map(|w| correction(input, &book, threat, reason, w))
+        .map(|w| correction(input, &book, threat, reason, w, attempts))
         .collect()
 }
 
@@ -42,6 +44,7 @@ fn correction(
     threat: &Arc<Threat>,
     reason: &[Vec<String>; 2],
     wrong: &Wrong<'_>,
+    attempts: &BTreeMap<LetterId, u32>,
 ) -> Drafted {
     let company = &wrong.company;
     let (chosen, _) = book.choose(company, &[]);
@@ -71,7 +74,7 @@ fn correction(
         addressee,
         recipient,
         language: company.language,
-        attempt: 1,
+        attempt: attempts.get(&id).copied().unwrap_or(1),
         sections: vec![LetterSection {
             trigger: trigger(input, threat, &items),
             threat: Arc::clone(threat),
@@ -97,9 +100,12 @@ fn correction(
     }
 }
 
-/// The registered mailbox of the company, or of its parent, that got the wrong letter.
+/// The registered mailbox of the company, or of its parent, that got the wrong letter, and takes more.
 fn same_mailbox(input: &Input<'_>, wrong: &Wrong<'_>) -> Option<Recipient> {
     let mailbox = wrong.claim.contact_ref?;
+    if input.history.refused_on(mailbox).is_some() {
+        return None;
+    }
     let company = &wrong.company;
     let of = |key| input.contacts.get(key).into_iter().flatten();
     let parents = company.parent.iter().flat_map(of);

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::company::text_enum;
 use super::identity::{FindingId, LetterId, PartyRef, Reference};
-use super::ledger_record::{LedgerView, Record, each};
+use super::ledger_record::{Claim, LedgerView, Record, each};
 use super::night::{Micros, Night};
 
 text_enum! {
@@ -117,6 +117,22 @@ impl LedgerView {
     /// Every batch for the printer, in order.
     pub fn print_batches(&self) -> impl Iterator<Item = &PrintBatch> {
         each!(self, PrintBatch)
+    }
+
+    /// What a correction's claim is of: the night whose letter to this company stated the threat.
+    #[must_use]
+    pub fn correction_of(&self, claim: &Claim) -> Option<&Correction> {
+        let item = claim.items.first().filter(|_| claim.is_correction())?;
+        let states = |night| {
+            let mut claims = self.claims_of(night).filter(|c| !c.is_correction());
+            claims.any(|c| {
+                let mut items = c.items.iter();
+                c.party_ref == claim.party_ref && items.any(|i| i.finding_id == item.finding_id)
+            })
+        };
+        let of_day = self.corrections().filter(|c| c.dated == claim.night);
+        let mut of_threat = of_day.filter(|c| *c.threat_id == *item.threat_id);
+        of_threat.find(|c| states(c.night))
     }
 
     /// What printers reported, in order.

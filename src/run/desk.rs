@@ -109,6 +109,10 @@ pub fn settle(
 
 /// The command that tries a letter again: that of its own plan, though the night has a later one.
 fn resend(call: &Call, view: &LedgerView, claim: &Claim) -> String {
+    if let Some(correction) = view.correction_of(claim) {
+        let (threat, night) = (&correction.threat_id, correction.night);
+        return format!("nachtwacht rectify --threat {threat} --night {night} --reason FILE");
+    }
     let revision = view.plan_of(claim).map_or(0, |pin| pin.revision);
     let mut text = command::run(call.job.display(), claim.night, revision);
     if revision == 0 && view.newest_revision(claim.night) > 0 {

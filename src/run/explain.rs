@@ -144,6 +144,13 @@ impl Asked<'_> {
         let (place, question, json) = (self.place, self.question, self.json);
         let path = format!("{folder}{tables}decisions.parquet");
         if !place.exists(&path)? {
+            if !place.exists(&format!("{folder}{tables}manifest.json"))? {
+                return Err(Failure::fix_data(
+                    "this run did not end, and its tables are written at its end",
+                )
+                .at(place.display(&path), "")
+                .hint("`nachtwacht status` shows the command with which it goes on"));
+            }
             return Err(Failure::fix_data("the decisions of this run are not there any more: tables go as a whole when a company is erased, and when the retention ends")
                 .at(place.display(&path), "")
                 .hint("ask about another night"));

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::outputs::{Again, Files, Outputs, RenderedNight};
-use super::rectify::CORRECTION;
+use super::rounds::CORRECTION;
 use super::side_by_side;
 use crate::deliver::MailOutbox;
 use crate::diag::Failure;

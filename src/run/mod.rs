@@ -43,6 +43,7 @@ pub mod reference;
 mod references;
 pub mod register;
 pub mod replay;
+mod rounds;
 mod shadow;
 mod sightings;
 mod spill;

@@ -6,7 +6,8 @@
 //! claimed and handed over as any letter is.
 //!
 //! Each round has a folder beside the night's runs. A later call makes another round only where
-//! letters came to light since, such as one that a person settled as handed over.
+//! letters came to light since, such as one that a person settled as handed over, or where a
+//! correction did not arrive: that is another attempt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -20,6 +21,7 @@ use super::inputs::{self, Inputs};
 use super::load::{Call, Loaded, fix_job, load};
 use super::outputs::{Again, Outputs};
 use super::progress::Progress;
+use super::rounds::{Round, Tried, round};
 use super::world::World;
 use super::{House, Moment, hand_over, in_workers, outboxes, references, world};
 use crate::config;
@@ -35,10 +37,6 @@ use crate::model::night::Night;
 use crate::model::threat::Threat;
 use crate::render::merge;
 use crate::report::verification;
-use crate::store::Place;
-
-/// How the folder of a correction begins, beside the runs of its night.
-pub const CORRECTION: &str = "correction-";
 
 /// What is taken back.
 #[derive(Clone, Debug)]
@@ -51,6 +49,12 @@ pub struct Ask {
     pub reason: PathBuf,
     /// Say whom it would reach, and write nothing.
     pub is_plan: bool,
+}
+
+impl Ask {
+    pub(super) fn is_of(&self, pin: &Correction) -> bool {
+        pin.threat_id == self.threat && pin.night == self.night
+    }
 }
 
 /// Corrects a night, and says whom it reached; the exit code is 1 where somebody is left.
@@ -83,7 +87,7 @@ fn rectify_here(
         if stated.handed_over.is_empty() {
             return Err(nothing(&view, ask));
         }
-        let round = round(&loaded, &place, ask)?;
+        let round = round(&loaded, &place, ask, &Tried::of(&view, ask))?;
         return Ok((would_correct(ask, &stated, &round), 0));
     }
     let who = Holder::this_process(&moment.run_id);
@@ -94,7 +98,8 @@ fn rectify_here(
     }
     let pin = pinned(&loaded, ask, reason_sha256, &mut ledger, moment)?;
     withdraw(&stated.handed_over, &mut ledger)?;
-    let round = round(&loaded, &place, ask)?;
+    let tried = Tried::of(ledger.view(), ask);
+    let round = round(&loaded, &place, ask, &tried)?;
     let due: Vec<Claim> = stated
         .handed_over
         .into_iter()
@@ -114,7 +119,16 @@ fn rectify_here(
             moment,
             progress,
         };
-        house.corrected(&pin, &threat, &reason, &round, due, &mut ledger, &mut said)?;
+        house.corrected(
+            &pin,
+            &threat,
+            &reason,
+            &round,
+            &tried,
+            due,
+            &mut ledger,
+            &mut said,
+        )?;
     }
     Ok((said.text(ask, &pin), said.exit_code()))
 }
@@ -237,8 +251,7 @@ fn pinned(
     ledger: &mut Ledger,
     moment: &Moment,
 ) -> Result<Correction, Failure> {
-    let of_ask = |c: &&Correction| c.threat_id == ask.threat && c.night == ask.night;
-    if let Some(pin) = ledger.view().corrections().find(of_ask) {
+    if let Some(pin) = ledger.view().corrections().find(|c| ask.is_of(c)) {
         if pin.reason_sha256 == reason_sha256 {
             return Ok(pin.clone());
         }
@@ -287,39 +300,6 @@ fn withdraw(letters: &[Claim], ledger: &mut Ledger) -> Result<(), Failure> {
     let receipts: Vec<Record> = receipts.collect();
     ledger.append(receipts, &mut |view, records| view.missing(records))?;
     Ok(())
-}
-
-/// The round that is due, and the old references that earlier rounds corrected.
-struct Round {
-    /// `correction-<which>`: the name of its folder.
-    name: String,
-    done: BTreeSet<String>,
-}
-
-fn round(loaded: &Loaded, place: &Place, ask: &Ask) -> Result<Round, Failure> {
-    let digest = hex::encode(Sha256::digest(format!("{}|{}", ask.threat, ask.night)));
-    let which = digest.get(..8).unwrap_or_default();
-    let mut done = BTreeSet::new();
-    let mut n = 1;
-    loop {
-        let name = format!("{CORRECTION}{which}-{n}");
-        let path = format!("{}{}/{name}/correction.json", loaded.job.runs, ask.night);
-        let Some(bytes) = place.get_if(&path)? else {
-            return Ok(Round { name, done });
-        };
-        let told: Value = serde_json::from_slice(&bytes).map_err(|e| {
-            Failure::fix_data(format!("the record of a correction is not readable: {e}"))
-                .at(place.display(&path), "")
-                .hint("put it back from a backup")
-        })?;
-        let letters = told.get("letters").and_then(Value::as_array);
-        let of = letters
-            .into_iter()
-            .flatten()
-            .filter_map(|l| l.get("of")?.as_str());
-        done.extend(of.map(str::to_owned));
-        n += 1;
-    }
 }
 
 /// What the call says at its end.
@@ -394,6 +374,7 @@ impl House<'_> {
         threat: &Arc<Threat>,
         reason: &[Vec<String>; 2],
         round: &Round,
+        tried: &Tried,
         due: Vec<Claim>,
         ledger: &mut Ledger,
         said: &mut Said,
@@ -434,7 +415,16 @@ impl House<'_> {
             erased: ledger.view().erased().cloned().collect(),
         };
         place.remove_unfinished(&outputs.folder)?;
-        let drafts = self.drafts(&world, pin, threat, reason, &due, ledger.view(), said);
+        let drafts = self.drafts(
+            &world,
+            pin,
+            threat,
+            reason,
+            &due,
+            tried,
+            ledger.view(),
+            said,
+        );
         references::unique(&drafts, ledger.view())?;
         outputs.write_later_parties(&drafts, &world)?;
         let letters = outputs.render_again(drafts)?;
@@ -460,6 +450,7 @@ impl House<'_> {
         threat: &Arc<Threat>,
         reason: &[Vec<String>; 2],
         due: &[Claim],
+        tried: &Tried,
         view: &LedgerView,
         said: &mut Said,
     ) -> Vec<Drafted> {
@@ -477,7 +468,7 @@ impl House<'_> {
         }
         let (history, facts) = (History::of(view), BTreeMap::new());
         let input = world.input(loaded, pin.dated, &history, &facts);
-        let drafts = decide::corrections(&input, threat, reason, &wrong);
+        let drafts = decide::corrections(&input, threat, reason, &wrong, &tried.attempts);
         let (sendable, rest): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|d| d.is_sendable);
         let unsent = rest.iter().filter_map(|d| d.letter.correction.as_ref());
         said.unreachable.extend(unsent.map(|c| c.reference.clone()));

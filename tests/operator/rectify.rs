@@ -314,6 +314,10 @@ fn a_correction_that_was_killed_goes_on_and_a_letter_that_comes_to_light_gets_on
         .ended_with(2)
         .says(&["no letter of night", "is about"]);
     let (last, first) = told.split_last().unwrap();
+    sandbox
+        .call(&["explain", "--letter", last], &[])
+        .ended_with(0)
+        .says(&["this run did not end", "nobody knows"]);
     for reference in first {
         settle(reference, "handed-over");
     }
@@ -454,5 +458,50 @@ fn every_threat_of_a_night_reaches_its_own_set_and_the_next_night_goes_on() {
     };
     assert!(!of_second(&calm).is_empty());
     assert_eq!(of_second(&sandbox), of_second(&calm));
+    sandbox.call(&["ledger", "verify"], &[]).ended_with(0);
+}
+
+/// A correction that did not arrive is tried again, by another way where the mailbox refuses; one
+/// that did is not.
+#[test]
+fn a_correction_that_came_back_or_never_left_is_tried_again() {
+    let sandbox = short(&[6, 9]);
+    sandbox.run(NIGHT).ended_with(0);
+    let threat = busiest(&claims(&sandbox).0);
+    // Of those that were claimed when it was killed nobody knows.
+    rectify(&sandbox, &threat, &[("NACHTWACHT_CRASH_AT", "claimed")]);
+    let (_, unknown) = claims(&sandbox);
+    let never_left = text(&unknown[0], "reference");
+    sandbox
+        .call(&["ledger", "settle", &never_left, "not-sent"], &[])
+        .ended_with(0)
+        .says(&[
+            &format!("nachtwacht rectify --threat {threat} --night {NIGHT} --reason FILE"),
+            "sends it, as attempt 2",
+        ]);
+    rectify(&sandbox, &threat, &[]).ended_with(0);
+    let (_, corrections) = claims(&sandbox);
+    let of = |claim: &Value| (text(claim, "reference"), claim["attempt"].clone());
+    let again: Vec<_> = corrections.iter().filter(|c| c["attempt"] == 2).collect();
+    assert_eq!(again.len(), 1);
+    assert_eq!(of(again[0]), (never_left.clone(), 2.into()));
+    assert!(folder(&sandbox, 1).contains_key(&format!("letters/{never_left}.2.txt")));
+
+    let by_mail = |c: &&Value| c["channel"] == "email" && text(c, "reference") != never_left;
+    let back = corrections.iter().find(by_mail).unwrap();
+    bounce(&sandbox, &text(back, "reference"));
+    rectify_more(&sandbox, &threat, &["--until", "plan"])
+        .ended_with(0)
+        .says(&["1 corrections leave"]);
+    rectify(&sandbox, &threat, &[])
+        .ended_with(0)
+        .says(&["1 new letters"]);
+    let (_, more) = claims(&sandbox);
+    assert_eq!(more.len(), corrections.len() + 1);
+    let last = more.last().unwrap();
+    assert_eq!(of(last), (text(back, "reference"), 2.into()));
+    assert_ne!(last["contact_ref"], back["contact_ref"]);
+    rectify(&sandbox, &threat, &[]).says(&["0 new letters"]);
+    assert_eq!(claims(&sandbox).1.len(), more.len());
     sandbox.call(&["ledger", "verify"], &[]).ended_with(0);
 }
