@@ -251,15 +251,17 @@ fn finding(d: &Decision) -> Option<LetterFinding> {
     let threat = d.threat.as_ref()?;
     let spot = weigh::spot(threat, o);
     let is_machine = threat.finding.is_machine();
+    // Reports of scans tell of a port that answered, the others from which one the machine called.
+    let is_answering = is_machine && o.report.starts_with("scan");
     Some(LetterFinding {
         id: d.finding?,
         target: d.target.clone(),
         ip: o.ip,
         hostname: o.hostname.clone(),
         account_domain: account_domain(&d.hit),
-        port: spot.port,
+        port: spot.port.or(o.port.filter(|_| is_answering)),
         protocol: spot.protocol,
-        source_port: spot.source_port,
+        source_port: spot.source_port.filter(|_| !is_answering),
         tags: o.tags.iter().filter(|_| is_machine).cloned().collect(),
         product: o.product.clone(),
         version: o.version.clone(),

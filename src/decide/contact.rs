@@ -18,6 +18,7 @@ use crate::model::identity::PartyRef;
 use crate::model::name::Domain;
 use crate::model::night::local_date;
 use crate::model::published::{Answer, Dated, Own};
+use crate::model::tlp::Tlp;
 
 /// Role mailboxes for what we write about, in the order of trying (RFC 2142, section 4).
 const ROLES: &[&str] = &["security", "abuse"];
@@ -130,6 +131,10 @@ impl<'a> Book<'a> {
     }
 
     fn attempt(&self, step: ContactStep, company: &Arc<Company>, rows: &[&Decision]) -> Tried {
+        let of_others = [ContactStep::Parent, ContactStep::NetworkOwner];
+        if of_others.contains(&step) && rows.iter().any(is_for_nobody_else) {
+            return nobody("TLP:RED is for the company alone");
+        }
         match step {
             ContactStep::Registered => self.registered(company, company, ContactReason::Registered),
             ContactStep::Parent => match &company.parent {
@@ -397,6 +402,11 @@ impl<'a> Book<'a> {
     }
 }
 
+fn is_for_nobody_else(d: &&Decision) -> bool {
+    let label = d.hit.observation.tlp.as_deref();
+    label.and_then(Tlp::read) == Some(Tlp::Red)
+}
+
 fn row(hit: &Hit) -> (&str, u64) {
     (&hit.observation.object, hit.observation.row)
 }
@@ -419,12 +429,19 @@ fn or_nothing(tried: Vec<String>, nothing: &str) -> Vec<String> {
     }
 }
 
+/// Abroad not every place has a postcode.
+fn is_incomplete(a: &PostalAddress) -> bool {
+    let is_dutch = a.country.trim().is_empty() || a.country.trim().eq_ignore_ascii_case("NL");
+    let is_missing = |text: &str| text.trim().is_empty();
+    is_missing(&a.street) || is_missing(&a.town) || (is_dutch && is_missing(&a.postcode))
+}
+
 /// What is wrong with a postal address as it is registered.
 fn address_fault(address: Option<&PostalAddress>) -> Option<&'static str> {
     match address {
         None => Some("none"),
         Some(address) if address.shielded => Some("shielded"),
-        Some(address) if address.street.is_empty() || address.town.is_empty() => Some("incomplete"),
+        Some(address) if is_incomplete(address) => Some("incomplete"),
         Some(_) => None,
     }
 }

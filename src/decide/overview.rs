@@ -10,6 +10,7 @@ use super::contact::Book;
 use super::{Drafted, Input, answers};
 use crate::model::company::{Company, CompanyKey};
 use crate::model::counts::NotWritten;
+use crate::model::decision::ContactReason;
 use crate::model::identity::{FindingId, LetterId, Reference, Secret};
 use crate::model::letter::{
     Letter, LetterFinding, LetterSection, Overview, OverviewLetter, OverviewThreat,
@@ -64,6 +65,8 @@ fn by_parent(letters: &[Drafted]) -> BTreeMap<&CompanyKey, Vec<OverviewLetter>> 
             told.entry(parent).or_default().push(letter);
         }
     }
+    // Who got all of them itself needs no list of them.
+    told.retain(|_, letters| letters.iter().any(|l| l.why != ContactReason::Parent));
     told
 }
 

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::look::Look;
-use super::visible::{host, name, value, words_apart};
+use super::visible::{host, is_host_name, name, value, words_apart};
 use super::words::{Glossary, Words};
-use super::{Mark, annex, correction, overview, owner, postal};
+use super::{Mark, annex, correction, facts, overview, owner, postal};
 use crate::model::company::{Company, Language};
 use crate::model::decision::{ContactReason, ItemKind};
-use crate::model::letter::{Fact, Letter, LetterFinding, LetterSection, Sender};
+use crate::model::letter::{Letter, LetterFinding, LetterSection, Sender};
 use crate::model::matches::Confidence;
 use crate::model::night::{Micros, Night};
 use crate::model::threat::{Certainty, Urgency};
@@ -138,12 +139,16 @@ impl<'a> Voice<'a> {
     }
 
     fn moment(&self, at: Micros) -> String {
-        let time = jiff::Timestamp::from_microsecond(at)
-            .map(|t| t.to_zoned_datetime(self.look.zone().clone()))
-            .map(|z| format!("{:02}:{:02}", z.hour(), z.minute()))
-            .unwrap_or_default();
-        format!("{}, {time}", self.day(at))
+        format!("{}, {}", self.day(at), clock(at, self.look.zone()))
     }
+}
+
+/// Hours and minutes.
+fn clock(at: Micros, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_microsecond(at)
+        .map(|t| t.to_zoned_datetime(zone.clone()))
+        .map(|z| format!("{:02}:{:02}", z.hour(), z.minute()))
+        .unwrap_or_default()
 }
 
 /// What a letter is about, whatever it says.
@@ -368,9 +373,9 @@ fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText
         urgency: voice.word(urgency),
         what: what(s, about, voice),
         rows: rows(shown, is_to_owner, voice),
-        notes: notes(s, shown.len(), is_to_owner, voice),
+        notes: notes(s, letter, shown.len(), voice),
         risk: text.risk.clone(),
-        facts: s.facts.iter().map(|f| fact(f, voice)).collect(),
+        facts: facts::lines(s, voice),
         do_now: text.do_now.clone(),
         check_for_abuse: text.check_for_abuse.clone(),
         references: s
@@ -385,18 +390,24 @@ fn section(s: &LetterSection, letter: &Letter, voice: &Voice<'_>) -> SectionText
 fn what(s: &LetterSection, text: &str, voice: &Voice<'_>) -> Vec<String> {
     let mut what = Vec::new();
     let is_again = |k| matches!(k, ItemKind::Reminder | ItemKind::Escalation);
-    let reminded = s.findings.iter().filter(|f| is_again(f.kind));
-    if let Some(since) = reminded.map(|f| f.first_observed_at).min() {
-        what.push(voice.say("reminder", &[("since", &voice.day(since))]));
-    }
-    if s.findings.iter().any(|f| f.kind == ItemKind::Relapse) {
+    let n_again = s.findings.iter().filter(|f| is_again(f.kind)).count();
+    let is_back = |f: &LetterFinding| f.kind == ItemKind::Relapse;
+    let n_back = s.findings.iter().filter(|f| is_back(f)).count();
+    if n_again > 0 && n_again == s.findings.len() {
+        let since = s.findings.iter().map(|f| f.first_observed_at).min();
+        let since = since.map_or_else(String::new, |at| voice.day(at));
+        what.push(voice.say("reminder", &[("since", &since)]));
+    } else if n_back > 0 && n_back == s.findings.len() {
         what.push(voice.say("relapse", &[]));
+    } else if n_again + n_back > 0 {
+        what.push(voice.say("partly_again", &[]));
     }
     what.push(text.to_owned());
     what
 }
 
-fn notes(s: &LetterSection, n_shown: usize, is_to_owner: bool, voice: &Voice<'_>) -> Vec<String> {
+fn notes(s: &LetterSection, letter: &Letter, n_shown: usize, voice: &Voice<'_>) -> Vec<String> {
+    let is_to_owner = owner::reads(letter);
     let title = |f: &LetterFinding| value(voice.look.feed_title(&f.feed, voice.language));
     let mut feeds: Vec<String> = s.findings.iter().map(title).collect();
     feeds.sort();
@@ -423,10 +434,14 @@ fn notes(s: &LetterSection, n_shown: usize, is_to_owner: bool, voice: &Voice<'_>
     if s.findings.iter().any(|f| f.confidence != Confidence::High) {
         notes.push(voice.say(pick("unsure_note", "unsure_note_owner"), &[]));
     }
-    if s.findings.iter().any(has_name) {
+    // Said once, where the first name is.
+    let mut with_names = letter.sections.iter();
+    let first = with_names.find(|s| s.findings.iter().any(has_name));
+    if first.is_some_and(|first| std::ptr::eq(first, s)) {
         notes.push(voice.say("dots_note", &[]));
     }
-    notes.extend(is_to_owner.then(|| voice.say("for_customer", &[])));
+    let is_passed_on = is_to_owner && owner::may_travel(letter);
+    notes.extend(is_passed_on.then(|| voice.say("for_customer", &[])));
     notes
 }
 
@@ -485,10 +500,16 @@ fn row(f: &LetterFinding, n: usize, is_to_owner: bool, voice: &Voice<'_>) -> Row
         place = format!("{place}, {} {port}", voice.word("source_port"));
     }
     let is_beside = f.ip.is_some() || f.account_domain.is_some();
-    if let Some(name) = f.hostname.as_deref().filter(|_| is_beside) {
+    // Whoever runs the machine chose it: what is no name is a message to the reader.
+    let name = f.hostname.as_deref().filter(|name| is_host_name(name));
+    if let Some(name) = name.filter(|_| is_beside) {
         place = format!("{place} ({})", host(name));
     }
     let mut when = voice.moment(f.observed_at);
+    if f.source_port.is_some() {
+        // By it the machine is looked for in logs, which often have UTC.
+        when = format!("{when} ({} UTC)", clock(f.observed_at, &TimeZone::UTC));
+    }
     if voice.day(f.first_observed_at) != voice.day(f.observed_at) {
         when = format!(
             "{when}; {} {}",
@@ -539,54 +560,4 @@ fn product(f: &LetterFinding) -> String {
         text = format!("{text} ({})", values(&f.cves)).trim().to_owned();
     }
     text
-}
-
-fn fact(fact: &Fact, voice: &Voice<'_>) -> String {
-    match fact {
-        Fact::Kev { cve, since, as_of } => voice.say(
-            "fact_kev",
-            &[
-                ("cve", cve),
-                ("since", &voice.words().date(*since)),
-                ("as_of", &voice.words().date(*as_of)),
-            ],
-        ),
-        Fact::Epss {
-            cve,
-            per_10_000,
-            as_of,
-        } => {
-            // Tenths of a percent, rounded down to what the score supports.
-            let percent = if *per_10_000 < 100 {
-                "<1".to_owned()
-            } else {
-                (per_10_000 / 100).to_string()
-            };
-            voice.say(
-                "fact_epss",
-                &[
-                    ("cve", cve),
-                    ("percent", &percent),
-                    ("as_of", &voice.words().date(*as_of)),
-                ],
-            )
-        }
-        Fact::Fixed {
-            cve,
-            versions,
-            source,
-            as_of,
-        } => {
-            let versions: Vec<String> = versions.iter().map(|v| value(v)).collect();
-            voice.say(
-                "fact_fixed",
-                &[
-                    ("cve", cve),
-                    ("versions", &versions.join(", ")),
-                    ("source", &value(source)),
-                    ("as_of", &voice.words().date(*as_of)),
-                ],
-            )
-        }
-    }
 }

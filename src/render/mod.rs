@@ -8,6 +8,7 @@ mod annex;
 mod confirm;
 mod content;
 mod correction;
+mod facts;
 mod look;
 mod mail;
 pub mod merge;

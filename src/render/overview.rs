@@ -48,10 +48,14 @@ pub(super) fn content(letter: &Letter, of: &Overview, look: &Look, mark: Mark) -
     };
     let [intro, themselves, act] = keys;
     // Where a letter went elsewhere, perhaps to this very reader, that is told beside it.
-    let elsewhere = [ContactReason::Parent, ContactReason::NetworkOwner];
-    let keys = match of.letters.iter().any(|l| elsewhere.contains(&l.why)) {
+    let elsewhere = match (went_to(of, ContactReason::NetworkOwner), of.letters.len()) {
+        (true, 1) => "overview_elsewhere_one",
+        (true, _) => "overview_elsewhere",
+        _ => themselves,
+    };
+    let keys = match went_to(of, ContactReason::Parent) {
         true => [intro, "overview_elsewhere", "overview_do_elsewhere"],
-        false => [intro, themselves, act],
+        false => [intro, elsewhere, act],
     };
     let intro = voice.say_all(&keys, &[("company", &company)]);
     let mut content = frame(&around, look, mark);
@@ -75,6 +79,11 @@ pub(super) fn subject(of: &Overview, words: &Words) -> String {
     said.unwrap_or_default()
 }
 
+/// Did a letter go there, and not to the company itself?
+fn went_to(of: &Overview, why: ContactReason) -> bool {
+    of.letters.iter().any(|letter| letter.why == why)
+}
+
 fn section(letter: &Letter, of: &Overview, voice: &Voice<'_>) -> SectionText {
     let date = voice.words().date(letter.night.date());
     let letters = of.letters.iter();
@@ -82,7 +91,10 @@ fn section(letter: &Letter, of: &Overview, voice: &Voice<'_>) -> SectionText {
     let elsewhere = of.letters.iter().filter_map(|l| elsewhere(l, voice));
     SectionText {
         title: voice.say("overview_title", &[("date", &date)]),
-        urgency: voice.word("overview_act"),
+        urgency: voice.word(match went_to(of, ContactReason::Parent) {
+            true => "overview_act_elsewhere",
+            false => "overview_act",
+        }),
         rows: rows.collect(),
         notes: [voice.say("overview_you", &[])]
             .into_iter()

@@ -24,8 +24,7 @@ pub(super) fn lines(company: &Company, addressee: &Company, voice: &Voice<'_>) -
             line(&company.name)
         ));
     }
-    let number = format!("{} {}{}", a.street, a.house_number, a.house_number_addition);
-    lines.push(line(&number));
+    lines.push(line(&format!("{} {}", a.street, number(a))));
     let town = if is_dutch(a) {
         a.town.to_uppercase()
     } else {
@@ -36,6 +35,20 @@ pub(super) fn lines(company: &Company, addressee: &Company, voice: &Voice<'_>) -
         lines.push(line(&country_line(a)));
     }
     lines
+}
+
+/// House number and addition, so that no other number comes of them: `133B`, `12-2`, `171 bis`.
+fn number(a: &PostalAddress) -> String {
+    let (number, addition) = (a.house_number.trim(), a.house_number_addition.trim());
+    let is_letter = addition.chars().count() == 1 && addition.chars().all(char::is_alphabetic);
+    let mark = match addition.chars().next() {
+        None => "",
+        Some(_) if is_letter => "",
+        Some(first) if first.is_ascii_digit() => "-",
+        Some(first) if first.is_alphabetic() => " ",
+        Some(_) => "",
+    };
+    format!("{number}{mark}{addition}")
 }
 
 /// Is it in the Netherlands?

@@ -30,6 +30,12 @@ pub(super) fn visible(text: &str, limit: Limit) -> String {
     out
 }
 
+/// Could it be the name of a host? A scan takes any text for one.
+pub(super) fn is_host_name(text: &str) -> bool {
+    let is_of_name = |c: char| c.is_alphanumeric() || "-._".contains(c) || DOTS.contains(&c);
+    !text.is_empty() && text.chars().all(is_of_name)
+}
+
 /// A hostile host name: visible, and with `[.]` for dots, so that no mail program makes a link
 /// of it.
 pub(super) fn host(text: &str) -> String {
