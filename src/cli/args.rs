@@ -129,9 +129,9 @@ pub(super) enum Command {
         /// The night's date
         #[arg(value_name = "YYYY-MM-DD")]
         night: Night,
-        /// Revision of the night's plan
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        revision: u32,
+        /// Revision of the night's plan; without it, the newest
+        #[arg(long, value_name = "N")]
+        revision: Option<u32>,
         #[command(flatten)]
         job: JobArgs,
     },

@@ -177,11 +177,18 @@ pub(super) fn settle(input: &Input<'_>, book: &Book<'_>, of_row: &mut [Decision]
     let decided = of_row.iter().filter(is_own).filter(can_speak);
     let decided: BTreeSet<(PartyRef, Option<String>)> =
         decided.map(|d| (party(d), threat(d))).collect();
+    // Of two former keys of one company one is enough, too.
+    let mut decided = decided;
     for d in of_row.iter_mut() {
         let here = party(d);
         let own = keys.own(here);
-        if d.outcome() == Outcome::InLetters && own != here && decided.contains(&(own, threat(d))) {
+        if d.outcome() != Outcome::InLetters || own == here {
+            continue;
+        }
+        if decided.contains(&(own, threat(d))) {
             d.reason = Reason::UnderOwnKey;
+        } else if book.choose(&d.company, &[d]).0.is_usable {
+            decided.insert((own, threat(d)));
         }
     }
 }

@@ -93,6 +93,8 @@ pub struct History {
     lost: BTreeMap<FindingId, u32>,
     /// Attempts of overviews that did not arrive: their letters say nothing new on the next night.
     lost_overviews: BTreeMap<(LetterId, Night), u32>,
+    /// Overviews that did, or may have.
+    overviews: BTreeSet<(LetterId, Night)>,
     /// Last night on which an address refused or returned a letter.
     dead: BTreeMap<PartyRef, Date>,
     answers: Answers,
@@ -147,6 +149,9 @@ impl History {
 
     fn know(&mut self, claim: &Arc<Claim>) {
         let night = claim.night.date();
+        if claim.is_overview() {
+            self.overviews.insert((claim.letter_id, claim.night));
+        }
         for (item_idx, item) in claim.items.iter().enumerate() {
             let first = || Finding {
                 known: Known {
@@ -283,6 +288,11 @@ impl History {
         let ids = findings.flat_map(|f| std::iter::once(f).chain(self.following.formers(f)));
         let lost = ids.filter_map(|f| self.lost.get(&f)).max();
         lost.map_or(1, |n| n.saturating_add(1))
+    }
+
+    /// Was the overview written by an earlier plan of its night, and is not known to be lost?
+    pub(super) fn has_overview(&self, letter: LetterId, night: Night) -> bool {
+        self.overviews.contains(&(letter, night))
     }
 
     /// The attempt of an overview of a night: an earlier revision may have tried in vain.

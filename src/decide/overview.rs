@@ -37,6 +37,9 @@ pub(super) fn overviews(input: &Input<'_>, letters: &[Drafted]) -> (Vec<Drafted>
             continue;
         }
         let drafted = draft(input, &book, parent, told);
+        if input.history.has_overview(drafted.letter.id, input.night) {
+            continue; // an earlier plan of the night wrote it
+        }
         if !drafted.is_sendable {
             not_written.no_contact += 1;
         } else if n_sent + drafts.len() >= limit {

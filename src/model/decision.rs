@@ -59,7 +59,7 @@ reasons! {
     NotMine "not_mine" Suppressed "the company said that this asset is not its own, and has not confirmed it since";
     FalsePositive "false_positive" Suppressed "the company said that there is no such problem at this place";
     SaidFixed "said_fixed" Suppressed "the company said that it is fixed, and this was seen before that";
-    UnderOwnKey "under_own_key" Suppressed "the company is registered under its own key too, and there the same row is decided";
+    UnderOwnKey "under_own_key" Suppressed "the company is registered under another of its keys too, and there the same row is decided";
     SecondFeed "second_feed" Suppressed "the same finding stands in the letter by another feed";
     SecondRow "second_row" Suppressed "the same finding stands in the letter by a later row of the same feed";
     Superseded "superseded" Suppressed "another threat says more about the same spot, in this letter or in one of its quiet days";

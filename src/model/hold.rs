@@ -260,8 +260,8 @@ impl LedgerView {
         by
     }
 
-    /// Letters that brakes held on the way to this plan, without overviews: those of its night's newest hold, and of each
-    /// night whose plan was given up for it.
+    /// Letters that brakes held on the way to this plan, without overviews: those of its night's largest hold (a
+    /// later revision may hold fewer), and of each night whose plan was given up for it.
     #[must_use]
     pub fn held_before(&self, pin: &PinnedNight) -> u64 {
         let superseded = self.superseded();
@@ -274,10 +274,13 @@ impl LedgerView {
             nights.extend(taken);
         }
         let of_nights = self.holds().filter(|h| nights.contains(&h.night));
-        let newest: BTreeMap<Night, u64> = of_nights
-            .map(|h| (h.night, h.letters.saturating_sub(h.overviews)))
-            .collect();
-        newest.values().sum()
+        let mut largest: BTreeMap<Night, u64> = BTreeMap::new();
+        for hold in of_nights {
+            let letters = hold.letters.saturating_sub(hold.overviews);
+            let of_night = largest.entry(hold.night).or_default();
+            *of_night = letters.max(*of_night);
+        }
+        largest.values().sum()
     }
 
     /// Nights that were planned, did not end and were not given up, in order. One at most, but

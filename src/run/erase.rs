@@ -102,14 +102,23 @@ pub fn company(
     if let Some(failure) = Failure::from_problems(Kind::FixData, unsearched.collect()) {
         return Err(failure);
     }
-    Ok(match n {
+    let own = Aliases::of(ledger.view()).own(party);
+    let other = match own == party {
+        true => String::new(),
+        false => {
+            "this company has another key, which is not erased: `nachtwacht alias JOB` shows it\n"
+                .to_owned()
+        }
+    };
+    let said = match n {
         0 => format!("nothing under `{}` names {company}\n", loaded.job.runs),
         _ => format!(
             "{n} objects were erased, and the ledger says which; its counts stay\n\
              tables of a night hold many companies and went as a whole: `nachtwacht replay NIGHT` proves them again\n\
              registrations and snapshots are inputs: erase {company} there yourself, or the next night reads it again\n"
         ),
-    })
+    };
+    Ok(said + &other)
 }
 
 /// A night of before runs kept a list of whose their letters are, without its table.

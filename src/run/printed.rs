@@ -14,7 +14,9 @@ use crate::diag::{Failure, Kind, Problem};
 use crate::ledger::{Holder, Ledger};
 use crate::model::aftermath::{PRINTER, PrintBatch, PrintReport, PrintState};
 use crate::model::identity::Reference;
-use crate::model::ledger_record::{Claim, LedgerView, ReceiptState, Record, latest};
+use crate::model::ledger_record::{
+    AttemptKey, Claim, LedgerView, Numbered, Receipt, ReceiptState, Record, latest,
+};
 use crate::model::quotes::check_quotes;
 use crate::model::row_numbers::line_of;
 use crate::report::status;
@@ -183,7 +185,7 @@ fn records(
     if new.is_empty() {
         return Vec::new();
     }
-    let claims = latest(view.claims_of(batch.night), |claim| &claim.reference);
+    let claims = claims_in(view, batch);
     let mut records: Vec<Record> = new
         .iter()
         .filter_map(|(reference, state)| {
@@ -200,6 +202,27 @@ fn records(
         .into(),
     );
     records
+}
+
+/// The letters that lay in the batch, by reference: a later revision of the night may have written to the
+/// same company once more. What never left, as a person found, went with the try after it.
+fn claims_in<'v>(view: &'v LedgerView, batch: &PrintBatch) -> BTreeMap<&'v Reference, &'v Claim> {
+    let is_batch =
+        |r: &&Numbered| matches!(&r.record, Record::PrintBatch(b) if b.batch_id == batch.batch_id);
+    let before = view.records.iter().take_while(|r| !is_batch(r));
+    let claimed = before.filter_map(|r| match &r.record {
+        Record::Claim(claim) => Some(claim.as_ref()),
+        _ => None,
+    });
+    let of_night = claimed.filter(|claim| claim.night == batch.night);
+    let mut claims = latest(of_night, |claim| &claim.reference);
+    let never_left = view.receipts().filter(|r| r.state == ReceiptState::NotSent);
+    let never_left: BTreeSet<AttemptKey> = never_left.map(Receipt::key).collect();
+    claims.retain(|_, claim| !never_left.contains(&claim.key()));
+    for (reference, claim) in latest(view.claims_of(batch.night), |claim| &claim.reference) {
+        claims.entry(reference).or_insert(claim);
+    }
+    claims
 }
 
 fn receipt(claim: &Claim, before: Option<PrintState>, state: PrintState) -> Option<Record> {
@@ -230,7 +253,8 @@ fn said(batch: &PrintBatch, view: &LedgerView) -> String {
     let _ = writeln!(text, "  unreported {:>8}", unreported.count());
     if reported.values().any(|s| *s != PrintState::Posted) {
         text.push_str(
-            "what was spoiled or returned is written again by the next night that sees it still; \
+            "what was spoiled or returned is written again by the next night that sees it still, a correction by the \
+             same `nachtwacht rectify`, an overview not at all; \
              what is printed anew from the night's folder is reported as posted then\n",
         );
     }

@@ -29,7 +29,7 @@ use crate::store::Place;
 pub fn replay(
     call: &Call,
     night: Night,
-    revision: u32,
+    revision: Option<u32>,
     moment: &Moment,
     progress: &dyn Progress,
 ) -> Result<String, Failure> {
@@ -39,13 +39,14 @@ pub fn replay(
 fn replay_here(
     call: &Call,
     night: Night,
-    revision: u32,
+    revision: Option<u32>,
     moment: &Moment,
     progress: &dyn Progress,
 ) -> Result<String, Failure> {
     let loaded = load(call)?;
     let place = loaded.place(&call.env)?;
     let view = Ledger::read_only(&place, &loaded.job.ledger)?;
+    let revision = revision.unwrap_or_else(|| view.newest_revision(night));
     let pin = view.pinned(night, revision).cloned().ok_or_else(|| {
         Failure::fix_job(format!(
             "night {night} was never planned (revision {revision})"

@@ -277,6 +277,31 @@ fn an_email_merge_has_its_own_batch_that_is_reported_and_not_lost() {
     let bounced = receipts.iter().filter(|r| r["state"] == "bounced");
     assert_eq!(bounced.count(), 1);
     sandbox.run(FIRST).ended_with(0).says(&["0 new letters"]);
+
+    // A later plan of the night writes to that company once more; what is said of the first batch after
+    // that is said of the first try.
+    let again = [
+        "run",
+        "jobs/nightly.toml",
+        "--night",
+        FIRST,
+        "--revision",
+        "1",
+    ];
+    sandbox
+        .call(&again, &[])
+        .ended_with(0)
+        .says(&["1 new letters"]);
+    report(
+        &sandbox,
+        id,
+        &format!("kenmerk;status\n{};sent\n", listed[0]),
+    )
+    .ended_with(0);
+    let receipts = sandbox.ledger("receipt");
+    let by_printer = |r: &&Value| r["outbox"] == "printer";
+    assert_eq!(receipts.iter().rfind(by_printer).unwrap()["attempt"], 1);
+    assert!(receipts.iter().any(|r| r["attempt"] == 2));
 }
 
 /// The company that a letter is to, as the decisions have it.

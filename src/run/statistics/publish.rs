@@ -235,8 +235,9 @@ fn work(
         None => None,
     };
     // Behind a rounded total may be fewer companies than it shows.
-    let least = shown.bounds(&Spot::default(), Measure::Companies);
-    let is_shown = least.is_some_and(|(least, _)| least >= settings.rules.min_companies as f64);
+    let bounds = shown.bounds(&Spot::default(), Measure::Companies);
+    let is_shown = bounds
+        .is_some_and(|(least, most)| most < 1.0 || least >= settings.rules.min_companies as f64);
     Ok(forms::work(&WorkInput {
         funnel: &counted.funnel,
         total,

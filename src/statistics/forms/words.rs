@@ -71,8 +71,8 @@ fn of_tables(about: &About<'_>, language: Language) -> Vec<String> {
 fn signs_nl(about: &About<'_>) -> String {
     let n = about.min_companies;
     match about.perturbation {
-        None | Some(Perturbation::Rounding(_)) => format!("Een punt (.) betekent: geheim. Er staan minder dan {n} bedrijven achter, één bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden."),
-        Some(Perturbation::CellKey(_)) => "Een punt (.) betekent: geheim. Eén bedrijf bepaalt het cijfer, of het cijfer zou een ander geheim verraden.".into(),
+        None | Some(Perturbation::Rounding(_)) => format!("Een punt (.) betekent: geheim. Er staan minder dan {n} bedrijven achter, één bedrijf bepaalt het cijfer, een kleine groep bedrijven heeft in zijn geheel hetzelfde, of het cijfer zou een ander geheim verraden."),
+        Some(Perturbation::CellKey(_)) => "Een punt (.) betekent: geheim. Eén bedrijf bepaalt het cijfer, een kleine groep bedrijven heeft in zijn geheel hetzelfde, of het cijfer zou een ander geheim verraden.".into(),
     }
 }
 
@@ -94,8 +94,8 @@ fn zeros_nl(about: &About<'_>) -> String {
 fn signs_en(about: &About<'_>) -> String {
     let n = about.min_companies;
     match about.perturbation {
-        None | Some(Perturbation::Rounding(_)) => format!("A point (.) means: secret. Fewer than {n} companies stand behind it, one company makes up most of it, or it would give another secret away."),
-        Some(Perturbation::CellKey(_)) => "A point (.) means: secret. One company makes up most of it, or it would give another secret away.".into(),
+        None | Some(Perturbation::Rounding(_)) => format!("A point (.) means: secret. Fewer than {n} companies stand behind it, one company makes up most of it, all of a small group of companies are in it, or it would give another secret away."),
+        Some(Perturbation::CellKey(_)) => "A point (.) means: secret. One company makes up most of it, all of a small group of companies are in it, or it would give another secret away.".into(),
     }
 }
 

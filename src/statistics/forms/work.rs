@@ -70,6 +70,12 @@ pub fn work(input: &WorkInput<'_>) -> Vec<WorkGroup> {
             ],
         },
     ];
+    // Of no letter there are no hours, and that is no secret.
+    if input.is_shown && total.hours.is_none() {
+        for group in &mut groups {
+            group.lines.retain(|(code, _)| !code.starts_with("hours_"));
+        }
+    }
     if let Some(found) = input.security_txt {
         groups.push(WorkGroup {
             id: "security-txt",
@@ -104,6 +110,23 @@ impl WorkGroup {
         chosen(nl, en, language)
     }
 
+    /// How fast, where any letter went out.
+    fn hours(&self, language: Language) -> String {
+        let [Some(half), Some(most)] = ["hours_median", "hours_90"].map(|code| self.of(code))
+        else {
+            return String::new();
+        };
+        let [half, most] = [half, most].map(|n| figure(Some(n), language));
+        match language {
+            Language::Nl => format!(
+                " De helft ging binnen {half} uur na de eerste waarneming uit, negen van de tien binnen {most} uur."
+            ),
+            Language::En => format!(
+                " Half went out within {half} hours of the first observation, nine in ten within {most} hours."
+            ),
+        }
+    }
+
     /// What the figures say, in words.
     pub(super) fn sentence(&self, language: Language) -> String {
         let n = |code| figure(self.of(code), language);
@@ -127,22 +150,20 @@ impl WorkGroup {
                 n("letters")
             ),
             ("letters", Language::Nl) => format!(
-                "Er gingen ongeveer {} brieven uit; {} werden vastgehouden, {} hield een rem op en {} kwamen terug. De helft ging binnen {} uur na de eerste waarneming uit, negen van de tien binnen {} uur.",
+                "Er gingen ongeveer {} brieven uit; {} werden vastgehouden, {} hield een rem op en {} kwamen terug.{}",
                 n("letters"),
                 n("held"),
                 n("braked"),
                 n("bounced"),
-                n("hours_median"),
-                n("hours_90")
+                self.hours(language)
             ),
             ("letters", Language::En) => format!(
-                "About {} letters went out; {} were held, {} were stopped by a brake, and {} came back. Half went out within {} hours of the first observation, nine in ten within {} hours.",
+                "About {} letters went out; {} were held, {} were stopped by a brake, and {} came back.{}",
                 n("letters"),
                 n("held"),
                 n("braked"),
                 n("bounced"),
-                n("hours_median"),
-                n("hours_90")
+                self.hours(language)
             ),
             (_, Language::Nl) => format!(
                 "Van ongeveer {} deelnemers is bekend of zij een security.txt hebben: {} hebben er een, en bij {} is die bruikbaar.",
