@@ -5,6 +5,7 @@ mod judged;
 mod overlap;
 pub mod overview;
 mod owner;
+mod readers;
 
 use std::process::Command;
 use std::sync::Arc;

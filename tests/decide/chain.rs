@@ -341,6 +341,15 @@ fn a_network_owner_hears_only_what_lies_all_in_its_network() {
     let far = hit(2, 7, "rdp", 1, &[("ip", "192.0.2.200")]);
     let one = house.decide(std::slice::from_ref(&near));
     assert_eq!(one.letters[0].letter.recipient.value, "een@net.example");
+    // What is for the company alone is for no owner of its network.
+    let red = hit(1, 7, "rdp", 1, &[("tlp", "TLP:RED")]);
+    let held = house.decide(std::slice::from_ref(&red));
+    assert!(!held.letters[0].is_sendable);
+    let trail = held.decisions[0].contact_trail.join("; ");
+    assert!(
+        trail.contains("TLP:RED is for the company alone"),
+        "{trail}"
+    );
     let both = house.decide(&[near, far]);
     assert_eq!(both.letters.len(), 1);
     let drafted = &both.letters[0];

@@ -272,6 +272,7 @@ fn urgent_letters_stand_first_and_say_where_they_went() {
     house.company(1, Some(9), false);
     let mut rows = seen();
     rows[0] = hit(1, 1, "rdp", 3389, &[]);
+    rows[1] = hit(2, 1, "rdp", 3390, &[]);
     rows[4] = hit(5, 2, "rdp", 3390, &[("severity", "critical")]);
     let decided = house.decide(&rows);
     let overview = decided.overviews().next().unwrap();
@@ -413,7 +414,11 @@ fn slowly(all: &[Meant]) -> (Told, u64) {
     for parent in 1..=7u32 {
         let mut letters = BTreeMap::new();
         for (n, daughter) in (1u32..).zip(all) {
-            let is_reached = daughter.has_mailbox || daughter.parent.is_some_and(has_mailbox);
+            let all = daughter.rows.iter().chain(&daughter.bot);
+            // What is for the company alone goes to nobody's parent.
+            let may_borrow = all.clone().all(|(label, _)| LABELS[*label] != "TLP:RED");
+            let borrows = may_borrow && daughter.parent.is_some_and(has_mailbox);
+            let is_reached = daughter.has_mailbox || borrows;
             if daughter.parent != Some(parent) || n == parent || !is_reached {
                 continue;
             }
@@ -429,7 +434,10 @@ fn slowly(all: &[Meant]) -> (Told, u64) {
                 letters.insert(n, threats);
             }
         }
-        match (letters.is_empty(), company(parent), has_mailbox(parent)) {
+        // Who got all of them itself needs no list of them.
+        let has_own = |n: &u32| has_mailbox(*n);
+        let is_told = letters.keys().any(has_own);
+        match (!is_told, company(parent), has_mailbox(parent)) {
             (true, ..) | (_, None, _) => {}
             (_, _, true) => drop(found.insert(parent, letters)),
             (_, _, false) => n_unreached += 1,

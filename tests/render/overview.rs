@@ -29,7 +29,7 @@ fn flat(text: &str) -> String {
 }
 
 /// What `pdftotext` and `pdfinfo` make of a PDF; nothing where they are absent.
-fn told(pdf: &[u8], program: &str, options: &[&str]) -> Option<String> {
+pub fn told(pdf: &[u8], program: &str, options: &[&str]) -> Option<String> {
     if !needs(program, Command::new(program).arg("-v").output().is_ok()) {
         return None;
     }
@@ -75,7 +75,7 @@ fn its_three_forms_say_the_same_and_no_place_or_evidence() {
                 "dringend, vandaag",
                 "2 plekken",
                 "1 plek",
-                "bedoelen wij met ‘u’ en ‘uw’ het bedrijf dat de brief kreeg",
+                "bedoelen wij met ‘u’ en ‘uw’ het bedrijf dat erbij staat",
                 "hebben wij geen eigen contact",
                 "Is deze brief echt?",
                 "0800 000 00 00",
@@ -100,7 +100,7 @@ fn its_three_forms_say_the_same_and_no_place_or_evidence() {
                 "urgent, today",
                 "2 places",
                 "1 place",
-                "‘you’ and ‘your’ mean the company that got the letter",
+                "‘you’ and ‘your’ mean the company that is named with them",
                 "we have no contact of its own",
                 "Is this letter real?",
                 "0800 000 00 00",
