@@ -496,6 +496,19 @@ fn the_newest_night_is_that_of_a_snapshot_that_came_whole() {
         "every snapshot is half a scan",
         "or say `--night 2026-03-10`",
     ]);
+    // What a run passes over is not missing.
+    for day in [FIRST, "2026-03-06"] {
+        told(day, 1);
+    }
+    sandbox.run(FIRST).ended_with(0);
+    let missing = || {
+        let status = sandbox.call(&["status", "--json"], &[]).out;
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        status["missing_nights"].clone()
+    };
+    assert_eq!(missing(), serde_json::json!([]));
+    told(SECOND, 1);
+    assert_eq!(missing(), serde_json::json!([SECOND]));
     let named = ["plan", "jobs/nightly.toml", "--night", SECOND];
     sandbox
         .call(&named, &[])

@@ -80,9 +80,7 @@ fn newest(
     let folder = place.display(&loaded.job.inputs.snapshots);
     let days = plan::days(snapshots);
     for day in &days {
-        let from = Inputs::now(place, *day);
-        let (coverage, _) = sightings::delivered(loaded, from, &BTreeSet::from([*day]))?;
-        if plan::is_complete(snapshots, *day, &sightings::halves(&coverage)) {
+        if is_whole(loaded, place, snapshots, *day)? {
             return Ok(*day);
         }
         tracing::warn!(
@@ -100,6 +98,22 @@ fn newest(
         .at(folder, "")
         .hint(format!("deliver a whole one, or say `--night {day}`")),
     })
+}
+
+/// Has a day a snapshot that is whole, as far as the feeds say?
+pub(super) fn is_whole(
+    loaded: &Loaded,
+    place: &Place,
+    snapshots: &[plan::SnapshotObject],
+    day: Night,
+) -> Result<bool, Failure> {
+    let from = Inputs::now(place, day);
+    let (coverage, _) = sightings::delivered(loaded, from, &BTreeSet::from([day]))?;
+    Ok(plan::is_complete(
+        snapshots,
+        day,
+        &sightings::halves(&coverage),
+    ))
 }
 
 /// What the night reads: its pinned plan, or a new one that takes over from `given_up`.

@@ -1,11 +1,12 @@
 //! `status`: how the service stands, for people and for whoever watches it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::ToSpan;
 
 use super::Moment;
 use super::load::{Call, Loaded, load};
+use super::planning::is_whole;
 use super::world::listed;
 use crate::brakes::{self, approval};
 use crate::config::NightRule;
@@ -163,7 +164,8 @@ fn metrics(loaded: &Loaded, found: &Status) -> String {
 }
 
 /// Every night that had to be done by now: for a job of "today" every date from the first night
-/// up to today's once `due_by` has passed, for one of "newest" every date with a snapshot.
+/// up to today's once `due_by` has passed, for one of "newest" every date with a snapshot. A day of half
+/// scans that no night took waits for the rest: no run takes it by itself.
 fn due(
     loaded: &Loaded,
     place: &Place,
@@ -174,8 +176,16 @@ fn due(
     if job.night == NightRule::Newest {
         let listing = listed(place, &job.inputs.snapshots)?;
         let (snapshots, _) = plan::snapshots(&listing, &job.inputs.snapshots);
-        let dates: BTreeSet<Night> = snapshots.iter().map(|s| Night::new(s.date)).collect();
-        return Ok(dates.into_iter().collect());
+        let last = view.latest_night().map(Night::new);
+        // Where the feeds cannot be asked, a day is due.
+        let waits = |day: &Night| {
+            last.is_none_or(|last| *day > last)
+                && is_whole(loaded, place, &snapshots, *day).is_ok_and(|is_whole| !is_whole)
+        };
+        let mut days = plan::days(&snapshots);
+        days.retain(|day| !waits(day));
+        days.reverse();
+        return Ok(days);
     }
     let here = moment.now.to_zoned_datetime(job.zone.clone());
     let last = if here.time() >= job.operations.due_by {
