@@ -5,6 +5,7 @@ mod alias;
 mod answers;
 mod both_keys;
 mod chain;
+mod dice;
 mod model;
 mod parents;
 mod policy;

@@ -175,10 +175,9 @@ pub(super) fn settle(input: &Input<'_>, book: &Book<'_>, of_row: &mut [Decision]
     };
     let is_own = |d: &&Decision| keys.formers_of(party(d)).next().is_some();
     let decided = of_row.iter().filter(is_own).filter(can_speak);
-    let decided: BTreeSet<(PartyRef, Option<String>)> =
+    let mut decided: BTreeSet<(PartyRef, Option<String>)> =
         decided.map(|d| (party(d), threat(d))).collect();
     // Of two former keys of one company one is enough, too.
-    let mut decided = decided;
     for d in of_row.iter_mut() {
         let here = party(d);
         let own = keys.own(here);

@@ -21,22 +21,11 @@ use nachtwacht::model::night::Night;
 use nachtwacht::model::sighting::{Coverage, Gone, Sightings};
 
 use super::answers::claim_of;
+use super::dice::Dice;
 use super::{DAY, House, MARCH, hit, key, reasons};
 
 const WORLDS: u64 = 150;
 const NIGHTS: i64 = 40;
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
 
 /// A place: company and port.
 type Spot = (u32, u16);

@@ -13,6 +13,7 @@ use nachtwacht::model::ledger_record::{LedgerView, Numbered, Receipt, ReceiptSta
 use nachtwacht::model::night::Night;
 use nachtwacht::model::sighting::{Coverage, Gone};
 
+use super::dice::Dice;
 use super::{DAY, House, MARCH, hit};
 
 const WORLDS: u64 = 200;
@@ -21,18 +22,6 @@ const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 /// By [`super::threat_text`].
 const REMIND: i32 = 28;
 const RELAPSE: i32 = 14;
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
 
 /// A place: company and port.
 type Spot = (u32, u16);

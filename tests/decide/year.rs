@@ -21,19 +21,8 @@ use nachtwacht::model::night::Night;
 use nachtwacht::plan::{self, Listed, Plan};
 use nachtwacht::report;
 
+use super::dice::Dice;
 use super::{DAY, House, MARCH, hit};
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
 
 struct Year {
     house: House,
