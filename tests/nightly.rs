@@ -257,15 +257,7 @@ fn a_killed_night_is_resumed_to_the_same_end() {
 #[test]
 fn a_plan_claims_nothing_and_the_run_after_it_sends_exactly_that_plan() {
     let sandbox = Sandbox::small();
-    let args = [
-        "run",
-        "jobs/nightly.toml",
-        "--night",
-        FIRST,
-        "--until",
-        "plan",
-    ];
-    sandbox.call(&args, &[]).ended_with(0);
+    sandbox.plan(FIRST).ended_with(0);
     assert!(sandbox.ledger("claim").is_empty());
     let mut planned = sandbox.outputs(FIRST);
     assert!(!planned.contains_key("manifest.json"));

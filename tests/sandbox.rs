@@ -76,6 +76,12 @@ impl Sandbox {
         self.call(&["run", "jobs/nightly.toml", "--night", night], &[])
     }
 
+    /// Plans a night; nothing leaves.
+    pub fn plan(&self, night: &str) -> Ran {
+        let until = ["run", "jobs/nightly.toml", "--night", night, "--until"];
+        self.call(&[&until[..], &["plan"]].concat(), &[])
+    }
+
     /// Plans a night anew, as its first revision after the first plan.
     pub fn run_anew(&self, night: &str, more: &[&str]) -> Ran {
         let anew = [

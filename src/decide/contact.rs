@@ -23,6 +23,9 @@ use crate::model::tlp::Tlp;
 /// Role mailboxes for what we write about, in the order of trying (RFC 2142, section 4).
 const ROLES: &[&str] = &["security", "abuse"];
 
+/// Steps that lead to somebody else than the company.
+const OF_OTHERS: [ContactStep; 2] = [ContactStep::Parent, ContactStep::NetworkOwner];
+
 /// Contacts and companies, to look things up in.
 pub(super) struct Book<'a> {
     input: &'a Input<'a>,
@@ -93,9 +96,8 @@ impl<'a> Book<'a> {
 
     /// A contact of the company's own: nobody's parent and no network's owner hears of its daughters.
     pub(super) fn choose_own(&self, company: &Arc<Company>) -> Chosen {
-        let of_others = [ContactStep::Parent, ContactStep::NetworkOwner];
         let chain = self.input.settings.chain.iter().copied();
-        let own: Vec<ContactStep> = chain.filter(|step| !of_others.contains(step)).collect();
+        let own: Vec<ContactStep> = chain.filter(|step| !OF_OTHERS.contains(step)).collect();
         self.choose_by(&own, company, &[]).0
     }
 
@@ -131,8 +133,7 @@ impl<'a> Book<'a> {
     }
 
     fn attempt(&self, step: ContactStep, company: &Arc<Company>, rows: &[&Decision]) -> Tried {
-        let of_others = [ContactStep::Parent, ContactStep::NetworkOwner];
-        if of_others.contains(&step) && rows.iter().any(is_for_nobody_else) {
+        if OF_OTHERS.contains(&step) && rows.iter().any(is_for_nobody_else) {
             return nobody("TLP:RED is for the company alone");
         }
         match step {
@@ -431,9 +432,8 @@ fn or_nothing(tried: Vec<String>, nothing: &str) -> Vec<String> {
 
 /// Abroad not every place has a postcode.
 fn is_incomplete(a: &PostalAddress) -> bool {
-    let is_dutch = a.country.trim().is_empty() || a.country.trim().eq_ignore_ascii_case("NL");
     let is_missing = |text: &str| text.trim().is_empty();
-    is_missing(&a.street) || is_missing(&a.town) || (is_dutch && is_missing(&a.postcode))
+    is_missing(&a.street) || is_missing(&a.town) || (a.is_dutch() && is_missing(&a.postcode))
 }
 
 /// What is wrong with a postal address as it is registered.

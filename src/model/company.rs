@@ -149,6 +149,14 @@ pub struct PostalAddress {
     pub shielded: bool,
 }
 
+impl PostalAddress {
+    /// Is it in the Netherlands?
+    #[must_use]
+    pub fn is_dutch(&self) -> bool {
+        self.country.is_empty() || self.country.eq_ignore_ascii_case("NL")
+    }
+}
+
 /// One row of the table `companies`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Company {

@@ -270,7 +270,7 @@ fn row(merged: &MergeLetter<'_>, look: &Look) -> Vec<String> {
         line(&address.house_number_addition),
         postal::postcode(&address).replace(' ', ""),
         line(&address.town.to_uppercase()),
-        if postal::is_dutch(&address) {
+        if address.is_dutch() {
             String::new()
         } else {
             line(&address.country.to_uppercase())

@@ -25,13 +25,13 @@ pub(super) fn lines(company: &Company, addressee: &Company, voice: &Voice<'_>) -
         ));
     }
     lines.push(line(&format!("{} {}", a.street, number(a))));
-    let town = if is_dutch(a) {
+    let town = if a.is_dutch() {
         a.town.to_uppercase()
     } else {
         a.town.clone()
     };
     lines.push(format!("{}  {}", spaced(&postcode(a)), line(&town)));
-    if !is_dutch(a) {
+    if !a.is_dutch() {
         lines.push(line(&country_line(a)));
     }
     lines
@@ -49,11 +49,6 @@ fn number(a: &PostalAddress) -> String {
         Some(_) => "",
     };
     format!("{number}{mark}{addition}")
-}
-
-/// Is it in the Netherlands?
-pub(super) fn is_dutch(a: &PostalAddress) -> bool {
-    a.country.is_empty() || a.country.eq_ignore_ascii_case("NL")
 }
 
 /// In capitals, however it was registered.

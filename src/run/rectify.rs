@@ -21,7 +21,7 @@ use super::inputs::{self, Inputs};
 use super::load::{Call, Loaded, fix_job, load};
 use super::outputs::{Again, Outputs};
 use super::progress::Progress;
-use super::rounds::{Round, Tried, round};
+use super::rounds::{Round, last_words, round};
 use super::world::World;
 use super::{House, Moment, hand_over, in_workers, outboxes, references, world};
 use crate::config;
@@ -87,7 +87,7 @@ fn rectify_here(
         if stated.handed_over.is_empty() {
             return Err(nothing(&view, ask));
         }
-        let round = round(&loaded, &place, ask, &Tried::of(&view, ask))?;
+        let round = round(&loaded, &place, ask, &view)?;
         return Ok((would_correct(ask, &stated, &round), 0));
     }
     let who = Holder::this_process(&moment.run_id);
@@ -98,8 +98,7 @@ fn rectify_here(
     }
     let pin = pinned(&loaded, ask, reason_sha256, &mut ledger, moment)?;
     withdraw(&stated.handed_over, &mut ledger)?;
-    let tried = Tried::of(ledger.view(), ask);
-    let round = round(&loaded, &place, ask, &tried)?;
+    let round = round(&loaded, &place, ask, ledger.view())?;
     let due: Vec<Claim> = stated
         .handed_over
         .into_iter()
@@ -119,16 +118,7 @@ fn rectify_here(
             moment,
             progress,
         };
-        house.corrected(
-            &pin,
-            &threat,
-            &reason,
-            &round,
-            &tried,
-            due,
-            &mut ledger,
-            &mut said,
-        )?;
+        house.corrected(&pin, &threat, &reason, &round, due, &mut ledger, &mut said)?;
     }
     Ok((said.text(ask, &pin), said.exit_code()))
 }
@@ -166,25 +156,16 @@ struct Stated {
 }
 
 fn stated(view: &LedgerView, ask: &Ask) -> Stated {
-    let mut ends: BTreeMap<(LetterId, u32), Vec<ReceiptState>> = BTreeMap::new();
-    for r in view.receipts().filter(|r| r.night == ask.night) {
-        ends.entry((r.letter_id, r.attempt))
-            .or_default()
-            .push(r.state);
-    }
+    let ends = last_words(view, ask.night);
     let mut handed_over: Vec<&Claim> = Vec::new();
     let mut unknown = Vec::new();
     let is_wrong =
         |c: &&Claim| !c.is_correction() && c.items.iter().any(|i| *i.threat_id == *ask.threat);
     for claim in view.claims_of(ask.night).filter(is_wrong) {
-        let Some(states) = ends.get(&(claim.letter_id, claim.attempt)) else {
-            unknown.push(claim.reference.clone());
-            continue;
-        };
-        // The last word counts: a printer may take back that a letter was spoiled.
-        let mut of_delivery = states.iter().filter(|s| **s != ReceiptState::Withdrawn);
-        if of_delivery.next_back() == Some(&ReceiptState::HandedOver) {
-            handed_over.push(claim);
+        match ends.get(&claim.key()) {
+            Some(ReceiptState::HandedOver) => handed_over.push(claim),
+            Some(_) => {}
+            None => unknown.push(claim.reference.clone()),
         }
     }
     let handed_over = latest(handed_over.into_iter(), |claim| claim.letter_id);
@@ -374,7 +355,6 @@ impl House<'_> {
         threat: &Arc<Threat>,
         reason: &[Vec<String>; 2],
         round: &Round,
-        tried: &Tried,
         due: Vec<Claim>,
         ledger: &mut Ledger,
         said: &mut Said,
@@ -421,7 +401,7 @@ impl House<'_> {
             threat,
             reason,
             &due,
-            tried,
+            round,
             ledger.view(),
             said,
         );
@@ -450,7 +430,7 @@ impl House<'_> {
         threat: &Arc<Threat>,
         reason: &[Vec<String>; 2],
         due: &[Claim],
-        tried: &Tried,
+        round: &Round,
         view: &LedgerView,
         said: &mut Said,
     ) -> Vec<Drafted> {
@@ -468,7 +448,7 @@ impl House<'_> {
         }
         let (history, facts) = (History::of(view), BTreeMap::new());
         let input = world.input(loaded, pin.dated, &history, &facts);
-        let drafts = decide::corrections(&input, threat, reason, &wrong, &tried.attempts);
+        let drafts = decide::corrections(&input, threat, reason, &wrong, &round.attempts);
         let (sendable, rest): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|d| d.is_sendable);
         let unsent = rest.iter().filter_map(|d| d.letter.correction.as_ref());
         said.unreachable.extend(unsent.map(|c| c.reference.clone()));

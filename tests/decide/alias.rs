@@ -22,6 +22,7 @@ use nachtwacht::model::sighting::{Coverage, Gone, Sightings};
 
 use super::answers::claim_of;
 use super::dice::Dice;
+use super::model::everything;
 use super::{DAY, House, MARCH, hit, key, reasons};
 
 const WORLDS: u64 = 150;
@@ -295,19 +296,6 @@ fn pin(night: Night, followed: Vec<Followed>) -> PinnedNight {
         snapshots: Vec::new(),
         inputs: Vec::new(),
         followed,
-    }
-}
-
-fn everything(day: i64) -> Coverage {
-    Coverage {
-        feed: "shadowserver".into(),
-        report: "rdp".into(),
-        day: "2026-03-11".parse().unwrap(),
-        scanned_from: MARCH + day * DAY + 1,
-        network: None,
-        ports: Vec::new(),
-        is_complete: true,
-        is_assumed: false,
     }
 }
 

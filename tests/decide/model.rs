@@ -78,7 +78,7 @@ fn rows(seen: &BTreeMap<Spot, usize>, day: i64) -> Vec<Hit> {
         .collect()
 }
 
-fn everything(day: i64) -> Coverage {
+pub fn everything(day: i64) -> Coverage {
     Coverage {
         feed: "shadowserver".into(),
         report: "rdp".into(),

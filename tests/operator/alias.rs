@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use serde_json::Value;
 
-use super::status::short;
+use super::status::{seen_again, short};
 use crate::bad_input::{read, with_column, write};
 use crate::sandbox::{Ran, Sandbox};
 use crate::statistics::period::table;
@@ -47,24 +47,14 @@ fn provisional(sandbox: &Sandbox) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The second day sees what the first one saw, and reminds of one threat already.
-fn seen_again(sandbox: &Sandbox) {
-    let rejects = "max_rejected_percent = 10 ";
-    let repeated = format!("hold_repeated = false\n{rejects}");
-    sandbox.edit("jobs/nightly.toml", rejects, &repeated);
+fn reminded(sandbox: &Sandbox) {
+    seen_again(sandbox);
     let days = "remind_after_days = 28";
     sandbox.edit(
         "jobs/threats/exposed-rdp.toml",
         days,
         "remind_after_days = 1",
     );
-    let from = sandbox.path("data-samples/snapshots/2026-03-09/shadowserver");
-    let to = sandbox.path("data-samples/snapshots/2026-03-10/shadowserver");
-    fs::remove_dir_all(&to).unwrap();
-    fs::create_dir_all(&to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-    }
 }
 
 fn alias(sandbox: &Sandbox, args: &[&str]) -> Ran {
@@ -162,7 +152,7 @@ fn companies(csv: &[u8], is_row: impl Fn(&BTreeMap<String, String>) -> bool) -> 
 fn a_second_night_under_the_own_key_goes_on_where_the_first_one_left_off() {
     let sandbox = short(&[6, 9, 10]);
     let later = provisional(&sandbox);
-    seen_again(&sandbox);
+    reminded(&sandbox);
     sandbox.run(FIRST).ended_with(0);
     let asked = asked(&sandbox);
     let [quiet, _, opted, late, erased, ..] = &asked[..] else {
@@ -242,15 +232,7 @@ fn a_second_night_under_the_own_key_goes_on_where_the_first_one_left_off() {
     for (table, bytes) in &later {
         fs::write(sandbox.path(table), bytes).unwrap();
     }
-    let plan = [
-        "run",
-        "jobs/nightly.toml",
-        "--night",
-        SECOND,
-        "--until",
-        "plan",
-    ];
-    sandbox.call(&plan, &[]).ended_with(0);
+    sandbox.plan(SECOND).ended_with(0);
     // Known after the night was planned: that night goes on without it.
     identify(&sandbox, &late.own).says(&["night 2026-03-10 was planned before"]);
     sandbox.run(SECOND).ended_with(0);

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::status::short;
+use super::status::{seen_again, short};
 use crate::sandbox::{Ran, Sandbox};
 
 const FIRST: &str = "2026-03-09";
@@ -13,21 +13,6 @@ const SECOND: &str = "2026-03-10";
 
 fn answer(sandbox: &Sandbox, args: &[&str]) -> Ran {
     sandbox.call(&[&["answer"], args].concat(), &[])
-}
-
-/// The second day sees what the first one saw, a day later.
-fn seen_again(sandbox: &Sandbox) {
-    let rejects = "max_rejected_percent = 10 ";
-    let repeated = format!("hold_repeated = false\n{rejects}");
-    sandbox.edit("jobs/nightly.toml", rejects, &repeated);
-    let from = sandbox.path("data-samples/snapshots/2026-03-09/shadowserver");
-    let to = sandbox.path("data-samples/snapshots/2026-03-10/shadowserver");
-    fs::remove_dir_all(&to).unwrap();
-    fs::create_dir_all(&to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-    }
 }
 
 fn reference(claim: &Value) -> String {

@@ -69,15 +69,7 @@ fn tonight_against_last_night_before_anything_leaves() {
     assert_eq!(all_of_first, first, "every letter of the first night once");
     assert!(!added.is_empty());
     // What the difference said is what the night then does, planned first and run after.
-    let plan = [
-        "run",
-        "jobs/nightly.toml",
-        "--night",
-        SECOND,
-        "--until",
-        "plan",
-    ];
-    sandbox.call(&plan, &[]).ended_with(0);
+    sandbox.plan(SECOND).ended_with(0);
     assert_eq!(diff(&sandbox, &[SECOND]), found, "of a plan it is the same");
     sandbox.run(SECOND).ended_with(0);
     let held: BTreeSet<String> = found["added"]
@@ -105,15 +97,7 @@ fn tonight_against_last_night_before_anything_leaves() {
 #[test]
 fn the_same_night_under_a_changed_job() {
     let sandbox = Sandbox::small();
-    let plan = [
-        "run",
-        "jobs/nightly.toml",
-        "--night",
-        FIRST,
-        "--until",
-        "plan",
-    ];
-    sandbox.call(&plan, &[]).ended_with(0);
+    sandbox.plan(FIRST).ended_with(0);
     let same = diff(&sandbox, &[FIRST, "--job", "jobs/nightly.toml"]);
     let n_letters = same["same"].as_u64().unwrap();
     assert!(n_letters >= 3);

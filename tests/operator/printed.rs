@@ -7,7 +7,7 @@ use arrow::array::AsArray;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::status::short;
+use super::status::{seen_again, short};
 use crate::sandbox::{Ran, Sandbox};
 
 const FIRST: &str = "2026-03-09";
@@ -161,17 +161,7 @@ fn what_is_spoiled_or_returned_is_written_again_and_what_is_open_is_listed() {
     };
     let lost: Vec<String> = letters.iter().flat_map(|l| findings(l)).collect();
     // The samples' next day does not see every place again: give the same snapshots once more.
-    let rejects = "max_rejected_percent = 10 ";
-    let repeated = format!("hold_repeated = false\n{rejects}");
-    sandbox.edit("jobs/nightly.toml", rejects, &repeated);
-    let from = sandbox.path("data-samples/snapshots/2026-03-09/shadowserver");
-    let to = sandbox.path("data-samples/snapshots/2026-03-10/shadowserver");
-    fs::remove_dir_all(&to).unwrap();
-    fs::create_dir_all(&to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-    }
+    seen_again(&sandbox);
     sandbox.run(SECOND).ended_with(0);
     let again: Vec<Value> = sandbox
         .ledger("claim")
@@ -280,16 +270,8 @@ fn an_email_merge_has_its_own_batch_that_is_reported_and_not_lost() {
 
     // A later plan of the night writes to that company once more; what is said of the first batch after
     // that is said of the first try.
-    let again = [
-        "run",
-        "jobs/nightly.toml",
-        "--night",
-        FIRST,
-        "--revision",
-        "1",
-    ];
     sandbox
-        .call(&again, &[])
+        .run_anew(FIRST, &[])
         .ended_with(0)
         .says(&["1 new letters"]);
     report(

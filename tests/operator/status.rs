@@ -17,6 +17,21 @@ use crate::signing::Key;
 const FIRST: &str = "2026-03-09";
 const SECOND: &str = "2026-03-10";
 
+/// The second day sees what the first one saw, a day later.
+pub fn seen_again(sandbox: &Sandbox) {
+    let rejects = "max_rejected_percent = 10 ";
+    let repeated = format!("hold_repeated = false\n{rejects}");
+    sandbox.edit("jobs/nightly.toml", rejects, &repeated);
+    let from = sandbox.path("data-samples/snapshots/2026-03-09/shadowserver");
+    let to = sandbox.path("data-samples/snapshots/2026-03-10/shadowserver");
+    fs::remove_dir_all(&to).unwrap();
+    fs::create_dir_all(&to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
 /// A sandbox with participants only, so that a night is short.
 pub fn short(days: &[u8]) -> Sandbox {
     let sandbox = Sandbox::new(days);
